@@ -1,0 +1,194 @@
+# stormdrill: one Makefile, non-recursive.  A directory is a layer: its I_ line below is
+# the whole of what it may include, so an upward include is a compile error.
+#
+#   make              the five programs, in build/bin
+#   make check        install what the tests need (packaging/deps.sh), then every test
+#   make demo         install what the demo needs, then a storm over a real nginx
+#   make gate         what must pass before every commit
+#   V=1 shows commands, DEVELOPER=1 makes warnings errors, SANITIZE=address,undefined
+
+comma := ,
+BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec/stormdrill
+SYSCONFDIR ?= /etc
+MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share/stormdrill
+UNITDIR ?= /usr/lib/systemd/system
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+cc-ok = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo '$(1)')
+
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
+	-Wold-style-definition -Wpointer-arith -Wwrite-strings -Wformat=2 -Wconversion \
+	-Wno-sign-conversion -Wimplicit-fallthrough -Wno-missing-field-initializers \
+	$(call cc-ok,-Wduplicated-cond) $(call cc-ok,-Wlogical-op) \
+	$(if $(DEVELOPER),-Werror)
+HARDEN := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 \
+	$(foreach f,-fstack-clash-protection -fcf-protection=full \
+	-ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr,$(call cc-ok,$(f)))
+LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed
+MODE := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
+	-fno-sanitize-recover=all -Wno-format-truncation,$(HARDEN))
+override CPPFLAGS += -D_GNU_SOURCE -DSTORMDRILL_VERSION='"$(VERSION)"' \
+	-DLIBEXECDIR='"$(LIBEXECDIR)"' -DSBINDIR='"$(SBINDIR)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
+	-isystem /usr/include/libnl3
+override CFLAGS += -std=gnu17 -fno-common -fno-strict-aliasing -fPIE $(WARN) $(MODE)
+override LDFLAGS += $(LINK) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+
+I_lib := include lib
+I_lib/kinds := include
+I_agent/ipc := include agent/ipc
+I_agent/kernel := include agent/kernel
+I_agent/undo := include agent/kernel agent/undo
+I_agent/faults := include agent/kernel agent/undo agent/faults
+I_agent/holder := include agent/ipc agent/undo agent/faults agent/holder
+I_agent/supervisor := include agent/ipc agent/supervisor
+I_agent/recover := include agent/undo agent/recover
+I_agent/front := include agent/ipc agent/front
+I_ctl/model := include ctl/model
+I_ctl/io := include ctl/model ctl/io
+I_ctl/io/probes := include ctl/model ctl/io ctl/io/probes
+I_ctl/report := include ctl/model ctl/report
+I_ctl/cmd := include ctl/model ctl/io ctl/report ctl/cmd
+LAYERS := $(patsubst I_%,%,$(filter I_%,$(.VARIABLES)))
+I_tests := $(sort $(foreach d,$(LAYERS),$(I_$(d)))) tests/unit
+
+objs = $(patsubst %.c,$(BUILD)/%.o,$(foreach d,$(1),$(wildcard $(d)/*.c)))
+LIB_A := $(BUILD)/lib.a
+TESTED_A := $(BUILD)/tested.a
+
+PROGS := $(if $(wildcard agent/supervisor/main.c),stormd) $(if $(wildcard agent/front/main.c),stormd-front) \
+	$(if $(wildcard agent/holder/main.c),stormd-fault) $(if $(wildcard agent/recover/main.c),stormd-undo) \
+	$(if $(wildcard ctl/cmd/main.c),stormctl)
+stormd_O := $(call objs,agent/supervisor agent/ipc)
+stormd-front_O := $(call objs,agent/front agent/ipc)
+stormd-fault_O := $(call objs,agent/holder agent/faults agent/ipc agent/undo agent/kernel)
+stormd-undo_O := $(call objs,agent/recover agent/undo agent/kernel)
+stormctl_O := $(call objs,ctl/cmd ctl/report ctl/io ctl/io/probes ctl/model)
+# By pkg-config, per program: a program links only what it needs.
+PKGS_stormd := libseccomp
+PKGS_stormd-front := libmicrohttpd gnutls jansson libseccomp
+PKGS_stormd-fault := libnl-route-3.0 libnl-3.0 libseccomp
+PKGS_stormd-undo := libnl-route-3.0 libnl-3.0
+PKGS_stormctl := libcurl yaml-0.1 jansson libpcre2-8
+PKGS_tests := cmocka libmicrohttpd gnutls libcurl yaml-0.1 jansson libpcre2-8 libnl-route-3.0 \
+	libnl-3.0 libseccomp
+ALL_O := $(sort $(foreach p,$(PROGS),$($(p)_O)) $(call objs,lib lib/kinds))
+UNIT_T := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+ROOT_T := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/contract/*.c tests/crash/*.c tests/bench/*.c))
+
+.PHONY: all check check-run check-unit check-root check-asan check-vm demo bench gate \
+	lint format format-check tidy install uninstall clean man-lint gate-cc
+.DELETE_ON_ERROR:
+all: $(PROGS:%=$(BUILD)/bin/%)
+
+define layer
+$(BUILD)/$(1)/%.o: $(1)/%.c
+	$$(call say,CC,$$<)
+	$(Q)mkdir -p $$(@D) && $$(CC) $$(CPPFLAGS) $(addprefix -iquote ,$(I_$(1))) $$(CFLAGS) \
+		-MMD -MP -c -o $$@ $$<
+endef
+$(foreach d,$(LAYERS),$(eval $(call layer,$(d))))
+
+define program
+$(BUILD)/bin/$(1): $$($(1)_O) $(LIB_A)
+	$$(call say,LD,$$@)
+	$(Q)mkdir -p $$(@D) && $$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$($(1)_O) $(LIB_A) \
+		$$$$(pkg-config --libs $$(PKGS_$(1))) -lm
+endef
+$(foreach p,$(PROGS),$(eval $(call program,$(p))))
+
+$(LIB_A): $(call objs,lib lib/kinds)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(TESTED_A): $(filter-out %/main.o,$(ALL_O))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/tests/%.o: tests/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(addprefix -iquote ,$(I_tests)) $(CFLAGS) \
+		-MMD -MP -c -o $@ $<
+$(UNIT_T) $(ROOT_T): %: %.o $(TESTED_A)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(TESTED_A) $(TESTED_A) \
+		$$(pkg-config --libs $(PKGS_tests)) -lm
+.SECONDARY: $(UNIT_T:%=%.o) $(ROOT_T:%=%.o)
+
+# --- tests ---------------------------------------------------------------------------
+check:
+	$(Q)packaging/deps.sh build test
+	$(Q)$(MAKE) check-run
+check-run: check-unit check-root check-vm
+	$(Q)tests/summary.sh $(BUILD)
+check-unit: all $(UNIT_T)
+	$(Q)tests/run.sh $(BUILD) unit $(UNIT_T)
+check-root: all $(ROOT_T)
+	$(Q)tests/run.sh $(BUILD) root $(filter-out $(BUILD)/tests/bench/%,$(ROOT_T)) \
+		$(sort $(wildcard tests/system/*.sh tests/crash/*.sh))
+check-vm: all
+	$(Q)tests/run.sh $(BUILD) vm tests/vm/smoke.sh
+check-asan:
+	$(Q)$(MAKE) SANITIZE=address,undefined check-unit
+demo:
+	$(Q)packaging/deps.sh build demo
+	$(Q)$(MAKE) all
+	$(Q)tests/demo/demo.sh $(BUILD)/bin
+bench: 
+	$(Q)packaging/deps.sh build test bench
+	$(Q)$(MAKE) all $(ROOT_T)
+	$(Q)tests/bench/bench.sh $(BUILD)
+
+# --- the gate ------------------------------------------------------------------------
+SOURCES := $(wildcard agent/*/*.[ch] ctl/*/*.[ch] ctl/*/*/*.[ch] include/*.h lib/*.[ch] \
+	lib/*/*.[ch] tests/*/*.[ch])
+gate: format-check
+	$(Q)$(MAKE) DEVELOPER=1 BUILD=build-gate all check-unit lint man-lint
+	$(Q)$(MAKE) DEVELOPER=1 BUILD=build-clang CC=clang all
+	$(Q)$(MAKE) check-asan
+	$(Q)$(MAKE) tidy
+	@echo "gate: green"
+format:
+	$(Q)clang-format -i $(SOURCES)
+format-check:
+	$(Q)clang-format --dry-run -Werror $(SOURCES)
+lint: all
+	$(Q)tests/lint/lint.sh $(BUILD)
+man-lint:
+	$(Q)tests/lint/man.sh $(BUILD)
+TIDY := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(filter-out tests/%,$(filter %.c,$(SOURCES))))
+tidy: $(TIDY)
+$(BUILD)/tidy/%.ok: %.c .clang-tidy
+	$(call say,TIDY,$<)
+	$(Q)mkdir -p $(@D) && clang-tidy --quiet $< -- $(CPPFLAGS) -std=gnu17 \
+		$(addprefix -iquote ,$(I_$(patsubst %/,%,$(dir $<)))) 2>$@.log || { cat $@.log; false; }
+	$(Q)touch $@
+
+# --- installing ----------------------------------------------------------------------
+install: all
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(LIBEXECDIR) $(MANDIR)/man1 \
+		$(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8 $(DATADIR)/experiments $(UNITDIR) \
+		$(SYSCONFDIR)/stormdrill)
+	install -m 755 $(BUILD)/bin/stormctl $(DESTDIR)$(BINDIR)
+	install -m 755 $(BUILD)/bin/stormd $(BUILD)/bin/stormd-undo $(DESTDIR)$(SBINDIR)
+	install -m 755 $(BUILD)/bin/stormd-front $(BUILD)/bin/stormd-fault $(DESTDIR)$(LIBEXECDIR)
+	for m in docs/man/*.[1-8]; do \
+		install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
+	install -m 644 experiments/*.yaml $(DESTDIR)$(DATADIR)/experiments
+	for u in packaging/systemd/*.service; do \
+		sed 's|@SBINDIR@|$(SBINDIR)|g' $$u >$(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; done
+	install -m 644 packaging/policy.sample $(DESTDIR)$(SYSCONFDIR)/stormdrill/policy.sample
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/stormctl $(DESTDIR)$(SBINDIR)/stormd $(DESTDIR)$(SBINDIR)/stormd-undo
+	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)
+	for m in docs/man/*.[1-8]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+	for u in packaging/systemd/*.service; do rm -f $(DESTDIR)$(UNITDIR)/$${u##*/}; done
+	rm -f $(DESTDIR)$(SYSCONFDIR)/stormdrill/policy.sample
+clean:
+	rm -rf build build-*
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

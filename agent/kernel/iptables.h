@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IPTABLES_H
+#define IPTABLES_H
+/*
+ * Our chains in iptables and ip6tables, whichever backend they use: one
+ * `iptables-restore --noflush -w` per family and call, by argument vector.  Slow (2 ms and
+ * more), so only in stage and sweep.
+ */
+#include "parse.h"
+#include <stddef.h>
+
+struct err;
+
+enum { HOOK_IN = 1 << 0, HOOK_OUT = 1 << 1 };
+
+/* -EOPNOTSUPP naming the package when iptables-restore or ip6tables-restore is absent. */
+int iptables_supported(int family, struct err *e);
+/* Create `chain` in `table` with `rules` (lines "-A CHAIN …\n") and jump to it first thing
+ * from INPUT or OUTPUT (one HOOK_ bit); atomic. */
+struct iptables_chain {
+	int family;        /* 4 or 6 */
+	const char *table; /* "filter", "mangle" */
+	const char *chain; /* at most 28 characters */
+	int hook;
+	const char *rules;
+};
+int iptables_add(const struct iptables_chain *chains, size_t count, int barrier_fd,
+    struct err *e); /* all of one family and table: one restore */
+/* Remove the jumps to and the chain itself, if they are there; 0 when gone. */
+int iptables_remove(
+    int family, const char *table, const char *chain, int barrier_fd, struct err *e);
+/* The saved text of a table, for checks; "" when the table does not exist. */
+int iptables_save(
+    int family, const char *table, int barrier_fd, char *buf, size_t size, struct err *e);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LINK_H
+#define LINK_H
+/* Network interfaces over rtnetlink. */
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+struct net;
+struct nl;
+
+struct link {
+	int index; /* ifindex */
+	char name[16];
+	char kind[16]; /* "ifb", "veth", "" */
+	bool is_up, is_loopback;
+	uint32_t mtu;
+};
+int link_find(
+    struct nl *n, const char *name, struct link *ret, struct err *e); /* -ENODEV */
+int link_each(
+    struct nl *n, int (*fn)(void *ctx, const struct link *l), void *ctx, struct err *e);
+int link_add_ifb(struct nl *n, const char *name, int *ret_index, struct err *e);
+int link_up(struct nl *n, int index, struct err *e);
+/* Deletes only a link of this name *and* kind: -ENODEV if none. */
+int link_delete(struct nl *n, const char *name, const char *kind, struct err *e);
+/* The interface that carries the route to an address: ifindex, or -ENETUNREACH. */
+int link_route(struct nl *n, const struct net *to, int *ret_index, struct err *e);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NL_H
+#define NL_H
+/*
+ * One netlink conversation: build with libnl, send, wait for the ACK.  A socket is opened
+ * once and kept: closing a netfilter one waits 11 ms for RCU.
+ */
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <stdint.h>
+
+struct err;
+struct nl;
+
+/* protocol: NETLINK_ROUTE or NETLINK_NETFILTER */
+int nl_open(struct nl **ret, int protocol, struct err *e);
+void nl_free(struct nl *n); /* NULL is fine */
+int nl_fd(const struct nl *n);
+
+/* Start a message in the socket's own preallocated buffer: nothing is allocated.  `extra`
+ * bytes after the header are zeroed and returned (struct tcmsg, nfgenmsg, …).  Valid until
+ * the next nl_begin on this socket. */
+struct nl_msg;
+void *nl_begin(struct nl *n, uint16_t type, uint16_t flags, size_t extra);
+void nl_put(struct nl *n, uint16_t attr, const void *data, size_t len);
+void nl_put_u8(struct nl *n, uint16_t attr, uint8_t v);
+void nl_put_u16(struct nl *n, uint16_t attr, uint16_t v); /* as given: swap yourself */
+void nl_put_u32(struct nl *n, uint16_t attr, uint32_t v);
+void nl_put_str(struct nl *n, uint16_t attr, const char *s); /* with its NUL */
+void *nl_nest(struct nl *n, uint16_t attr);                  /* sets NLA_F_NESTED */
+void nl_nest_end(struct nl *n, void *nest);
+
+/* Send what was begun and wait for its ACK: 0 or the kernel's negative errno, without an
+ * err (callers know what they asked).  The kernel's extended ACK text is in nl_why. */
+int nl_ask(struct nl *n);
+const char *nl_why(const struct nl *n);
+/* Send a dump (NLM_F_DUMP) or get request and call fn for each answer until it returns
+ * non-zero or the dump ends.  0, fn's value, or a negative errno. */
+int nl_each(struct nl *n, int (*fn)(void *ctx, const struct nlmsghdr *h), void *ctx);
+/* Attributes of an answer behind `extra` bytes of header, into tb[0…max]. */
+int nl_attrs(const struct nlmsghdr *h, size_t extra, struct nlattr **tb, int max);
+
+#endif

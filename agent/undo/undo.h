@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UNDO_H
+#define UNDO_H
+/*
+ * Undo is data.  Everything a fault may leave in the kernel is taken away by one of these
+ * operations, written down before the fault touches anything; undo.c is the only code that
+ * reverts.  Every operation is absolute, idempotent and checks identity: "already gone" is
+ * success, "somebody else's now" is a note and no action.
+ *
+ * Two beats: *disarm* makes the fault ineffective in as few kernel messages as possible on
+ * sockets that are already open; *sweep* removes what is left.
+ */
+#include "clock.h"
+#include "ident.h"
+#include "limits.h"
+#include "spec.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+enum undo_op {
+	UNDO_SET_FLUSH, /* disarm  name=set: the rule matches nothing any more */
+	UNDO_FILTER, /* disarm  dev, num0=ifindex, num1=egress 1|ingress 2, num2=prio */
+	UNDO_CGROUP_KILL,  /* disarm  name=cgroup below the v2 root */
+	UNDO_DESCRIPTOR,   /* disarm  num0=fd of the holder: closing it is the undo */
+	UNDO_FILTER_CHAIN, /* sweep   dev, num0=ifindex, num1=direction, num2=chain */
+	UNDO_LINK,  /* sweep   name=link of kind ifb; num0=longest delay held, µs */
+	UNDO_CHAIN, /* sweep   name=chain, dev=table ("filter"), num0=4|6 */
+	UNDO_SET_DESTROY,   /* sweep   name=set */
+	UNDO_CGROUP_REMOVE, /* sweep   name=cgroup */
+	/* objects that faults share; see store.h */
+	UNDO_CLSACT,    /* sweep   dev, num0=ifindex: only when both blocks are empty */
+	UNDO_NFT_TABLE, /* sweep   name=table, num0=4|6: only while empty */
+	UNDO_OPS
+};
+
+enum undo_beat { BEAT_DISARM, BEAT_SWEEP, BEAT_SHARED };
+
+struct undo {
+	enum undo_op op;
+	char name[64];
+	char dev[16];
+	int64_t num[4];
+};
+
+#define UNDO_LIST_MAX 24
+struct undo_list {
+	size_t count;
+	struct undo op[UNDO_LIST_MAX];
+};
+
+enum undo_beat undo_beat(enum undo_op op);
+const char *undo_op_name(enum undo_op op); /* "flush-set" … */
+/* "flush set sd-7b1c09aa-4   # ipset flush sd-7b1c09aa-4": what it does, and by hand. */
+const char *undo_describe(const struct undo *u, char *buf, size_t size);
+/* The command a person would type; "" when there is none; returns buf. */
+const char *undo_by_hand(const struct undo *u, char *buf, size_t size);
+/* Append; asserts that there is room and that the names are of our making. */
+void undo_add(struct undo_list *l, struct undo u);
+
+/* The open sockets undo works on.  Opened at arm, kept until after the answer: closing a
+ * netfilter socket waits 11 ms for RCU. */
+struct undo_ctx;
+/* `barrier_fd`: inherited by every tool that is run (-1: none).  `holder` true in the
+ * fault's own holder, where UNDO_DESCRIPTOR closes; elsewhere the kernel has done so. */
+int undo_ctx_open(struct undo_ctx **ret, int barrier_fd, bool holder, struct err *e);
+void undo_ctx_free(struct undo_ctx *c);
+
+/* Run all operations of one beat, newest first, going on after a failure.  0 when each
+ * succeeded or was not needed; else the first error.  Disarm allocates nothing, forks
+ * nothing and needs no disk. */
+int undo_run(
+    struct undo_ctx *c, const struct undo_list *l, enum undo_beat beat, struct err *e);
+/* Read back.  After disarm: is any of these still in force?  After sweep: does an object
+ * named here still exist?  0 no; -EBUSY with what and where in `e`. */
+int undo_check(
+    struct undo_ctx *c, const struct undo_list *l, enum undo_beat beat, struct err *e);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROBE_H
+#define PROBE_H
+/*
+ * The prober: an open loop on absolute times.  A request goes out when its moment comes
+ * whether or not earlier ones were answered; latency counts from the intended start; one
+ * that is outstanding past `within` is bad at that moment and judged once.  Built on
+ * libcurl's multi interface with epoll (curl_multi_socket_action).
+ */
+#include "clock.h"
+#include "experiment.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+struct prober;
+
+enum sample_class {
+	SAMPLE_OK,
+	SAMPLE_SLOW, /* right answer, past `within` */
+	SAMPLE_STATUS,
+	SAMPLE_BODY,
+	SAMPLE_CONNECT, /* refused, reset, unreachable */
+	SAMPLE_DNS,
+	SAMPLE_TLS,
+	SAMPLE_TIMEOUT,
+	SAMPLE_SKIPPED, /* by us: too many in flight; counts neither good nor bad */
+	SAMPLE_CLASSES
+};
+const char *sample_class_name(enum sample_class c);
+
+struct sample {
+	size_t probe;
+	enum sample_class class;
+	bool bad;        /* neither ok nor skipped */
+	usec_t intended; /* CLOCK_BOOTTIME */
+	usec_t known;    /* when it was judged */
+	usec_t latency;  /* from intended; for a sample judged at `within`, that */
+	usec_t late;     /* how late we sent it ourselves */
+	char why[96];    /* "status 503", "connection refused"; "" when ok */
+};
+
+/* `probes` outlive the prober.  on_sample is called from prober_run, once per sample, as
+ * soon as it is known; it may stop a probe's schedule but not free the prober. */
+int prober_open(struct prober **ret, const struct probe_def *probes, size_t count,
+    void (*on_sample)(void *ctx, const struct sample *s), void *ctx, struct err *e);
+void prober_free(struct prober *p);
+/* Its one descriptor for the caller's epoll: readable when prober_run has work. */
+int prober_fd(const struct prober *p);
+/* Probes send from `from` on; nothing is sent before. */
+void prober_start(struct prober *p, usec_t from);
+/* No new requests; what is outstanding is forgotten (it was not judged). */
+void prober_stop(struct prober *p);
+int prober_run(struct prober *p, struct err *e);
+/* A late answer changes this only: per probe, since the last call; may be NULL. */
+struct hist;
+void prober_hist(struct prober *p, size_t probe, struct hist *into);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EVENT_H
+#define EVENT_H
+/*
+ * What happened in a drill, one fact each.  Reports see only events, so a report can be
+ * made again from a saved file.  Events are built by run, never changed.
+ */
+#include "clock.h"
+#include "limits.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum event_type {
+	EVENT_DRILL,    /* start: subject = name, text = hypothesis; nums lease_ms, … */
+	EVENT_PHASE,    /* before, armed, during, undo, after, end */
+	EVENT_SELFTEST, /* num round_trip_us */
+	EVENT_ARMED,    /* a fault: text = what it will do */
+	EVENT_FIRED,    /* the timeline starts */
+	EVENT_FAULT,    /* a fault's new state: subject = fault, text = state + note */
+	EVENT_SAMPLES,  /* once a second and probe: n, bad, late, p50_us, p99_us */
+	EVENT_BAD,      /* the first bad sample of a run of bad ones: text = why */
+	EVENT_DECISION, /* the judge: subject = probe, text = evidence */
+	EVENT_UNDO,  /* told, disarmed, undone, clean: nums in µs after the decision */
+	EVENT_PROBE, /* totals of one probe and phase: n, bad, good_share, … */
+	EVENT_NOTE,  /* anything worth a line: no effect, fault lost, prober late */
+	EVENT_ERROR,
+	EVENT_VERDICT, /* text = sentence; num exit */
+	EVENT_TYPES
+};
+const char *event_type_name(enum event_type t); /* "drill" "phase" … */
+int event_type_parse(const char *name, enum event_type *ret);
+
+#define EVENT_NUMS_MAX 16
+
+struct event {
+	enum event_type type;
+	usec_t at;   /* CLOCK_BOOTTIME, µs since the drill began */
+	usec_t wall; /* CLOCK_REALTIME */
+	char subject[NAME_MAX_LEN];
+	char host[NAME_MAX_LEN]; /* "" = the local host */
+	char text[512];
+	size_t num_count;
+	struct {
+		char key[24];
+		double value;
+	} num[EVENT_NUMS_MAX];
+};
+
+/* Build one: subject and text may be NULL. */
+void event_init(struct event *v, enum event_type t, usec_t at, usec_t wall,
+    const char *subject, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+void event_num(struct event *v, const char *key, double value);
+/* The value of a key, or `otherwise`. */
+double event_get(const struct event *v, const char *key, double otherwise);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JUDGE_H
+#define JUDGE_H
+/*
+ * Judging: pure arithmetic on good and bad answers; no I/O and no clock (lint proves it).
+ * Returns decisions, acts on nothing.
+ *
+ * Abort is a bank of CUSUM tests per probe (Page 1954):
+ *	S = max(0, S + (bad ? ln(p1/p0) : ln((1−p1)/(1−p0)))),  stop at S ≥ h
+ * p0 = 1 − objective, raised to the upper confidence bound of the baseline's bad share;
+ * p1 ∈ {abort_at, 50 %, 90 %}, none below abort_at nor below 2·p0.
+ * h = ln(N·K·P/α): N samples planned during, K tests in the bank, P probes, α =
+ * false_abort.  By Ville's inequality and a union over start points the chance of
+ * stopping a system that meets its objective is at most α, for independent failures.
+ * (The conditional null for clustered failures comes with its own issue: p0 is the one
+ * place it changes.)
+ */
+#include "limits.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BANK_MAX 3
+
+enum judge_reason {
+	JUDGE_GO_ON,
+	JUDGE_BREACH,      /* a CUSUM test passed its threshold */
+	JUDGE_MAX_BAD,     /* budget.max_bad */
+	JUDGE_CONSECUTIVE, /* budget.consecutive */
+	JUDGE_GUARD,       /* a guard no longer holds (set by run, not by this module) */
+};
+
+struct judge_config {
+	double alpha;         /* false_abort, 0 < α < 1 */
+	uint64_t max_bad;     /* 0: none */
+	uint32_t consecutive; /* 0: none */
+	size_t probe_count;
+	struct {
+		double objective, abort_at;
+		double planned;            /* samples during */
+		uint64_t base_n, base_bad; /* the baseline; 0, 0 when there was none */
+	} probe[PROBES_MAX];
+};
+
+struct cusum {
+	double p1, up, down; /* steps for a bad and a good answer; down < 0 */
+	double s;
+	uint64_t since; /* sample number at which S last left 0 */
+};
+
+struct judge_probe {
+	double p0;
+	size_t bank_count;
+	struct cusum bank[BANK_MAX];
+	uint64_t n, bad;
+	uint32_t in_a_row;
+};
+
+struct judge {
+	struct judge_config config;
+	double h;
+	uint64_t bad;
+	struct judge_probe probe[PROBES_MAX];
+};
+
+/* What led to a stop, for events and report. */
+struct judge_decision {
+	enum judge_reason reason;
+	size_t probe;
+	double s, h, p0, p1, alpha; /* of the test that passed, else 0 */
+	uint64_t from, to;          /* sample numbers of that probe that made the case */
+	uint64_t bad;               /* bad ones among them */
+};
+
+/* 0, or -ERANGE when a probe's baseline is so bad that p0 ≥ abort_at/2 (exit 4): its
+ * index in *ret_probe. */
+int judge_init(struct judge *j, const struct judge_config *c, size_t *ret_probe);
+/* One answer of one probe.  true when it must stop, with the decision. */
+bool judge_sample(struct judge *j, size_t probe, bool bad, struct judge_decision *ret);
+/* Bad answers in a row a full outage needs, for `plan` and `run` to say. */
+unsigned judge_outage_samples(const struct judge *j, size_t probe);
+const char *judge_reason_name(enum judge_reason r);
+
+/* Steady before?  STEADY_NO when the 95 % lower bound of the bad share exceeds
+ * 1 − objective; STEADY_FEW with fewer than 30 samples. */
+enum steady { STEADY_YES, STEADY_NO, STEADY_FEW };
+enum steady judge_steady(uint64_t n, uint64_t bad, double objective);
+
+/* Clopper–Pearson bounds of a share, one-sided at `confidence` (0.95). */
+double share_lower(uint64_t n, uint64_t bad, double confidence);
+double share_upper(uint64_t n, uint64_t bad, double confidence);
+
+#endif

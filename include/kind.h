@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KIND_H
+#define KIND_H
+/*
+ * The row of a fault kind: data only, one file in lib/kinds.  stormctl (offline check,
+ * help), stormd (policy) and the holder link the same row; what the kind *does* is in
+ * agent/faults under the same name.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct spec;
+struct err;
+
+enum param_type {
+	PARAM_USEC,    /* duration; num in µs, min and max too */
+	PARAM_PERCENT, /* num in thousandths of a percent */
+	PARAM_SIZE,    /* num in bytes */
+	PARAM_INT,     /* num */
+	PARAM_COUNT,   /* "all" (num 0) or 1… */
+	PARAM_PORT,    /* num */
+	PARAM_SIGNAL,  /* num */
+	PARAM_ENUM,    /* num = index into choices */
+	PARAM_STRING,  /* text */
+	PARAM_STRINGS, /* text: NUL-separated list, each with its NUL */
+	PARAM_IFNAME,  /* text */
+	PARAM_PATH,    /* text: absolute, no "." or ".." component */
+	PARAM_CPUS,    /* text: kernel CPU list */
+	PARAM_NETS,    /* spec->nets; "any" is 0.0.0.0/0 and ::/0; one per kind */
+};
+
+struct param {
+	const char *name;
+	enum param_type type;
+	bool required;
+	const char *def;            /* as it would be written; NULL: absent */
+	int64_t min, max;           /* of num; both 0: the type's own range */
+	const char *const *choices; /* PARAM_ENUM, NULL-terminated */
+	const char *help;           /* one line, lower case */
+};
+
+enum {
+	KIND_ONESHOT = 1 << 0, /* happens once; takes no `for` */
+	KIND_IRREVERSIBLE =
+	    1 << 1,            /* nothing can undo it; a daemon needs policy to name it */
+	KIND_NETWORK = 1 << 2, /* commit-confirm after it turns active */
+};
+
+struct kind {
+	const char *name;           /* "net.delay"; on the wire, never reused */
+	const char *summary;        /* one line */
+	const struct param *params; /* ends with { 0 } */
+	unsigned flags;
+	uint64_t caps; /* CAP_BIT(…): all its holder keeps */
+	/* Rules between parameters; NULL-safe null object kind_check_nothing. */
+	int (*check)(const struct spec *s, struct err *e);
+	const char *undone_by; /* who undoes it when the agent dies: for faults(7) */
+	const char *by_hand;   /* how a person undoes it */
+	const char
+	    *teaches; /* "timeout, retry with backoff": the patterns it exercises */
+};
+
+#define KIND_LIST(X) \
+ X(cpu_load)         \
+ X(disk_fill)        \
+ X(net_delay)        \
+ X(net_partition)    \
+ X(process_kill)
+
+#define KIND_DECLARE(name) extern const struct kind kind_##name;
+KIND_LIST(KIND_DECLARE)
+#undef KIND_DECLARE
+
+extern const struct kind *const kind_table[]; /* NULL-terminated, sorted by name */
+#define FOR_EACH_KIND(k) \
+ for (const struct kind *const *k = kind_table; *(k) != NULL; (k)++)
+
+const struct kind *kind_find(const char *name); /* NULL: none */
+const char *kind_nearest(const char *name);     /* a suggestion, or NULL */
+const struct param *kind_param(const struct kind *k, const char *name);
+const char *kind_param_nearest(const struct kind *k, const char *name);
+const char *param_type_name(enum param_type t); /* "duration", "address list", … */
+/* "0s to 10m", "0 % to 100 %"; "" when the type's own range; returns buf. */
+const char *param_range(const struct param *p, char *buf, size_t size);
+int kind_check_nothing(const struct spec *s, struct err *e);
+
+#endif
