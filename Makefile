@@ -79,7 +79,8 @@ PKGS_stormd-undo := libnl-route-3.0 libnl-3.0
 PKGS_stormctl := libcurl yaml-0.1 jansson libpcre2-8
 PKGS_tests := cmocka libmicrohttpd gnutls libcurl yaml-0.1 jansson libpcre2-8 libnl-route-3.0 \
 	libnl-3.0 libseccomp
-ALL_O := $(sort $(foreach p,$(PROGS),$($(p)_O)) $(call objs,lib lib/kinds))
+# Tests link any layer, whether or not its program exists.
+ALL_O := $(sort $(call objs,$(LAYERS)))
 UNIT_T := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 ROOT_T := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/contract/*.c tests/crash/*.c tests/bench/*.c))
 
