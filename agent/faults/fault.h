@@ -65,6 +65,10 @@ struct fault {
 	bool runs_tools;     /* the filter leaves room for iptables-restore */
 };
 
+/* One line per file of this directory that holds a fault, as KIND_LIST does for kinds:
+ * fault_<name> is defined in <name>.c. */
+#define FAULT_LIST(X)
+
 extern const struct fault *const fault_table[]; /* NULL-terminated */
 #define FOR_EACH_FAULT(f) \
  for (const struct fault *const *f = fault_table; *(f) != NULL; (f)++)
