@@ -10,10 +10,14 @@
 struct err;
 struct nl;
 
-/* Does a table exist?  false too when the kernel has no nf_tables. */
+/* Does a table of the family (4 or 6) exist?  false too when the kernel has no nf_tables. */
 bool nft_table_exists(struct nl *n, int family, const char *name);
 /* Delete the table if it holds nothing but empty base chains with policy accept and no
  * sets: 1 deleted, 0 not there or not empty. */
 int nft_table_remove_empty(struct nl *n, int family, const char *name, struct err *e);
+/* The same for one base chain of a table that was there before. */
+bool nft_chain_exists(struct nl *n, int family, const char *table, const char *chain);
+int nft_chain_remove_empty(
+    struct nl *n, int family, const char *table, const char *chain, struct err *e);
 
 #endif

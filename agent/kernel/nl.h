@@ -34,8 +34,13 @@ void nl_nest_end(struct nl *n, void *nest);
  * err (callers know what they asked).  The kernel's extended ACK text is in nl_why. */
 int nl_ask(struct nl *n);
 const char *nl_why(const struct nl *n);
+/* The same for nf_tables, whose changes travel in batches: this one is a batch of its own.
+ * With a generation (not 0) the kernel refuses it, -ERESTART, if the ruleset has changed
+ * since. */
+int nl_ask_batch(struct nl *n, uint32_t generation);
 /* Send a dump (NLM_F_DUMP) or get request and call fn for each answer until it returns
- * non-zero or the dump ends.  0, fn's value, or a negative errno. */
+ * non-zero or the dump ends.  0, fn's value, or a negative errno; -EINTR when what is
+ * dumped changed meanwhile: forget what fn saw and ask again.  fn must not use `n`. */
 int nl_each(struct nl *n, int (*fn)(void *ctx, const struct nlmsghdr *h), void *ctx);
 /* Attributes of an answer behind `extra` bytes of header, into tb[0…max]. */
 int nl_attrs(const struct nlmsghdr *h, size_t extra, struct nlattr **tb, int max);

@@ -33,6 +33,7 @@ enum undo_op {
 	/* objects that faults share; see store.h */
 	UNDO_CLSACT,    /* sweep   dev, num0=ifindex: only when both blocks are empty */
 	UNDO_NFT_TABLE, /* sweep   name=table, num0=4|6: only while empty */
+	UNDO_NFT_CHAIN, /* sweep   name=base chain, dev=table, num0=4|6: only while empty */
 	UNDO_OPS
 };
 
@@ -67,6 +68,10 @@ struct undo_ctx;
  * fault's own holder, where UNDO_DESCRIPTOR closes; elsewhere the kernel has done so. */
 int undo_ctx_open(struct undo_ctx **ret, int barrier_fd, bool holder, struct err *e);
 void undo_ctx_free(struct undo_ctx *c);
+/* The context's own socket, NETLINK_ROUTE or NETLINK_NETFILTER: a fault arms on it, so
+ * that disarming needs no other. */
+struct nl;
+struct nl *undo_ctx_nl(struct undo_ctx *c, int protocol);
 
 /* Run all operations of one beat, newest first, going on after a failure.  0 when each
  * succeeded or was not needed; else the first error.  Disarm allocates nothing, forks
