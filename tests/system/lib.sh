@@ -169,7 +169,7 @@ snapshot() {
 	echo "# cgroups"
 	find /sys/fs/cgroup -maxdepth 4 -type d -name 'stormdrill*' 2>/dev/null
 	echo "# processes"
-	pgrep -l '^(stormd|iptables|ip6tables)' | sed 's/^[0-9]* //' | sort
+	pgrep -l '^stormd|tables' | sed 's/^[0-9]* //' | sort
 	echo "# obligations"
 	find "$T/host" -path '*/undo/*' -o -path '*/shared/*' -type f 2>/dev/null | sort
 	return 0

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# `make demo`: a storm over a real nginx, in namespaces of its own that vanish with it.
+# One drill kills a backend and holds; one partitions both, breaches the budget and is
+# called off in front of you; then the host is compared with what it was before.
+# usage: demo.sh BIN-DIR [RESULTS-DIR]
+set -u
+BIN=$(cd "${1:-build/bin}" && pwd)
+if [ "$(id -u)" -ne 0 ]; then
+	echo "The demo makes network namespaces, so it needs root: asking sudo."
+	exec sudo "$0" "$BIN" "${2:-results/demo}"
+fi
+RESULTS=${2:-results/demo}
+[ -n "${STORM_SANDBOX:-}" ] || {
+	rm -rf "$RESULTS"
+	mkdir -p "$RESULTS"
+	RESULTS=$(cd "$RESULTS" && pwd)
+}
+export RESULTS BIN
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/../system/lib.sh"
+sandbox "$0" "$BIN" "$RESULTS"
+
+bold='' dim='' plain=''
+[ -t 1 ] && bold=$'\033[1m' dim=$'\033[2m' plain=$'\033[0m'
+step() { printf '\n%s▸ %s%s\n' "$bold" "$1" "$plain"; }
+say() { printf '  %s\n' "$*"; }
+show() { sed "s/^/  $dim│$plain /" "$1"; }
+drill() { # drill NAME EXPECTED-EXIT
+	local rc=0
+	printf '  %s$ stormctl run %s.yaml%s\n' "$dim" "$1" "$plain"
+	"$BIN/stormctl" run "$T/$1.yaml" --out "$RESULTS/$1" "${DIRS[@]}" --embedded \
+		--reason "make demo" 2>&1 | sed 's/^/    /'
+	rc=${PIPESTATUS[0]}
+	[ "$rc" -eq "$2" ] || fail "the drill '$1' ended with exit $rc where $2 was expected"
+	say "Exit code $rc."
+}
+
+step "A shop: nginx as load balancer on this host, two nginx backends on hosts of their own."
+backend b1 10.1.1.2
+backend b2 10.1.2.2
+balancer 8080 10.1.1.2 10.1.2.2
+wait_http http://127.0.0.1:8080/
+say "curl http://127.0.0.1:8080/ → $(curl -s http://127.0.0.1:8080/)"
+say "curl http://127.0.0.1:8080/ → $(curl -s http://127.0.0.1:8080/)"
+
+step "A photograph of the host: links, qdiscs, nftables, iptables, ipsets, processes."
+snapshot >"$RESULTS/host-before.txt"
+say "$(wc -l <"$RESULTS/host-before.txt") lines in $RESULTS/host-before.txt"
+
+step "First drill: one backend dies. The balancer should route around it."
+cat >"$T/backend-dies.yaml" <<Y
+version: 1
+name: backend-dies
+hypothesis: When one of two backends dies, 99 % of requests are still answered within 500 ms.
+probes:
+  shop:
+    http: {url: "http://127.0.0.1:8080/"}
+    rate: 100/s
+    good: {status: 200, within: 500ms, body: hello}
+    objective: 99%
+    abort_at: 10%
+steady: {before: 2s, during: 4s, after: 2s}
+faults:
+  - process.kill: {cmdline: "*/b1/nginx.conf*"}
+    id: kill-b1
+    at: 500ms
+Y
+show "$T/backend-dies.yaml"
+drill backend-dies 0
+say "Killed for good: $(ps -o pid= -p "$(cat "$T/b1.pid")" >/dev/null && echo 'still there?!' || echo 'b1 is gone, and the shop did not notice')."
+
+step "The backend comes back (an operator's work, not the tool's)."
+NETNS=b1 nginx_start b1 "server { listen 80; location / { return 200 \"hello from b1\\n\"; } }"
+wait_http http://127.0.0.1:8080/
+sleep 1.2 # the balancer holds a dead backend against it for a second
+say "curl http://127.0.0.1:8080/ → $(curl -s http://127.0.0.1:8080/)"
+
+step "Second drill: a partition from both backends. Nothing can route around that."
+cat >"$T/backends-cut-off.yaml" <<Y
+version: 1
+name: backends-cut-off
+hypothesis: When both backends are cut off, the shop still answers from a cache.
+probes:
+  shop:
+    http: {url: "http://127.0.0.1:8080/"}
+    rate: 200/s
+    good: {status: 200, within: 250ms, body: hello}
+    objective: 99%
+    abort_at: 50%
+steady: {before: 2s, during: 10s, after: 5s}
+budget: {false_abort: 0.1%}
+faults:
+  - net.partition: {to: [10.1.1.0/24, 10.1.2.0/24]}
+    id: cut-off
+    at: 500ms
+    for: 9s
+Y
+show "$T/backends-cut-off.yaml"
+say "It is meant to be refuted: watch it being called off long before its nine seconds."
+drill backends-cut-off 5
+say "curl http://127.0.0.1:8080/ → $(curl -s http://127.0.0.1:8080/)   (the shop is back)"
+
+step "And the host? The same photograph again, compared."
+wait_for 5 storm_gone || fail "an agent process is still there"
+snapshot >"$RESULTS/host-after.txt"
+printf '  %s$ diff host-before.txt host-after.txt%s\n' "$dim" "$plain"
+if diff "$RESULTS/host-before.txt" "$RESULTS/host-after.txt" >"$T/diff"; then
+	say "no difference: not a rule, not a set, not a link, not a process left."
+else
+	show "$T/diff"
+	fail "the host is not as it was"
+fi
+
+step "What lies where"
+for d in backend-dies backends-cut-off; do
+	say "$RESULTS/$d/summary.md      the story, for people"
+	say "$RESULTS/$d/events.ndjson   every fact, as it happened"
+	say "$RESULTS/$d/journal.json    all of it, for machines"
+done
+printf '\n'
+[ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$RESULTS"
+exit 0
