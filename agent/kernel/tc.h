@@ -39,6 +39,7 @@ int tc_netem_stats(struct nl *n, int ifindex, struct netem *ret,
 
 /* -EEXIST when it was there already: then it is not ours to note. */
 int tc_clsact_add(struct nl *n, int ifindex, struct err *e);
+bool tc_clsact_exists(struct nl *n, int ifindex);
 /* 1 deleted, 0 not there or in use by a filter of anybody's. */
 int tc_clsact_remove_empty(struct nl *n, int ifindex, struct err *e);
 

@@ -22,7 +22,9 @@ struct err;
 
 enum undo_op {
 	UNDO_SET_FLUSH, /* disarm  name=set: the rule matches nothing any more */
-	UNDO_FILTER, /* disarm  dev, num0=ifindex, num1=egress 1|ingress 2, num2=prio */
+	/* disarm  dev, num0=ifindex, num1=egress 1|ingress 2, num2=prio, num3=chain it leads
+	 * to: proof that a renamed interface still carries our filter */
+	UNDO_FILTER,
 	UNDO_CGROUP_KILL,  /* disarm  name=cgroup below the v2 root */
 	UNDO_DESCRIPTOR,   /* disarm  num0=fd of the holder: closing it is the undo */
 	UNDO_FILTER_CHAIN, /* sweep   dev, num0=ifindex, num1=direction, num2=chain */
@@ -58,6 +60,13 @@ const char *undo_op_name(enum undo_op op); /* "flush-set" … */
 const char *undo_describe(const struct undo *u, char *buf, size_t size);
 /* The command a person would type; "" when there is none; returns buf. */
 const char *undo_by_hand(const struct undo *u, char *buf, size_t size);
+/* One line of a record: "disarm flush-set name=sd-7b1c09aa-4", without newline; length. */
+int undo_format(const struct undo *u, char *buf, size_t size);
+/* Strict, the inverse.  With `fault` every name must be of that fault, without (shared
+ * records) the object must be one of those that faults share. */
+int undo_parse(const char *line, const char *fault, struct undo *ret, struct err *e);
+/* The tc chain of a fault: the low 28 bits of its id, 1 instead of 0. */
+uint32_t undo_tc_chain(const char *fault);
 /* Append; asserts that there is room and that the names are of our making. */
 void undo_add(struct undo_list *l, struct undo u);
 
@@ -72,6 +81,8 @@ void undo_ctx_free(struct undo_ctx *c);
  * that disarming needs no other. */
 struct nl;
 struct nl *undo_ctx_nl(struct undo_ctx *c, int protocol);
+/* The root of the cgroup v2 tree, borrowed; -EOPNOTSUPP with the reason if there is none. */
+int undo_ctx_cgroup(struct undo_ctx *c, struct err *e);
 
 /* Run all operations of one beat, newest first, going on after a failure.  0 when each
  * succeeded or was not needed; else the first error.  Disarm allocates nothing, forks
