@@ -22,16 +22,25 @@ struct proc {
 };
 
 /* Call fn for every process of our pid namespace until it returns non-zero; `dir` is
- * /proc/PID.  Processes that vanish meanwhile are passed over. */
+ * /proc/PID, which never comes to mean another process.  Processes that vanish meanwhile
+ * are passed over.  0, fn's value, or a negative errno with `e`. */
 int proc_each(
     int (*fn)(void *ctx, const struct proc *p, int dir), void *ctx, struct err *e);
+/* The same before anything is read: twice as fast for who looks at few of them. */
+int proc_each_pid(int (*fn)(void *ctx, pid_t pid, int dir), void *ctx, struct err *e);
 int proc_read(pid_t pid, struct proc *ret); /* -ESRCH */
+int proc_read_at(pid_t pid, int dir, struct proc *ret);
+int proc_comm(int dir, char ret[static 16]);
 /* cmdline with NULs turned to spaces; exe as the link reads; length or negative errno */
 ssize_t proc_cmdline(int dir, char *buf, size_t size);
 ssize_t proc_exe(int dir, char *buf, size_t size);
-/* Which processes listen on this TCP or UDP port: inodes from /proc/net, then fds. */
-int proc_listeners(uint16_t port, pid_t *ret, size_t max, struct err *e); /* count */
-/* Busy and total ticks of one CPU (or all with -1) from /proc/stat, in USER_HZ. */
-int proc_cpu_times(int cpu, uint64_t *ret_busy, uint64_t *ret_total, struct err *e);
+/* Which processes listen on this TCP or UDP port: inodes from /proc/net, then fds.  Returns
+ * how many there are; at most max are stored. */
+int proc_listeners(uint16_t port, pid_t *ret, size_t max, struct err *e);
+/* Idle time (with iowait) of every CPU below max from /proc/stat, in microseconds to the
+ * USER_HZ tick; PROC_CPU_OFFLINE for one that is not there.  Busy is the wall clock less
+ * this: the kernel measures idle time, the other columns it samples by ticks. */
+#define PROC_CPU_OFFLINE UINT64_MAX
+int proc_cpu_idle(uint64_t *ret, size_t max, struct err *e);
 
 #endif

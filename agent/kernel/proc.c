@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Walking /proc.  getdents64 and openat by hand, because readdir and stdio cost more than
+ * the kernel does; nothing is kept between calls.  A process is handed on as a descriptor
+ * of its directory: the pid may be reused, the descriptor then only says ESRCH.
+ */
+#include "proc.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "err.h"
+
+#define FLAG_KTHREAD 0x00200000u /* PF_KTHREAD, field 9 of stat */
+
+/* What getdents64 writes: struct dirent64 of glibc, with a name that may be longer. */
+struct entry {
+	uint64_t ino;
+	int64_t off;
+	uint16_t len;
+	uint8_t type;
+	char name[];
+};
+
+/* Digits to a number, and past them; 0 where there are none. */
+static uint64_t
+take_number(const char **p)
+{
+	uint64_t n = 0;
+
+	while (isdigit((unsigned char)**p))
+		n = n * 10 + (uint64_t)(*(*p)++ - '0');
+	return n;
+}
+
+static const char *
+skip_fields(const char *p, int count)
+{
+	while (count-- > 0) {
+		p += strcspn(p, " ");
+		p += strspn(p, " ");
+	}
+	return p;
+}
+
+static ssize_t
+read_small(int dir, const char *name, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	do {
+		n = read(fd, buf, size - 1);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return n;
+}
+
+/* "812 (a) b) S 1 812 …": comm may hold anything, so the last ')' counts. */
+static int
+parse_stat(const char *text, pid_t pid, struct proc *ret)
+{
+	const char *open = strchr(text, '(');
+	const char *close = strrchr(text, ')');
+	struct proc p = { .id.pid = pid };
+	size_t len;
+
+	if (open == NULL || close == NULL || close < open || close[1] != ' ')
+		return -EPROTO;
+	len = (size_t)(close - open - 1);
+	if (len >= sizeof(p.comm))
+		len = sizeof(p.comm) - 1; /* a kworker's work queue is appended here */
+	memcpy(p.comm, open + 1, len);
+	p.state = close[2];
+	text = skip_fields(close + 2, 1); /* now field 4 */
+	p.ppid = (pid_t)take_number(&text);
+	text = skip_fields(text, 5);
+	p.is_kernel = (take_number(&text) & FLAG_KTHREAD) != 0;
+	text = skip_fields(text, 13);
+	if (!isdigit((unsigned char)*text))
+		return -EPROTO;
+	p.id.start = take_number(&text);
+	*ret = p;
+	return 0;
+}
+
+int
+proc_read_at(pid_t pid, int dir, struct proc *ret)
+{
+	char text[1024];
+	ssize_t n = read_small(dir, "stat", text, sizeof(text));
+
+	return n < 0 ? (int)n : parse_stat(text, pid, ret);
+}
+
+static int
+open_pid(int procfs, const char *name)
+{
+	return openat(procfs, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+int
+proc_read(pid_t pid, struct proc *ret)
+{
+	char path[32];
+	_cleanup_close_ int dir = -1;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", pid);
+	dir = open_pid(AT_FDCWD, path);
+	if (dir < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	return proc_read_at(pid, dir, ret);
+}
+
+int
+proc_comm(int dir, char ret[static 16])
+{
+	char text[32];
+	ssize_t n = read_small(dir, "comm", text, sizeof(text));
+	size_t len;
+
+	if (n < 0)
+		return (int)n;
+	len = (size_t)n;
+	if (len > 0 && text[len - 1] == '\n')
+		len--;
+	if (len > 15)
+		len = 15;
+	memcpy(ret, text, len);
+	ret[len] = '\0';
+	return 0;
+}
+
+ssize_t
+proc_cmdline(int dir, char *buf, size_t size)
+{
+	ssize_t n = read_small(dir, "cmdline", buf, size);
+
+	if (n < 0)
+		return n;
+	while (n > 0 && buf[n - 1] == '\0')
+		n--;
+	for (ssize_t i = 0; i < n; i++) {
+		if (buf[i] == '\0')
+			buf[i] = ' ';
+	}
+	buf[n] = '\0';
+	return n;
+}
+
+ssize_t
+proc_exe(int dir, char *buf, size_t size)
+{
+	ssize_t n = readlinkat(dir, "exe", buf, size - 1);
+
+	if (n < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	buf[n] = '\0';
+	return n;
+}
+
+static int
+visit_block(int procfs, const char *block, size_t len,
+    int (*fn)(void *ctx, pid_t pid, int dir), void *ctx)
+{
+	for (size_t at = 0; at < len;) {
+		const struct entry *d = (const struct entry *)(block + at);
+		const char *name = d->name;
+		int rc;
+
+		at += d->len;
+		if (!isdigit((unsigned char)name[0]))
+			continue;
+		_cleanup_close_ int dir = open_pid(procfs, name);
+		if (dir < 0)
+			continue; /* gone between the listing and here */
+		rc = fn(ctx, (pid_t)take_number(&name), dir);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int
+proc_each_pid(int (*fn)(void *ctx, pid_t pid, int dir), void *ctx, struct err *e)
+{
+	_Alignas(struct entry) char block[32768];
+	_cleanup_close_ int procfs = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (procfs < 0)
+		return err_errno(e, "open '/proc'");
+	for (;;) {
+		long n = syscall(SYS_getdents64, procfs, block, sizeof(block));
+		int rc;
+
+		if (n < 0)
+			return err_errno(e, "list '/proc'");
+		if (n == 0)
+			return 0;
+		rc = visit_block(procfs, block, (size_t)n, fn, ctx);
+		if (rc != 0)
+			return rc;
+	}
+}
+
+struct each {
+	int (*fn)(void *ctx, const struct proc *p, int dir);
+	void *ctx;
+};
+
+static int
+each_read(void *ctx, pid_t pid, int dir)
+{
+	const struct each *each = ctx;
+	struct proc p;
+
+	if (proc_read_at(pid, dir, &p) < 0)
+		return 0;
+	return each->fn(each->ctx, &p, dir);
+}
+
+int
+proc_each(int (*fn)(void *ctx, const struct proc *p, int dir), void *ctx, struct err *e)
+{
+	struct each each = { fn, ctx };
+
+	return proc_each_pid(each_read, &each, e);
+}
