@@ -17,8 +17,9 @@ int cgroup_root(struct err *e);
 /* `name` is a path below the root, its last component of our making. */
 int cgroup_create(int root, const char *name, int *ret_dir, struct err *e);
 int cgroup_join(int dir, pid_t pid, struct err *e);
-int cgroup_kill(int root, const char *name, struct err *e);   /* -ENOENT if gone */
-int cgroup_remove(int root, const char *name, struct err *e); /* waits up to 200 ms */
+int cgroup_kill(int root, const char *name, struct err *e); /* -ENOENT if gone */
+/* Waits up to 200 ms for its last process to be gone; 0 too when there is none. */
+int cgroup_remove(int root, const char *name, struct err *e);
 int cgroup_count(int root, const char *name); /* live processes; -ENOENT if gone */
 
 #endif
