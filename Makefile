@@ -105,10 +105,11 @@ $(BUILD)/bin/$(1): $$($(1)_O) $(LIB_A)
 endef
 $(foreach p,$(PROGS),$(eval $(call program,$(p))))
 
+# q, not r: members of one name (confine.o, net_delay.o) must not replace each other.
 $(LIB_A): $(call objs,lib lib/kinds)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) qcs $@ $^
 $(TESTED_A): $(filter-out %/main.o,$(ALL_O))
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) qcs $@ $^
 
 $(BUILD)/tests/%.o: tests/%.c
 	$(call say,CC,$<)
