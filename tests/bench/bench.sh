@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# `make bench`: our figures beside a peer's, both sides in the same run, so that the ratio
+# means something on any machine.  Not a test: nothing here passes or fails.
+# usage: bench.sh BUILD [ROWS…]     rows: partition delay cpu disk select abort memory
+set -u
+BUILD=${1:-build}
+shift || true
+export BUILD BIN=$BUILD/bin
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/../system/lib.sh"
+sandbox "$0" "$BUILD" "$@"
+ROWS=${*:-partition delay cpu disk select abort memory}
+DRILLS=${DRILLS:-100}
+
+row() { printf '%-46s | %16s | %22s | %10s | %s\n' "$@"; }
+wants() { case " $ROWS " in *" $1 "*) ;; *) return 1 ;; esac; }
+program() { # program NAME: one of the C benchmarks, whose rows are as ours
+	local p=$BUILD/tests/bench/bench_$1
+	[ -x "$p" ] || return 0
+	"$p" 2>"$T/bench.err" || {
+		echo "bench_$1 ended with $?:"
+		sed 's/^/  /' "$T/bench.err"
+	}
+}
+# percentile FILE P: of one number a line
+percentile() {
+	sort -n "$1" | awk -v p="$2" '{v[NR]=$1} END {if (NR) {i=int(p/100*NR+0.999999); if (i<1) i=1; print v[i]} else print "-"}'
+}
+
+echo "stormdrill $("$BIN/stormctl" --version 2>/dev/null | awk '{print $NF}'), $(nproc) CPUs, kernel $(uname -r), $(date -u +%F)"
+row "what" "ours" "peer, same run" "ratio" "target"
+row "----" "----" "----" "----" "----"
+for r in partition delay cpu disk select; do
+	wants $r && program $r
+done
+
+# First bad answer known → decision → disarmed → undone → clean, over many drills.
+abort_rows() {
+	backend b1 10.1.1.2
+	balancer 8080 10.1.1.2
+	wait_http http://127.0.0.1:8080/
+	cat >"$T/abort.yaml" <<'Y'
+version: 1
+name: bench-abort
+probes:
+  shop:
+    http: {url: "http://127.0.0.1:8080/"}
+    rate: 200/s
+    good: {status: 200, within: 100ms}
+    objective: 99%
+    abort_at: 50%
+steady: {before: 300ms, during: 3s, after: 2s}
+faults:
+  - net.partition: {to: [10.1.1.0/24], mode: reject}
+    id: cut
+    at: 50ms
+    for: 2s
+Y
+	local i rc n=0 key
+	for ((i = 0; i < DRILLS; i++)); do
+		rc=0
+		"$BIN/stormctl" run "$T/abort.yaml" --out "$T/abort.$i" "${DIRS[@]}" --embedded \
+			>"$T/abort.log" 2>&1 || rc=$?
+		[ $rc -eq 5 ] || { echo "  drill $i ended with $rc: $(tail -n 1 "$T/abort.log")"; continue; }
+		n=$((n + 1))
+		jq -r 'select(.event == "undo") | to_entries[] | select(.value | type == "number")
+			| "\(.key) \(.value)"' "$T/abort.$i/events.ndjson" |
+			while read -r key value; do echo "$value" >>"$T/stamp.$key"; done
+		rm -rf "$T/abort.$i"
+	done
+	echo "abort, one host, 200 probes/s, full outage, $n drills (µs after the decision unless said):"
+	for f in "$T"/stamp.*; do
+		[ -e "$f" ] || continue
+		key=${f##*/stamp.}
+		row "  $key p50 / p99" "$(percentile "$f" 50) / $(percentile "$f" 99)" "-" "-" ""
+	done
+}
+wants abort && abort_rows
+
+memory_rows() {
+	"$BIN/stormctl" inject cpu.load percent=5 cpus=0 --for 4s "${DIRS[@]}" --embedded \
+		--out "$T/memory" >"$T/memory.log" 2>&1 &
+	local ctl=$! pid
+	sleep 2
+	for pid in $(pgrep '^stormd') $ctl; do
+		[ -r "/proc/$pid/smaps_rollup" ] || continue
+		row "PSS of $(tr '\0' ' ' <"/proc/$pid/cmdline" | awk '{print $1}' | sed 's|.*/||') ($(cat "/proc/$pid/comm"))" \
+			"$(awk '/^Pss:/ {print $2 " KiB"}' "/proc/$pid/smaps_rollup")" \
+			"toxiproxy idle 8148 KiB" "-" "agent ≤ 0.8 × toxiproxy"
+	done
+	wait $ctl
+}
+wants memory && memory_rows
+exit 0
