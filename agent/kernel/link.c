@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Interfaces over rtnetlink: find, list, and make and delete the one kind of our own, ifb.
+ * Deleting insists on name *and* kind, since a name alone proves nothing.
+ */
+#include "link.h"
+#include "cleanup.h"
+#include "err.h"
+#include "nl.h"
+#include "parse.h"
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { DUMP_TRIES = 5 };
+
+/* ": Device or resource busy (Device is a member of a bridge)", without the bracket when
+ * the kernel gave no words of its own. */
+static int
+refused(const struct nl *n, struct err *e, int rc, const char *what, const char *name)
+{
+	const char *why = nl_why(n);
+
+	return err_set(e, rc, "%s '%s': %s%s%s%s", what, name, strerror(-rc),
+	    *why != '\0' ? " (" : "", why, *why != '\0' ? ")" : "");
+}
+
+static void
+read_kind(struct link *l, struct nlattr *info)
+{
+	struct nlattr *tb[IFLA_INFO_MAX + 1];
+
+	if (nla_parse_nested(tb, IFLA_INFO_MAX, info, NULL) == 0 &&
+	    tb[IFLA_INFO_KIND] != NULL)
+		(void)nla_strlcpy(l->kind, tb[IFLA_INFO_KIND], sizeof(l->kind));
+}
+
+static int
+read_link(struct link *l, const struct nlmsghdr *h)
+{
+	const struct ifinfomsg *ifi = nlmsg_data(h);
+	struct nlattr *tb[IFLA_MAX + 1];
+
+	if (h->nlmsg_type != RTM_NEWLINK || nl_attrs(h, sizeof(*ifi), tb, IFLA_MAX) < 0)
+		return -EBADMSG;
+	*l = (struct link){
+		.index = ifi->ifi_index,
+		.is_up = (ifi->ifi_flags & IFF_UP) != 0,
+		.is_loopback = (ifi->ifi_flags & IFF_LOOPBACK) != 0,
+	};
+	if (tb[IFLA_IFNAME] != NULL)
+		(void)nla_strlcpy(l->name, tb[IFLA_IFNAME], sizeof(l->name));
+	if (tb[IFLA_MTU] != NULL)
+		l->mtu = nla_get_u32(tb[IFLA_MTU]);
+	if (tb[IFLA_LINKINFO] != NULL)
+		read_kind(l, tb[IFLA_LINKINFO]);
+	return 0;
+}
+
+static int
+on_link(void *ctx, const struct nlmsghdr *h)
+{
+	return read_link(ctx, h);
+}
+
+int
+link_find(struct nl *n, const char *name, struct link *ret, struct err *e)
+{
+	struct link l = { 0 };
+	int rc;
+
+	(void)nl_begin(n, RTM_GETLINK, 0, sizeof(struct ifinfomsg));
+	nl_put_str(n, IFLA_IFNAME, name);
+	rc = nl_each(n, on_link, &l);
+	if (rc == -ENODEV)
+		return err_set(e, rc, "no interface '%s'", name);
+	if (rc < 0)
+		return refused(n, e, rc, "look up interface", name);
+	*ret = l;
+	return 0;
+}
+
+struct link_list {
+	struct link *links;
+	size_t count, room;
+};
+
+static int
+collect_link(void *ctx, const struct nlmsghdr *h)
+{
+	struct link_list *list = ctx;
+	struct link *more;
+
+	if (list->count == list->room) {
+		list->room = list->room == 0 ? 16 : 2 * list->room;
+		more = realloc(list->links, list->room * sizeof(*more));
+		if (more == NULL)
+			return -ENOMEM;
+		list->links = more;
+	}
+	return read_link(&list->links[list->count++], h);
+}
+
+/* Collected first: fn may use the socket, and a dump that was disturbed starts anew. */
+int
+link_each(
+    struct nl *n, int (*fn)(void *ctx, const struct link *l), void *ctx, struct err *e)
+{
+	struct link_list list = { 0 };
+	int rc = -EINTR;
+
+	for (int i = 0; i < DUMP_TRIES && rc == -EINTR; i++) {
+		list.count = 0;
+		(void)nl_begin(n, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
+		rc = nl_each(n, collect_link, &list);
+	}
+	_cleanup_free_ struct link *links = list.links;
+
+	if (rc < 0)
+		return err_set(e, rc, "list interfaces: %s", strerror(-rc));
+	for (size_t i = 0; i < list.count && rc == 0; i++)
+		rc = fn(ctx, &links[i]);
+	return rc;
+}
+
+int
+link_add_ifb(struct nl *n, const char *name, int *ret_index, struct err *e)
+{
+	struct link l;
+	void *nest;
+	int rc;
+
+	(void)nl_begin(
+	    n, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+	nl_put_str(n, IFLA_IFNAME, name);
+	nest = nl_nest(n, IFLA_LINKINFO);
+	nl_put_str(n, IFLA_INFO_KIND, "ifb");
+	nl_nest_end(n, nest);
+	rc = nl_ask(n);
+	if (rc == -EOPNOTSUPP)
+		return err_unsupported(e,
+		    "this kernel has no ifb links (module ifb; Debian: linux-image-amd64, "
+		    "Fedora: kernel-modules)");
+	if (rc < 0)
+		return refused(n, e, rc, "add link", name);
+	rc = link_find(n, name, &l, e);
+	if (rc < 0)
+		return rc;
+	*ret_index = l.index;
+	return 0;
+}
+
+int
+link_up(struct nl *n, int index, struct err *e)
+{
+	struct ifinfomsg *ifi = nl_begin(n, RTM_NEWLINK, 0, sizeof(*ifi));
+	int rc;
+
+	ifi->ifi_index = index;
+	ifi->ifi_flags = IFF_UP;
+	ifi->ifi_change = IFF_UP;
+	rc = nl_ask(n);
+	return rc < 0 ? err_set(e, rc, "set interface %d up: %s", index, strerror(-rc)) :
+			0;
+}
+
+int
+link_delete(struct nl *n, const char *name, const char *kind, struct err *e)
+{
+	struct ifinfomsg *ifi;
+	struct link l;
+	int rc = link_find(n, name, &l, e);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(l.kind, kind) != 0)
+		return err_set(
+		    e, -ENODEV, "interface '%s' is not of kind %s", name, kind);
+	ifi = nl_begin(n, RTM_DELLINK, 0, sizeof(*ifi));
+	ifi->ifi_index = l.index;
+	rc = nl_ask(n);
+	return rc < 0 ? refused(n, e, rc, "delete link", name) : 0;
+}
+
+static int
+on_route(void *ctx, const struct nlmsghdr *h)
+{
+	struct nlattr *tb[RTA_MAX + 1];
+
+	if (h->nlmsg_type != RTM_NEWROUTE ||
+	    nl_attrs(h, sizeof(struct rtmsg), tb, RTA_MAX) < 0)
+		return -EBADMSG;
+	if (tb[RTA_OIF] == NULL)
+		return -ENETUNREACH;
+	*(int *)ctx = (int)nla_get_u32(tb[RTA_OIF]);
+	return 0;
+}
+
+/* The kernel routes the address 0 to loopback, so "everywhere" is asked for by an address
+ * of the documentation ranges, which only a default route leads to. */
+static const void *
+route_address(const struct net *to)
+{
+	static const uint8_t doc4[4] = { 192, 0, 2, 1 };
+	static const uint8_t doc6[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
+
+	if (to->prefix > 0)
+		return to->addr;
+	return to->family == 4 ? doc4 : doc6;
+}
+
+int
+link_route(struct nl *n, const struct net *to, int *ret_index, struct err *e)
+{
+	struct rtmsg *rtm = nl_begin(n, RTM_GETROUTE, 0, sizeof(*rtm));
+	char name[64];
+	int index = 0, rc;
+
+	rtm->rtm_family = to->family == 4 ? AF_INET : AF_INET6;
+	rtm->rtm_dst_len = to->family == 4 ? 32 : 128;
+	nl_put(n, RTA_DST, route_address(to), to->family == 4 ? 4 : 16);
+	rc = nl_each(n, on_route, &index);
+	if (rc < 0)
+		return err_set(e, -ENETUNREACH, "no route to %s: %s",
+		    format_net(to, name, sizeof(name)), strerror(-rc));
+	*ret_index = index;
+	return 0;
+}
