@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The written names of states and causes: in JSON, in messages, in the man pages. */
+#include "status.h"
+#include "cleanup.h"
+#include <errno.h>
+#include <string.h>
+
+static const char *const state_names[FAULT_STATES] = {
+	[FAULT_ARMED] = "armed",
+	[FAULT_RECORDED] = "recorded",
+	[FAULT_STAGED] = "staged",
+	[FAULT_ACTIVE] = "active",
+	[FAULT_DISARMED] = "disarmed",
+	[FAULT_GONE] = "gone",
+	[FAULT_STUCK] = "stuck",
+};
+
+static const char *const cause_names[UNDO_CAUSES] = {
+	[UNDO_NOT_YET] = "not-yet",
+	[UNDO_END] = "end",
+	[UNDO_ASKED] = "asked",
+	[UNDO_BREACH] = "breach",
+	[UNDO_LEASE] = "lease",
+	[UNDO_UNCONFIRMED] = "unconfirmed",
+	[UNDO_HALT] = "halt",
+	[UNDO_ERROR] = "error",
+	[UNDO_FRONT] = "front",
+	[UNDO_SHUTDOWN] = "shutdown",
+};
+
+/* The index of name, or -EINVAL. */
+static int
+name_index(const char *name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(name, names[i]) == 0)
+			return (int)i;
+	}
+	return -EINVAL;
+}
+
+const char *
+fault_state_name(enum fault_state s)
+{
+	return (unsigned)s < FAULT_STATES ? state_names[s] : "?";
+}
+
+int
+fault_state_parse(const char *name, enum fault_state *ret)
+{
+	int i = name_index(name, state_names, ARRAY_LEN(state_names));
+
+	if (i < 0)
+		return i;
+	*ret = (enum fault_state)i;
+	return 0;
+}
+
+const char *
+undo_cause_name(enum undo_cause c)
+{
+	return (unsigned)c < UNDO_CAUSES ? cause_names[c] : "?";
+}
+
+int
+undo_cause_parse(const char *name, enum undo_cause *ret)
+{
+	int i = name_index(name, cause_names, ARRAY_LEN(cause_names));
+
+	if (i < 0)
+		return i;
+	*ret = (enum undo_cause)i;
+	return 0;
+}
