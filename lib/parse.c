@@ -258,6 +258,19 @@ parse_rate(const char *s, uint64_t *ret, struct err *e)
 }
 
 int
+parse_port(const char *s, uint16_t *ret, struct err *e)
+{
+	struct err ignored;
+	uint64_t v;
+
+	if (parse_u64(s, &v, &ignored) < 0 || v == 0 || v > UINT16_MAX)
+		return err_invalid(e,
+		    "'%s' is not a port: write a number from 1 to 65535", quote(s).text);
+	*ret = (uint16_t)v;
+	return 0;
+}
+
+int
 parse_cpus(const char *s, struct err *e)
 {
 	const char *p = s;
