@@ -19,7 +19,9 @@
 #define LEASE_MAX_MS     60000
 #define LEASE_DEFAULT_MS 2000
 #define DURATION_MAX_SEC (24 * 3600) /* a fault without a policy file */
-#define CONFIRM_MAX_MS   1000        /* commit-confirm: min(lease, this) */
+#define SPEC_TIME_MAX_SEC \
+ (30 * 86400)               /* `at` and `for` of a fault, whatever policy says */
+#define CONFIRM_MAX_MS 1000 /* commit-confirm: min(lease, this) */
 
 #define FILE_SIZE_MAX  (1024 * 1024) /* an experiment file */
 #define BODY_SIZE_MAX  (512 * 1024)  /* an API request */
