@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The row of net.partition.  drop is the default: a partition that answers (reject) is the
+ * easy case, the silent one is where timeouts are found missing.
+ */
+#include "kind.h"
+#include "process.h"
+#include <linux/capability.h>
+
+static const char *const protocols[] = { "tcp", "udp", NULL };
+static const char *const directions[] = { "in", "out", "both", NULL };
+static const char *const modes[] = { "drop", "reject", NULL };
+
+static const struct param params[] = {
+	{
+	    .name = "to",
+	    .type = PARAM_NETS,
+	    .required = true,
+	    .help = "the far side: addresses, networks, or any when written",
+	},
+	{
+	    .name = "port",
+	    .type = PARAM_PORT,
+	    .min = 1,
+	    .max = 65535,
+	    .help = "only the service on this port of the far side; tcp and udp unless "
+		    "protocol says which",
+	},
+	{
+	    .name = "protocol",
+	    .type = PARAM_ENUM,
+	    .choices = protocols,
+	    .help = "only this protocol (default: every one)",
+	},
+	{
+	    .name = "interface",
+	    .type = PARAM_IFNAME,
+	    .help = "only on this interface (default: every one)",
+	},
+	{
+	    .name = "direction",
+	    .type = PARAM_ENUM,
+	    .def = "both",
+	    .choices = directions,
+	    .help = "cut what arrives, what leaves, or both",
+	},
+	{
+	    .name = "mode",
+	    .type = PARAM_ENUM,
+	    .def = "drop",
+	    .choices = modes,
+	    .help = "drop packets silently, or reject them with an answer",
+	},
+	{ 0 },
+};
+
+const struct kind kind_net_partition = {
+	.name = "net.partition",
+	.summary = "cut the network between this host and chosen peers",
+	.params = params,
+	.flags = KIND_NETWORK,
+	.caps = CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW),
+	.check = kind_check_nothing,
+	.undone_by =
+	    "The rules match on two address sets of the fault's own.  When its holder "
+	    "dies the agent, and when the agent dies its guardian, flushes the sets, "
+	    "which ends the partition at once, and then removes the jumps, the "
+	    "chains and the sets.  A reboot removes all of it.",
+	.by_hand =
+	    "ipset flush sd-<id>-4 and ipset flush sd-<id>-6 end the partition.  Then "
+	    "delete the jumps to SD-<id> (the fault's record says from which chains), "
+	    "flush and delete the chain with iptables and ip6tables, and destroy the "
+	    "sets.",
+	.teaches = "circuit breaker, fallback, timeout, leader election",
+};
