@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PARAM_H
+#define PARAM_H
+/*
+ * One value of one parameter: from its written form and back, and within its range.  The
+ * list types are taken apart by the caller; here a value is one number or one string.
+ */
+#include "kind.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+/* Its value lies in arg.num; the others have text, or networks. */
+bool param_is_number(const struct param *p);
+/* A number from its written form, within range. */
+int param_parse(const struct param *p, const char *text, int64_t *ret, struct err *e);
+/* Is this number one that param_parse could have returned? */
+int param_check_num(const struct param *p, int64_t num, struct err *e);
+/* Is this string a value of the parameter, or one item of its list? */
+int param_check_text(const struct param *p, const char *text, struct err *e);
+/* The number as it would be written: param_parse gives it back.  Returns buf. */
+const char *param_format(const struct param *p, int64_t num, char *buf, size_t size);
+
+#endif
