@@ -7,7 +7,7 @@
  * tables and NFQUEUEs alive after their owner's death), then resets signal mask and
  * dispositions, nice, scheduling class and OOM score to its role, changes user, then asks
  * for its parent's death signal (a change of user clears it) and checks that the parent
- * still lives.  The environment is PATH and XTABLES_LOCKFILE, nothing else.
+ * still lives.  Every child has its own process group: Ctrl-C does not reach it.  The environment is PATH and XTABLES_LOCKFILE, nothing else.
  */
 #include <stddef.h>
 #include <sys/types.h>

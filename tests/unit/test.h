@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef TEST_H
 #define TEST_H
-/* cmocka insists on these headers before its own, in this order. */
+/*
+ * What every unit test includes: cmocka behind the headers it needs, in the order it needs
+ * them, and few words of our own.
+ */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,5 +12,24 @@
 #include <setjmp.h>
 #include <cmocka.h>
 /* clang-format on */
+#include "err.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A call that must work: says why when it did not.  `e` is the struct err in scope. */
+#define assert_ok(call, e)                      \
+ do {                                           \
+  int rc_ = (call);                             \
+  if (rc_ < 0)                                  \
+   fail_msg("%s: %d, %s", #call, rc_, (e).msg); \
+ } while (0)
+
+/* The whole program cannot run here: the runner counts it and prints the reason. */
+#define skip_all(...)                 \
+ do {                                 \
+  (void)printf("skip: " __VA_ARGS__); \
+  (void)putchar('\n');                \
+  exit(77);                           \
+ } while (0)
 
 #endif
