@@ -4,10 +4,7 @@
  * Deleting insists on name *and* kind, since a name alone proves nothing.
  */
 #include "link.h"
-#include "cleanup.h"
-#include "err.h"
-#include "nl.h"
-#include "parse.h"
+
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -15,7 +12,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { DUMP_TRIES = 5 };
+#include "cleanup.h"
+#include "err.h"
+#include "nl.h"
+#include "parse.h"
+#include "xalloc.h"
+
+    enum { DUMP_TRIES = 5 };
 
 /* ": Device or resource busy (Device is a member of a bridge)", without the bracket when
  * the kernel gave no words of its own. */
@@ -92,14 +95,10 @@ static int
 collect_link(void *ctx, const struct nlmsghdr *h)
 {
 	struct link_list *list = ctx;
-	struct link *more;
 
 	if (list->count == list->room) {
 		list->room = list->room == 0 ? 16 : 2 * list->room;
-		more = realloc(list->links, list->room * sizeof(*more));
-		if (more == NULL)
-			return -ENOMEM;
-		list->links = more;
+		list->links = xrealloc(list->links, list->room * sizeof(*list->links));
 	}
 	return read_link(&list->links[list->count++], h);
 }
@@ -163,8 +162,9 @@ link_up(struct nl *n, int index, struct err *e)
 	ifi->ifi_flags = IFF_UP;
 	ifi->ifi_change = IFF_UP;
 	rc = nl_ask(n);
-	return rc < 0 ? err_set(e, rc, "set interface %d up: %s", index, strerror(-rc)) :
-			0;
+	if (rc < 0)
+		return err_set(e, rc, "set interface %d up: %s", index, strerror(-rc));
+	return 0;
 }
 
 int
@@ -182,7 +182,9 @@ link_delete(struct nl *n, const char *name, const char *kind, struct err *e)
 	ifi = nl_begin(n, RTM_DELLINK, 0, sizeof(*ifi));
 	ifi->ifi_index = l.index;
 	rc = nl_ask(n);
-	return rc < 0 ? refused(n, e, rc, "delete link", name) : 0;
+	if (rc < 0)
+		return refused(n, e, rc, "delete link", name);
+	return 0;
 }
 
 static int

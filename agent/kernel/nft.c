@@ -6,8 +6,7 @@
  * that somebody adds in between makes the kernel refuse.
  */
 #include "nft.h"
-#include "err.h"
-#include "nl.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
@@ -16,7 +15,10 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { TRIES = 5 };
+#include "err.h"
+#include "nl.h"
+
+    enum { TRIES = 5 };
 
 static void
 begin(struct nl *n, uint16_t type, uint16_t flags, int family)

@@ -6,8 +6,7 @@
  * conversation at a time: fn of nl_each must not use the socket it is called for.
  */
 #include "nl.h"
-#include "cleanup.h"
-#include "err.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
@@ -19,11 +18,14 @@
 #include <sys/time.h>
 #include <sys/uio.h>
 
-enum {
-	TX_SIZE = 64 * 1024, /* 512 networks of an ipset take 19 KiB */
-	RX_SIZE = 32 * 1024, /* the most the kernel packs into one datagram of a dump */
-	ANSWER_SEC = 2,
-};
+#include "cleanup.h"
+#include "err.h"
+
+    enum { TX_SIZE = 64 * 1024, /* 512 networks of an ipset take 19 KiB */
+	    RX_SIZE =
+		32 * 1024, /* the most the kernel packs into one datagram of a dump */
+	    ANSWER_SEC = 2,
+    };
 
 struct nl {
 	int fd;

@@ -5,8 +5,7 @@
  * iproute2, then every process.  Held only by a bind mount elsewhere it is not found.
  */
 #include "ns.h"
-#include "cleanup.h"
-#include "err.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,9 +13,12 @@
 #include <sched.h>
 #include <sys/stat.h>
 
-/* A descriptor of the namespace at this path if it is the one asked for, else -1. */
-static int
-open_if_same(int dir, const char *path, uint64_t inode)
+#include "cleanup.h"
+#include "err.h"
+
+    /* A descriptor of the namespace at this path if it is the one asked for, else -1. */
+    static int
+    open_if_same(int dir, const char *path, uint64_t inode)
 {
 	_cleanup_close_ int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
