@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Chains of ours by iptables-restore and ip6tables-restore.  The programs are used, not the
+ * kernel's interface, because only they know which backend the host's other rules live in;
+ * they are slow, so nothing here is on the way of arming or disarming.
+ *
+ * Removal looks first (iptables-save) and then deletes exactly what it saw, in one
+ * transaction: what is not there is never an error, and what is not ours is never named.
+ */
+#include "iptables.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "err.h"
+#include "spawn.h"
+#include "xalloc.h"
+
+    enum { TOOL_TIMEOUT_MS = 15000, /* more than the lock wait, -w 10 */
+	    SAVE_MAX = 4 * 1024 * 1024,
+	    REMOVE_TRIES = 3,
+    };
+
+static int
+find_tool(int family, const char *verb, char *ret, size_t size, struct err *e)
+{
+	static const char *const dirs[] = { "/usr/sbin", "/sbin", "/usr/bin" };
+	const char *stem = family == 4 ? "iptables" : "ip6tables";
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		(void)snprintf(ret, size, "%s/%s-%s", dirs[i], stem, verb);
+		if (access(ret, X_OK) == 0)
+			return 0;
+	}
+	return err_unsupported(e,
+	    "%s-%s is not installed (Debian: iptables, Fedora: iptables-nft)", stem,
+	    verb);
+}
+
+int
+iptables_supported(int family, struct err *e)
+{
+	char path[64];
+	int rc = find_tool(family, "restore", path, sizeof(path), e);
+
+	return rc < 0 ? rc : find_tool(family, "save", path, sizeof(path), e);
+}
+
+static int
+restore(int family, const char *input, int barrier_fd, struct err *e)
+{
+	char path[64];
+	char *argv[] = { path, (char[]){ "--noflush" }, (char[]){ "-w" },
+		(char[]){ "10" }, NULL };
+	const struct run_tool t = {
+		.argv = argv,
+		.input = input,
+		.keep_fd = barrier_fd,
+		.timeout_ms = TOOL_TIMEOUT_MS,
+	};
+	int rc = find_tool(family, "restore", path, sizeof(path), e);
+
+	return rc < 0 ? rc : run_tool(&t, e);
+}
+
+int
+iptables_save(
+    int family, const char *table, int barrier_fd, char *buf, size_t size, struct err *e)
+{
+	char path[64], name[32];
+	char *argv[] = { path, (char[]){ "-t" }, name, NULL };
+	const struct run_tool t = {
+		.argv = argv,
+		.out = buf,
+		.out_size = size,
+		.keep_fd = barrier_fd,
+		.timeout_ms = TOOL_TIMEOUT_MS,
+	};
+	int rc = find_tool(family, "save", path, sizeof(path), e);
+
+	if (rc < 0)
+		return rc;
+	(void)snprintf(name, sizeof(name), "%s", table);
+	buf[0] = '\0';
+	rc = run_tool(&t, e);
+	if (rc == 0 && strlen(buf) == size - 1)
+		return err_set(e, -EFBIG, "table '%s' is too large to read", table);
+	return rc;
+}
+
+int
+iptables_add(
+    const struct iptables_chain *chains, size_t count, int barrier_fd, struct err *e)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	if (f == NULL)
+		return err_errno(e, "build rules");
+	(void)fprintf(f, "*%s\n", chains[0].table);
+	for (size_t i = 0; i < count; i++)
+		(void)fprintf(f, ":%s - [0:0]\n", chains[i].chain);
+	for (size_t i = 0; i < count; i++)
+		(void)fprintf(f, "%s-I %s 1 -j %s\n", chains[i].rules,
+		    chains[i].hook == HOOK_IN ? "INPUT" : "OUTPUT", chains[i].chain);
+	(void)fprintf(f, "COMMIT\n");
+	if (fclose(f) != 0)
+		return err_errno(e, "build rules");
+	return restore(chains[0].family, text, barrier_fd, e);
+}
+
+/* "-A INPUT … -j CHAIN": does this line lead to the chain? */
+static bool
+is_jump(const char *line, size_t len, const char *chain)
+{
+	char end[64];
+	size_t end_len = (size_t)snprintf(end, sizeof(end), " -j %s", chain);
+
+	return len > end_len && strncmp(line, "-A ", 3) == 0 &&
+	       memcmp(line + len - end_len, end, end_len) == 0;
+}
+
+/* ":CHAIN - [0:0]" */
+static bool
+is_declaration(const char *line, size_t len, const char *chain)
+{
+	size_t name_len = strlen(chain);
+
+	return len > name_len + 1 && line[0] == ':' &&
+	       memcmp(line + 1, chain, name_len) == 0 && line[name_len + 1] == ' ';
+}
+
+/* From a table as saved, what removes our chain from it; NULL when it is not there. */
+static char *
+removal_of(const char *saved, const char *table, const char *chain)
+{
+	_cleanup_free_ char *text = NULL;
+	bool is_there = false, is_declared = false;
+	size_t text_len = 0;
+	FILE *f = open_memstream(&text, &text_len);
+
+	if (f == NULL)
+		abort(); /* out of memory: the record is on disk, and will be tried again */
+	(void)fprintf(f, "*%s\n", table);
+	for (const char *line = saved; *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+
+		is_declared |= is_declaration(line, len, chain);
+		if (is_jump(line, len, chain)) {
+			(void)fprintf(f, "-D%.*s\n", (int)len - 2, line + 2);
+			is_there = true;
+		}
+		line += len + (line[len] == '\n');
+	}
+	if (is_declared)
+		(void)fprintf(f, "-F %s\n-X %s\n", chain, chain);
+	(void)fprintf(f, "COMMIT\n");
+	if (fclose(f) != 0)
+		abort();
+	return is_there || is_declared ? steal_ptr(&text) : NULL;
+}
+
+int
+iptables_remove(
+    int family, const char *table, const char *chain, int barrier_fd, struct err *e)
+{
+	_cleanup_free_ char *saved = xcalloc(1, SAVE_MAX);
+	int rc = 0;
+
+	/* Someone may change the table between our look and our change: look again. */
+	for (int i = 0; i < REMOVE_TRIES; i++) {
+		_cleanup_free_ char *text = NULL;
+		int seen = iptables_save(family, table, barrier_fd, saved, SAVE_MAX, e);
+
+		if (seen < 0)
+			return err_wrap(e, "remove chain '%s'", chain);
+		text = removal_of(saved, table, chain);
+		if (text == NULL)
+			return 0;
+		rc = restore(family, text, barrier_fd, e);
+		if (rc == 0)
+			return 0;
+	}
+	(void)err_wrap(e, "remove chain '%s'", chain);
+	return rc;
+}
