@@ -67,7 +67,7 @@ chan_recv(int fd, union msg *ret, struct err *e)
 		/* MSG_TRUNC: the datagram's own length, even of one that did not fit */
 		n = recv(fd, ret, sizeof(*ret), MSG_TRUNC | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+	if (n < 0 && errno == EAGAIN)
 		return 0;
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
 		return err_set(e, -EPIPE, "the other end of the channel is gone");
