@@ -41,7 +41,7 @@ int spawn(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd, struct err *e);
  * with 0 within timeout_ms; it is killed and reaped otherwise (-ETIMEDOUT).
  * keep_fd (or -1) is passed on as descriptor 3: the guardian's barrier pipe. */
 struct run_tool {
-	char *const *argv; /* argv[0] is the absolute path */
+	const char *const *argv; /* argv[0] is the absolute path */
 	const char *input;
 	char *out;
 	size_t out_size;

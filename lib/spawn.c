@@ -187,7 +187,8 @@ child_main(const struct spawn *s, pid_t parent, char *const *env, int *report)
 		if (rc < 0)
 			return (struct failure){ STEP_PARENT, -rc };
 	}
-	(void)execve(s->path, s->argv, env);
+	/* execve's prototype is older than const; it writes to neither. */
+	(void)execve(s->path, (char *const *)(uintptr_t)s->argv, env);
 	return (struct failure){ STEP_EXEC, errno };
 }
 

@@ -21,7 +21,7 @@
 static int
 shell(const char *line, const char *input, char *out, size_t size, struct err *e)
 {
-	char *argv[] = { "/bin/sh", "-c", (char *)line, NULL };
+	const char *argv[] = { "/bin/sh", "-c", line, NULL };
 	struct run_tool t = {
 		.argv = argv,
 		.input = input,
@@ -118,7 +118,7 @@ death_by_signal_is_named(void **state)
 static void
 tool_that_hangs_is_killed_and_reaped(void **state)
 {
-	char *argv[] = { "/bin/sleep", "1000", NULL };
+	const char *argv[] = { "/bin/sleep", "1000", NULL };
 	struct run_tool t = { .argv = argv, .keep_fd = -1, .timeout_ms = 50 };
 	struct err e = { 0 };
 
@@ -165,7 +165,7 @@ only_passed_descriptors_arrive(void **state)
 {
 	int leak = open("/dev/null", O_RDONLY); /* not CLOEXEC, on purpose */
 	int kept = open("/etc/hostname", O_RDONLY | O_CLOEXEC);
-	char *argv[] = { "/bin/ls", "/proc/self/fd", NULL };
+	const char *argv[] = { "/bin/ls", "/proc/self/fd", NULL };
 	struct err e = { 0 };
 	char out[256];
 	struct run_tool t = { .argv = argv,
@@ -185,7 +185,7 @@ only_passed_descriptors_arrive(void **state)
 static void
 overlapping_descriptors_arrive_in_order(void **state)
 {
-	char *argv[] = { "/bin/sh", "-c", "cat <&3; cat <&4; cat <&5", NULL };
+	const char *argv[] = { "/bin/sh", "-c", "cat <&3; cat <&4; cat <&5", NULL };
 	_cleanup_close_ int r = -1;
 	int out[2], saved[3], fds[3] = { 5, 3, 4 }, status;
 	struct spawn s = { .path = argv[0],
@@ -232,7 +232,7 @@ overlapping_descriptors_arrive_in_order(void **state)
 static void
 failing_exec_is_an_error_with_nothing_started(void **state)
 {
-	char *argv[] = { "/nonexistent/tool", NULL };
+	const char *argv[] = { "/nonexistent/tool", NULL };
 	struct spawn s = { .path = argv[0], .argv = argv, .role = SPAWN_TOOL };
 	struct err e = { 0 };
 	pid_t pid = -1;
@@ -250,7 +250,7 @@ failing_exec_is_an_error_with_nothing_started(void **state)
 static void
 relative_path_is_refused(void **state)
 {
-	char *argv[] = { "true", NULL };
+	const char *argv[] = { "true", NULL };
 	struct spawn s = { .path = "true", .argv = argv };
 	struct err e = { 0 };
 	pid_t pid;
@@ -284,7 +284,7 @@ signals_and_nice_are_reset(void **state)
 static void
 burner_dies_first_when_memory_is_short(void **state)
 {
-	char *argv[] = { "/bin/cat", "/proc/self/oom_score_adj", NULL };
+	const char *argv[] = { "/bin/cat", "/proc/self/oom_score_adj", NULL };
 	int out[2];
 	struct spawn s = { .path = argv[0], .argv = argv, .role = SPAWN_BURNER };
 	struct err e = { 0 };
@@ -307,7 +307,7 @@ burner_dies_first_when_memory_is_short(void **state)
 static void
 user_is_changed_without_groups(void **state)
 {
-	char *argv[] = { "/bin/sh", "-c", "id -u; id -G", NULL };
+	const char *argv[] = { "/bin/sh", "-c", "id -u; id -G", NULL };
 	int out[2];
 	struct spawn s = { .path = argv[0],
 		.argv = argv,
@@ -337,7 +337,7 @@ user_is_changed_without_groups(void **state)
 static struct process_id
 orphan(enum spawn_role role)
 {
-	char *argv[] = { "/bin/sleep", "1000", NULL };
+	const char *argv[] = { "/bin/sleep", "1000", NULL };
 	struct spawn s = { .path = argv[0], .argv = argv, .role = role };
 	struct process_id id = { 0 };
 	struct err e;
