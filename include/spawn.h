@@ -22,9 +22,9 @@ enum spawn_role {
 };
 
 struct spawn {
-	const char *path;  /* absolute */
-	char *const *argv; /* NULL-terminated */
-	const int *fds;    /* become descriptors 3, 4, … of the child, not CLOEXEC */
+	const char *path;        /* absolute */
+	const char *const *argv; /* NULL-terminated */
+	const int *fds; /* become descriptors 3, 4, … of the child, not CLOEXEC */
 	size_t fds_count;
 	int in, out, err; /* 0 means: in and out /dev/null, err as ours */
 	enum spawn_role role;
