@@ -4,7 +4,6 @@
  * joins by one line in FAULT_LIST; nothing else here knows any of them by name.
  */
 #include "fault.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -5,7 +5,10 @@
  * Linux 5.14) the members are killed one by one until none is left.
  */
 #include "cgroup.h"
-
+#include "cleanup.h"
+#include "clock.h"
+#include "err.h"
+#include "fdio.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -19,11 +22,6 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#include "cleanup.h"
-#include "clock.h"
-#include "err.h"
-#include "fdio.h"
 
 #define KILL_ROUNDS    50
 #define REMOVE_WAIT    (200 * USEC_PER_MSEC)

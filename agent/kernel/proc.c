@@ -5,7 +5,8 @@
  * of its directory: the pid may be reused, the descriptor then only says ESRCH.
  */
 #include "proc.h"
-
+#include "cleanup.h"
+#include "err.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -14,9 +15,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "cleanup.h"
-#include "err.h"
 
 #define FLAG_KTHREAD 0x00200000u /* PF_KTHREAD, field 9 of stat */
 

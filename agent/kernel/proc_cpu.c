@@ -3,14 +3,12 @@
  * Idle time per CPU from /proc/stat.  One reading gives all CPUs, because the file costs
  * the kernel the same however little of it is wanted.
  */
+#include "cleanup.h"
+#include "err.h"
 #include "proc.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include "cleanup.h"
-#include "err.h"
 
 int
 proc_cpu_idle(uint64_t *ret, size_t max, struct err *e)

@@ -4,8 +4,9 @@
  * Only of our own network namespace.  A socket held by several processes (a server and its
  * workers) is listened on by all of them.
  */
+#include "cleanup.h"
+#include "err.h"
 #include "proc.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "cleanup.h"
-#include "err.h"
 
 #define INODES_MAX 256 /* a listener with SO_REUSEPORT has one socket per worker */
 
