@@ -18,10 +18,11 @@
 #include "spawn.h"
 #include "xalloc.h"
 
-    enum { TOOL_TIMEOUT_MS = 15000, /* more than the lock wait, -w 10 */
-	    SAVE_MAX = 4 * 1024 * 1024,
-	    REMOVE_TRIES = 3,
-    };
+enum {
+	TOOL_TIMEOUT_MS = 15000, /* more than the lock wait, -w 10 */
+	SAVE_MAX = 4 * 1024 * 1024,
+	REMOVE_TRIES = 3,
+};
 
 static int
 find_tool(int family, const char *verb, char *ret, size_t size, struct err *e)
@@ -52,8 +53,7 @@ static int
 restore(int family, const char *input, int barrier_fd, struct err *e)
 {
 	char path[64];
-	char *argv[] = { path, (char[]){ "--noflush" }, (char[]){ "-w" },
-		(char[]){ "10" }, NULL };
+	const char *argv[] = { path, "--noflush", "-w", "10", NULL };
 	const struct run_tool t = {
 		.argv = argv,
 		.input = input,
@@ -69,8 +69,8 @@ int
 iptables_save(
     int family, const char *table, int barrier_fd, char *buf, size_t size, struct err *e)
 {
-	char path[64], name[32];
-	char *argv[] = { path, (char[]){ "-t" }, name, NULL };
+	char path[64];
+	const char *argv[] = { path, "-t", table, NULL };
 	const struct run_tool t = {
 		.argv = argv,
 		.out = buf,
@@ -82,7 +82,6 @@ iptables_save(
 
 	if (rc < 0)
 		return rc;
-	(void)snprintf(name, sizeof(name), "%s", table);
 	buf[0] = '\0';
 	rc = run_tool(&t, e);
 	if (rc == 0 && strlen(buf) == size - 1)
