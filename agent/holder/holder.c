@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stormd-fault: one process, one fault.  This file is the loop between the channel and the
+ * fault's own descriptors; what each step does is in life.c.  The process gives up every
+ * privilege but its kind's before it reads the first message, and ends only when the fault
+ * is gone: SIGTERM means undo, EOF on the channel means undo, and whoever kills it outright
+ * leaves the record to stormd or the guardian.
+ */
+#include "holder.h"
+#include "cleanup.h"
+#include "log.h"
+#include "process.h"
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct dirs {
+	const char *run, *host;
+};
+
+static volatile sig_atomic_t is_asked_to_end;
+
+static void
+on_term(int signal)
+{
+	(void)signal;
+	is_asked_to_end = 1;
+}
+
+/* TERM is let in only while we wait; a terminal's signals are its controller's business. */
+static void
+take_signals(sigset_t *ret_while_waiting)
+{
+	static const int ignored[] = { SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP,
+		SIGTTOU };
+	struct sigaction term = { .sa_handler = on_term };
+	sigset_t set;
+
+	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+		(void)signal(ignored[i], SIG_IGN); /* fails for no valid signal */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	(void)sigaction(SIGTERM, &term, NULL);
+	(void)sigprocmask(SIG_BLOCK, &set, ret_while_waiting);
+	sigdelset(ret_while_waiting, SIGTERM);
+}
+
+/* A list of strings, each with its NUL, ended by an empty one, all inside the array. */
+static bool
+is_string_list(const char *list, size_t size)
+{
+	size_t at = 0;
+
+	while (at < size && list[at] != '\0') {
+		size_t len = strnlen(list + at, size - at);
+
+		if (len == size - at)
+			return false;
+		at += len + 1;
+	}
+	return at < size;
+}
+
+int
+hold_check(const struct msg_hold *m, const char *kind, const char *id, struct err *e)
+{
+	const struct protect *p = &m->protect;
+
+	if (m->head.type != MSG_HOLD)
+		return err_set(
+		    e, -EBADMSG, "expected MSG_HOLD, got message %u", m->head.type);
+	if (!IS_TERMINATED(m->drill) ||
+	    !is_string_list(p->processes, sizeof(p->processes)) ||
+	    !is_string_list(p->paths, sizeof(p->paths)) ||
+	    !is_string_list(p->interfaces, sizeof(p->interfaces)))
+		return err_set(e, -EBADMSG, "a string of MSG_HOLD has no end");
+	if (spec_verify(&m->spec, e) != 0)
+		return e->code;
+	if (strcmp(m->spec.kind, kind) != 0 || strcmp(m->spec.id, id) != 0)
+		return err_set(e, -EBADMSG, "told to hold %s %s as %s %s", m->spec.kind,
+		    m->spec.id, kind, id);
+	return 0;
+}
+
+static int
+wait_for_hold(struct holder *h, const char *id, struct err *e)
+{
+	static union msg m;
+	struct pollfd pfd = { .fd = h->chan, .events = POLLIN };
+	int rc;
+
+	do {
+		if (poll(&pfd, 1, -1) < 0 && errno != EINTR)
+			return err_errno(e, "wait for MSG_HOLD");
+		rc = chan_recv(h->chan, &m, e);
+	} while (rc == 0);
+	if (rc < 0)
+		return rc;
+	h->hold = m.hold;
+	return hold_check(&h->hold, h->fault->kind->name, id, e);
+}
+
+static int
+holder_open(struct holder *h, const char *kind, const struct dirs *dirs, struct err *e)
+{
+	h->fault = fault_find(kind);
+	if (h->fault == NULL)
+		return err_invalid(e, "this program has no fault '%s'", kind);
+	h->chan = CHAN_FD;
+	process_fortify();
+	if (store_open(&h->store, dirs->run, dirs->host, e) != 0)
+		return e->code;
+	if (undo_ctx_open(&h->ctx, BARRIER_FD, true, e) != 0)
+		return e->code;
+	return holder_confine(h->fault, e);
+}
+
+/* The status stormd gets from now on, and the fault's view of itself. */
+static void
+holder_begin(struct holder *h, const struct dirs *dirs)
+{
+	const struct spec *s = &h->hold.spec;
+
+	memcpy(h->status.id, s->id, sizeof(h->status.id));
+	memcpy(h->status.kind, s->kind, sizeof(h->status.kind));
+	memcpy(h->status.name, s->name, sizeof(h->status.name));
+	h->status.holder_pid = getpid();
+	snprintf(h->status.effect_unit, sizeof(h->status.effect_unit), "%s",
+	    h->fault->effect_unit);
+	h->run = (struct fault_run){
+		.spec = s,
+		.protect = &h->hold.protect,
+		.run_dir = dirs->run,
+		.ctx = h->ctx,
+		.store = &h->store,
+		.barrier_fd = BARRIER_FD,
+		.wake_ms = -1,
+	};
+}
+
+static void
+on_message(struct holder *h, const union msg *m)
+{
+	struct msg_verb pong = { .head = { .type = MSG_PONG, .seq = m->head.seq } };
+	struct err e = { 0 };
+
+	switch (m->head.type) {
+	case MSG_APPLY:
+		/* told to disarm meanwhile: an apply that comes late must do nothing */
+		if (h->status.state == FAULT_STAGED && !h->is_told)
+			holder_apply(h);
+		break;
+	case MSG_DISARM:
+		if (!h->is_told)
+			holder_undo(h);
+		break;
+	case MSG_PING:
+		/* a full buffer: stormd hangs, and the guardian sees to that */
+		if (chan_send(h->chan, &pong, &e) != 0)
+			log_debug("fault %s: pong: %s", h->status.id, e.msg);
+		break;
+	default:
+		log_warn("fault %s: unexpected message %u, ignoring", h->status.id,
+		    m->head.type);
+	}
+}
+
+static void
+read_channel(struct holder *h)
+{
+	static union msg m;
+	struct err e = { 0 };
+	int rc;
+
+	while ((rc = chan_recv(h->chan, &m, &e)) > 0 && h->status.state != FAULT_GONE)
+		on_message(h, &m);
+	if (rc >= 0)
+		return;
+	h->is_orphan = true;
+	if (!h->is_told)
+		holder_undo(h);
+}
+
+/* While active: give the fault its turn, and tell what has changed. */
+static void
+hold_turn(struct holder *h)
+{
+	uint64_t effect = h->status.effect;
+	bool was_lost = h->run.lost;
+	struct err e = { 0 };
+	usec_t now;
+
+	if (h->fault->hold(&h->run, &e) != 0) {
+		err_wrap(&e, "hold");
+		holder_failed(h, &e);
+		holder_undo(h);
+		return;
+	}
+	now = clock_boottime();
+	h->next_hold = h->run.wake_ms < 0 ? USEC_INFINITY :
+					    now + (usec_t)h->run.wake_ms * USEC_PER_MSEC;
+	if (h->run.lost != was_lost || (h->run.effect != effect && now >= h->next_report))
+		holder_report(h, FAULT_ACTIVE);
+}
+
+/* When the loop must turn even if nothing is ready. */
+static usec_t
+next_turn(const struct holder *h)
+{
+	bool has_news = h->run.effect != h->status.effect;
+
+	if (h->status.state == FAULT_STUCK)
+		return h->retry_at;
+	if (h->status.state != FAULT_ACTIVE)
+		return USEC_INFINITY;
+	if (has_news && h->next_report < h->next_hold)
+		return h->next_report;
+	return h->next_hold;
+}
+
+static int
+wait_turn(struct holder *h, struct pollfd *fds, const sigset_t *signals)
+{
+	usec_t until = next_turn(h), now = clock_boottime();
+	usec_t left = until > now ? until - now : 0;
+	struct timespec t = { .tv_sec = (time_t)(left / USEC_PER_SEC),
+		.tv_nsec = (long)(left % USEC_PER_SEC * NSEC_PER_USEC) };
+	nfds_t count = 1;
+
+	/* a negative descriptor is passed over: an orphan's channel is always "ready" */
+	fds[0] = (struct pollfd){ .fd = h->is_orphan ? -1 : h->chan, .events = POLLIN };
+	if (h->status.state == FAULT_ACTIVE)
+		for (nfds_t i = 0; i < h->run.fds_count && i < FAULT_FDS_MAX; i++)
+			fds[count++] = h->run.fds[i];
+	return ppoll(fds, count, until == USEC_INFINITY ? NULL : &t, signals);
+}
+
+/* 0 when the fault is gone. */
+static int
+holder_loop(struct holder *h, const sigset_t *signals)
+{
+	struct pollfd fds[1 + FAULT_FDS_MAX];
+
+	while (h->status.state != FAULT_GONE) {
+		int ready = wait_turn(h, fds, signals);
+
+		if (ready < 0 && errno != EINTR)
+			return 1;
+		if (ready > 0 && fds[0].revents != 0)
+			read_channel(h); /* before the fault's own: stop comes first */
+		if (is_asked_to_end && !h->is_told) {
+			h->run.lost = true;
+			holder_undo(h);
+		}
+		if (h->status.state == FAULT_STUCK && clock_boottime() >= h->retry_at)
+			holder_undo(h);
+		if (h->status.state != FAULT_ACTIVE)
+			continue;
+		for (nfds_t i = 0; i < h->run.fds_count && i < FAULT_FDS_MAX; i++)
+			h->run.fds[i].revents = ready > 0 ? fds[1 + i].revents : 0;
+		hold_turn(h);
+	}
+	return 0;
+}
+
+static int
+parse_options(int argc, char **argv, struct dirs *ret)
+{
+	static const struct option options[] = {
+		{ "run-dir", required_argument, NULL, 'r' },
+		{ "host-dir", required_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'r')
+			ret->run = optarg;
+		else if (c == 'h')
+			ret->host = optarg;
+		else
+			return -EINVAL;
+	}
+	return argc - optind == 2 && ret->run != NULL && ret->host != NULL ? 0 : -EINVAL;
+}
+
+int
+holder_main(int argc, char **argv)
+{
+	static struct holder h;
+	struct dirs dirs = { 0 };
+	struct err e = { 0 };
+	sigset_t signals;
+
+	log_open("stormd-fault", LOG_L_INFO);
+	if (parse_options(argc, argv, &dirs) != 0) {
+		log_error(
+		    "started by stormd as: stormd-fault KIND ID --run-dir D --host-dir H");
+		return 2;
+	}
+	take_signals(&signals);
+	if (holder_open(&h, argv[optind], &dirs, &e) != 0 ||
+	    wait_for_hold(&h, argv[optind + 1], &e) != 0) {
+		struct msg_fault m = { .head.type = MSG_STATE };
+
+		/* stormd tells whoever asked; if it is gone there is nobody to tell */
+		m.fault.state = FAULT_GONE;
+		m.fault.outcome = e.outcome == OUTCOME_DONE ? OUTCOME_FAILED : e.outcome;
+		m.fault.err = e;
+		if (e.code != -EPIPE && chan_send(CHAN_FD, &m, &e) != 0)
+			log_error("%s", e.msg);
+		return 1;
+	}
+	holder_begin(&h, &dirs);
+	holder_arm(&h);
+	return holder_loop(&h, &signals);
+}
