@@ -17,13 +17,13 @@ struct prober;
 
 enum sample_class {
 	SAMPLE_OK,
-	SAMPLE_SLOW, /* right answer, past `within` */
+	SAMPLE_SLOW, /* not answered, or not finished, `within` the time given */
 	SAMPLE_STATUS,
 	SAMPLE_BODY,
 	SAMPLE_CONNECT, /* refused, reset, unreachable */
 	SAMPLE_DNS,
 	SAMPLE_TLS,
-	SAMPLE_TIMEOUT,
+	SAMPLE_TIMEOUT, /* not answered within the request's own timeout */
 	SAMPLE_SKIPPED, /* by us: too many in flight; counts neither good nor bad */
 	SAMPLE_CLASSES
 };

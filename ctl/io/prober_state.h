@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROBER_STATE_H
+#define PROBER_STATE_H
+/*
+ * What prober.c (the loop) and transfer.c (requests and their samples) share.
+ *
+ * A request has two ends.  It is *judged* when its answer is there or when it has been
+ * outstanding for `within`, whichever comes first; it *finishes* when libcurl lets go of
+ * it.  Between the two it waits in `overdue`, and its answer only reaches the histogram.
+ */
+#include "hist.h"
+#include "http.h"
+#include "probe.h"
+#include "schedule.h"
+#include <sys/queue.h>
+
+#define IN_FLIGHT_BASE 64
+#define IN_FLIGHT_MAX  1024
+
+struct transfer {
+	TAILQ_ENTRY(transfer) link; /* in exactly one of its probe's lists */
+	struct probe *probe;
+	CURL *easy;
+	struct http_answer answer;
+	usec_t intended, sent;
+	bool judged;
+};
+TAILQ_HEAD(transfers, transfer);
+
+struct probe {
+	struct prober *prober;
+	const struct probe_def *def;
+	size_t index;
+	struct http *http;
+	struct schedule schedule;
+	struct transfers idle, waiting, overdue; /* waiting: oldest first */
+	size_t in_flight, in_flight_max;
+	struct hist hist;
+};
+
+struct prober {
+	int epoll, timer;
+	CURLM *multi;
+	usec_t curl_at; /* when libcurl wants to be called; USEC_INFINITY: never */
+	usec_t armed;   /* what the timer is set to */
+	bool is_running, stop_asked;
+	void (*on_sample)(void *ctx, const struct sample *s);
+	void *ctx;
+	size_t count;
+	struct probe *probes;
+};
+
+/* Judge what has been outstanding for too long, then send what is due. */
+void transfers_judge_overdue(struct probe *b, usec_t now);
+int transfers_send_due(struct probe *b, usec_t now, struct err *e);
+/* Take what libcurl has finished. */
+void transfers_collect(struct prober *p);
+/* Forget what is outstanding. */
+void transfers_forget(struct probe *b, usec_t now);
+/* Free the pool; nothing is outstanding. */
+void transfers_free(struct probe *b);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an answer means: libcurl's result, the status, then the body.  The reason is one a
+ * person can act on; it never quotes the body, which may hold anything.
+ */
+#include "cleanup.h"
+#include "err.h"
+#include "http.h"
+#include "http_shape.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool
+is_good_status(const struct good *g, long status)
+{
+	for (size_t i = 0; i < g->status_count; i++)
+		if (status >= g->status[i].low && status <= g->status[i].high)
+			return true;
+	return false;
+}
+
+static enum sample_class
+check_body(const struct http *h, const struct http_answer *a, char *why, size_t size)
+{
+	if (h->pattern == NULL)
+		return SAMPLE_OK;
+	const char *body = a->body != NULL ? a->body : "";
+	int r =
+	    pcre2_match(h->pattern, (PCRE2_SPTR)body, a->kept, 0, 0, h->match, h->limits);
+
+	if (r >= 0)
+		return SAMPLE_OK;
+	if (r != PCRE2_ERROR_NOMATCH)
+		(void)snprintf(why, size, "body pattern gave up: too much backtracking");
+	else if (a->received > a->kept)
+		(void)snprintf(why, size, "no match in the first %d KiB of the body",
+		    HTTP_BODY_KEPT / 1024);
+	else
+		(void)snprintf(why, size, "body does not match (%zu bytes)", a->kept);
+	return SAMPLE_BODY;
+}
+
+static enum sample_class
+check_answer(CURL *easy, const struct http_answer *a, char *why, size_t size)
+{
+	long status = 0;
+
+	if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
+		status = 0;
+	if (!is_good_status(&a->http->def->good, status)) {
+		(void)snprintf(why, size, "status %ld", status);
+		return SAMPLE_STATUS;
+	}
+	return check_body(a->http, a, why, size);
+}
+
+/* "Connection refused" of the system, else libcurl's own words, in our style. */
+static void
+say_failure(CURL *easy, CURLcode rc, const struct http_answer *a, char *why, size_t size)
+{
+	long number = 0;
+	const char *text = a->detail[0] != '\0' ? a->detail : curl_easy_strerror(rc);
+
+	if (curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number) == CURLE_OK && number > 0)
+		text = strerrordesc_np((int)number);
+	(void)snprintf(why, size, "%s", text != NULL ? text : "unknown error");
+	if (isupper((unsigned char)why[0]) && !isupper((unsigned char)why[1]))
+		why[0] = (char)tolower((unsigned char)why[0]);
+}
+
+static bool
+has_happened(CURL *easy, CURLINFO moment)
+{
+	curl_off_t t = 0;
+
+	return curl_easy_getinfo(easy, moment, &t) == CURLE_OK && t > 0;
+}
+
+static enum sample_class
+unanswered(CURL *easy, usec_t limit, char *why, size_t size)
+{
+	char span[32];
+
+	(void)format_usec(limit, span, sizeof(span));
+	if (has_happened(easy, CURLINFO_PRETRANSFER_TIME_T)) {
+		(void)snprintf(why, size, "no answer within %s", span);
+		return SAMPLE_TIMEOUT;
+	}
+	if (has_happened(easy, CURLINFO_CONNECT_TIME_T)) {
+		(void)snprintf(why, size, "no TLS handshake within %s", span);
+		return SAMPLE_TLS;
+	}
+	if (has_happened(easy, CURLINFO_NAMELOOKUP_TIME_T)) {
+		(void)snprintf(why, size, "no connection within %s", span);
+		return SAMPLE_CONNECT;
+	}
+	(void)snprintf(why, size, "name not resolved within %s", span);
+	return SAMPLE_DNS;
+}
+
+enum sample_class
+http_overdue(CURL *easy, const struct probe_def *d, char *why, size_t size)
+{
+	enum sample_class c = unanswered(easy, d->good.within, why, size);
+
+	return c == SAMPLE_TIMEOUT && d->good.within < d->http.timeout ? SAMPLE_SLOW : c;
+}
+
+static enum sample_class
+classify_timeout(CURL *easy, const struct http_answer *a, char *why, size_t size)
+{
+	const struct http_probe *p = &a->http->def->http;
+	bool connected = has_happened(easy, CURLINFO_PRETRANSFER_TIME_T);
+	usec_t limit = p->timeout;
+
+	if (!connected && p->connect_timeout > 0 && p->connect_timeout < limit)
+		limit = p->connect_timeout;
+	return unanswered(easy, limit, why, size);
+}
+
+static enum sample_class
+classify_failure(
+    CURL *easy, CURLcode rc, const struct http_answer *a, char *why, size_t size)
+{
+	switch (rc) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		say_failure(easy, rc, a, why, size);
+		return SAMPLE_DNS;
+	case CURLE_GOT_NOTHING:
+		(void)snprintf(why, size, "connection closed without an answer");
+		return SAMPLE_CONNECT;
+	case CURLE_PARTIAL_FILE:
+		(void)snprintf(why, size, "answer cut short");
+		return SAMPLE_CONNECT;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+	case CURLE_PEER_FAILED_VERIFICATION:
+		say_failure(easy, rc, a, why, size);
+		return SAMPLE_TLS;
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_HTTP2:
+		(void)snprintf(why, size, "not an HTTP answer");
+		return SAMPLE_STATUS;
+	default: /* refused, reset, unreachable */
+		say_failure(easy, rc, a, why, size);
+		return SAMPLE_CONNECT;
+	}
+}
+
+enum sample_class
+http_classify(
+    CURL *easy, CURLcode rc, const struct http_answer *a, char *why, size_t size)
+{
+	switch (rc) {
+	case CURLE_OK:
+		return check_answer(easy, a, why, size);
+	case CURLE_OPERATION_TIMEDOUT:
+		return classify_timeout(easy, a, why, size);
+	case CURLE_WRITE_ERROR:
+		(void)snprintf(
+		    why, size, "answer longer than %d MiB", HTTP_BODY_READ >> 20);
+		return SAMPLE_BODY;
+	case CURLE_TOO_MANY_REDIRECTS:
+		(void)snprintf(
+		    why, size, "more than %u redirects", a->http->def->http.redirects);
+		return SAMPLE_STATUS;
+	default:
+		return classify_failure(easy, rc, a, why, size);
+	}
+}
