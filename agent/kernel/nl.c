@@ -20,12 +20,13 @@
 
 #include "cleanup.h"
 #include "err.h"
+#include "xalloc.h"
 
-    enum { TX_SIZE = 64 * 1024, /* 512 networks of an ipset take 19 KiB */
-	    RX_SIZE =
-		32 * 1024, /* the most the kernel packs into one datagram of a dump */
-	    ANSWER_SEC = 2,
-    };
+enum {
+	TX_SIZE = 64 * 1024, /* 512 networks of an ipset take 19 KiB */
+	RX_SIZE = 32 * 1024, /* the most the kernel packs into one datagram of a dump */
+	ANSWER_SEC = 2,
+};
 
 struct nl {
 	int fd;
@@ -63,16 +64,15 @@ socket_open(struct nl *n, int protocol)
 int
 nl_open(struct nl **ret, int protocol, struct err *e)
 {
-	struct nl *n = calloc(1, sizeof(*n));
+	struct nl *n = xcalloc(1, sizeof(*n));
+	int rc;
 
-	if (n == NULL)
-		return err_set(e, -ENOMEM, "open netlink socket: out of memory");
 	n->fd = -1;
 	n->msg = nlmsg_alloc_size(TX_SIZE);
 	if (n->msg == NULL || socket_open(n, protocol) < 0) {
-		err_errno(e, "open netlink socket");
+		rc = err_errno(e, "open netlink socket");
 		nl_free(n);
-		return e->code;
+		return rc;
 	}
 	*ret = n;
 	return 0;
