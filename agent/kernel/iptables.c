@@ -163,6 +163,20 @@ removal_of(const char *saved, const char *table, const char *chain)
 }
 
 int
+iptables_chain_exists(
+    int family, const char *table, const char *chain, int barrier_fd, struct err *e)
+{
+	_cleanup_free_ char *saved = xcalloc(1, SAVE_MAX);
+	_cleanup_free_ char *text = NULL;
+	int rc = iptables_save(family, table, barrier_fd, saved, SAVE_MAX, e);
+
+	if (rc < 0)
+		return rc;
+	text = removal_of(saved, table, chain);
+	return text != NULL;
+}
+
+int
 iptables_remove(
     int family, const char *table, const char *chain, int barrier_fd, struct err *e)
 {

@@ -29,7 +29,11 @@ int iptables_add(const struct iptables_chain *chains, size_t count, int barrier_
 /* Remove the jumps to and the chain itself, if they are there; 0 when gone. */
 int iptables_remove(
     int family, const char *table, const char *chain, int barrier_fd, struct err *e);
-/* The saved text of a table, for checks; "" when the table does not exist. */
+/* 1 or 0; a jump to a chain that is gone cannot exist. */
+int iptables_chain_exists(
+    int family, const char *table, const char *chain, int barrier_fd, struct err *e);
+/* The saved text of a table, for checks; a table that does not exist reads as
+ * an empty one.  -EFBIG when it does not fit. */
 int iptables_save(
     int family, const char *table, int barrier_fd, char *buf, size_t size, struct err *e);
 

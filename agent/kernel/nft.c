@@ -18,7 +18,7 @@
 #include "err.h"
 #include "nl.h"
 
-    enum { TRIES = 5 };
+enum { TRIES = 5 };
 
 static void
 begin(struct nl *n, uint16_t type, uint16_t flags, int family)
@@ -130,15 +130,35 @@ count_chains(struct nl *n, int family, struct chain_count *c)
 	return nl_each(n, on_chain, c);
 }
 
+static int
+on_chain_use(void *ctx, const struct nlmsghdr *h)
+{
+	struct nlattr *tb[NFTA_CHAIN_MAX + 1];
+
+	if (nl_attrs(h, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_MAX) < 0)
+		return -EBADMSG;
+	*(int *)ctx = (int)get_be32(tb[NFTA_CHAIN_USE], 0);
+	return 0;
+}
+
+int
+nft_chain_use(struct nl *n, int family, const char *table, const char *chain)
+{
+	int use = 0, rc;
+
+	begin(n, NFT_MSG_GETCHAIN, 0, family);
+	nl_put_str(n, NFTA_CHAIN_TABLE, table);
+	nl_put_str(n, NFTA_CHAIN_NAME, chain);
+	rc = nl_each(n, on_chain_use, &use);
+	if (rc < 0)
+		return -ENOENT; /* also from a kernel without nf_tables */
+	return use;
+}
+
 bool
 nft_chain_exists(struct nl *n, int family, const char *table, const char *chain)
 {
-	struct chain_count c = { .table = table, .chain = chain };
-	int rc = -EINTR;
-
-	for (int i = 0; i < TRIES && rc == -EINTR; i++)
-		rc = count_chains(n, family, &c);
-	return rc == 0 && c.seen > 0;
+	return nft_chain_use(n, family, table, chain) >= 0;
 }
 
 static bool

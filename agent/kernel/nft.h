@@ -17,6 +17,8 @@ bool nft_table_exists(struct nl *n, int family, const char *name);
 int nft_table_remove_empty(struct nl *n, int family, const char *name, struct err *e);
 /* The same for one base chain of a table that was there before. */
 bool nft_chain_exists(struct nl *n, int family, const char *table, const char *chain);
+/* Rules in a chain plus jumps to it, -ENOENT when there is none. */
+int nft_chain_use(struct nl *n, int family, const char *table, const char *chain);
 int nft_chain_remove_empty(
     struct nl *n, int family, const char *table, const char *chain, struct err *e);
 
