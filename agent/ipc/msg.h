@@ -20,7 +20,8 @@
 
 enum msg_type {
 	/* front → stormd */
-	MSG_ARM = 1, /* struct msg_arm, followed by .count × MSG_ARM_FAULT of that seq */
+	/* struct msg_arm; the next .count messages are MSG_ARM_FAULT of that seq */
+	MSG_ARM = 1,
 	MSG_ARM_FAULT, /* struct msg_spec */
 	MSG_FIRE,      /* struct msg_drill_verb, and the next five too */
 	MSG_RENEW,
@@ -105,6 +106,15 @@ struct msg_text {
 	char text[OPS_TEXT_MAX];
 };
 
+/*
+ * Codes with a meaning of their own beside the outcome: -ENOENT no such drill, -EBUSY
+ * another drill has the resource, -EALREADY not in this state (fired, over), -ESHUTDOWN
+ * halted or stopping, -EUSERS too many drills or faults.
+ * What comes before the answer: ARM, SHOW: drill, each fault with its text · FIRE, RENEW,
+ * UNDO, SELFTEST, WAIT: drill, faults · HALT, STATUS: agent, each drill with its faults ·
+ * RESUME: agent · DOCTOR: one text for each kind.  The drill is there beside an error too,
+ * unless there is none.
+ */
 struct msg_answer {
 	struct msg_head head;
 	struct err err; /* code 0: done */
