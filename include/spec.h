@@ -6,9 +6,9 @@
  * boundary as it is.  Built by spec_init, spec_set…, spec_finish; whoever receives one
  * from a less trusted process calls spec_verify before reading anything in it.
  */
+#include "bounds.h"
 #include "clock.h"
 #include "ident.h"
-#include "limits.h"
 #include "parse.h"
 #include <stdbool.h>
 #include <stddef.h>

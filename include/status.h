@@ -2,10 +2,10 @@
 #ifndef STATUS_H
 #define STATUS_H
 /* What an agent says of its drills and faults: flat PODs, the same on every boundary. */
+#include "bounds.h"
 #include "clock.h"
 #include "err.h"
 #include "ident.h"
-#include "limits.h"
 #include "spec.h"
 #include <stdbool.h>
 #include <stdint.h>

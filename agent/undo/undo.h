@@ -10,9 +10,9 @@
  * Two beats: *disarm* makes the fault ineffective in as few kernel messages as possible on
  * sockets that are already open; *sweep* removes what is left.
  */
+#include "bounds.h"
 #include "clock.h"
 #include "ident.h"
-#include "limits.h"
 #include "spec.h"
 #include <stdbool.h>
 #include <stddef.h>

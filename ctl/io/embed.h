@@ -6,7 +6,7 @@
  * stormd of our own for the time of the drill.  It undoes everything when the pipe we hold
  * breaks; when *it* is lost we run stormd-undo on its directories ourselves.
  */
-#include "limits.h"
+#include "bounds.h"
 #include <stdbool.h>
 #include <sys/types.h>
 

@@ -5,8 +5,8 @@
  * What happened in a drill, one fact each.  Reports see only events, so a report can be
  * made again from a saved file.  Events are built by run, never changed.
  */
+#include "bounds.h"
 #include "clock.h"
-#include "limits.h"
 #include <stddef.h>
 #include <stdint.h>
 

@@ -5,8 +5,8 @@
  * An experiment as read from its file: plain data, validated, defaults filled in.  Built
  * whole by ctl/io/load.c; nobody changes it afterwards.  Strings are owned by it.
  */
+#include "bounds.h"
 #include "clock.h"
-#include "limits.h"
 #include "spec.h"
 #include <stdbool.h>
 #include <stddef.h>

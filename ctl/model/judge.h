@@ -15,7 +15,7 @@
  * (The conditional null for clustered failures comes with its own issue: p0 is the one
  * place it changes.)
  */
-#include "limits.h"
+#include "bounds.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

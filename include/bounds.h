@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef STORM_LIMITS_H
-#define STORM_LIMITS_H
-/* Every bound that two programs must agree on, in one place. */
+#ifndef BOUNDS_H
+#define BOUNDS_H
+/* Every bound that two programs must agree on, in one place.  (Not limits.h: the compiler's
+ * own <limits.h> would find that one in place of libc's.) */
 
 #define FAULTS_MAX       32    /* live faults of one agent */
 #define DRILLS_MAX       8     /* live drills of one agent */
@@ -15,13 +16,12 @@
 #define REASON_MAX       128
 #define PATH_LEN_MAX     256 /* run-dir and what lies below; sun_path is 108 */
 
-#define LEASE_MIN_MS     200
-#define LEASE_MAX_MS     60000
-#define LEASE_DEFAULT_MS 2000
-#define DURATION_MAX_SEC (24 * 3600) /* a fault without a policy file */
-#define SPEC_TIME_MAX_SEC \
- (30 * 86400)               /* `at` and `for` of a fault, whatever policy says */
-#define CONFIRM_MAX_MS 1000 /* commit-confirm: min(lease, this) */
+#define LEASE_MIN_MS      200
+#define LEASE_MAX_MS      60000
+#define LEASE_DEFAULT_MS  2000
+#define DURATION_MAX_SEC  (24 * 3600) /* a fault without a policy file */
+#define SPEC_TIME_MAX_SEC 2592000     /* `at` and `for`, whatever policy says: 30 days */
+#define CONFIRM_MAX_MS    1000        /* commit-confirm: min(lease, this) */
 
 #define FILE_SIZE_MAX  (1024 * 1024) /* an experiment file */
 #define BODY_SIZE_MAX  (512 * 1024)  /* an API request */
