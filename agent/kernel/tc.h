@@ -32,13 +32,13 @@ struct netem {
 int tc_netem_add(struct nl *n, int ifindex, const struct netem *p, struct err *e);
 int tc_netem_change(struct nl *n, int ifindex, const struct netem *p, struct err *e);
 
-struct tc_stats {
+struct qdisc_stats {
 	uint64_t packets, bytes, drops;
 	uint32_t backlog; /* packets held right now */
 };
 /* The root qdisc of a link of ours; -ENOENT when it has none. */
 int tc_netem_stats(struct nl *n, int ifindex, struct netem *ret,
-    struct tc_stats *ret_stats, struct err *e);
+    struct qdisc_stats *ret_stats, struct err *e);
 
 /* -EEXIST when it was there already: then it is not ours to note.  -EBUSY when an `ingress`
  * qdisc stands in its place: an egress filter would then act on what comes in. */

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Filters of kind flower, for IPv4 and IPv6 alike, and their two actions: gact (pass, or go
+ * to a chain) and mirred (redirect to an ifb).  All filters of one priority are one object
+ * in the kernel whatever their family, because they stand there for every protocol and
+ * match the family as a key: that is why one message takes them all away.
+ */
+#include "err.h"
+#include "nl.h"
+#include "parse.h"
+#include "tc.h"
+#include "tc_msg.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/tc_act/tc_gact.h>
+#include <linux/tc_act/tc_mirred.h>
+#include <netinet/in.h>
+#include <string.h>
+
+enum { CHAIN_BITS = 0x0fffffff, PRIO_SPAN = 0x10000 - TC_PRIO_FIRST };
+
+static uint32_t
+id_number(const char *fault_id)
+{
+	uint32_t v = 0;
+
+	for (const char *c = fault_id; *c != '\0'; c++)
+		v = v << 4 | (uint32_t)(*c <= '9' ? *c - '0' : *c - 'a' + 10);
+	return v;
+}
+
+uint32_t
+tc_chain_of(const char *fault_id)
+{
+	uint32_t chain = id_number(fault_id) & CHAIN_BITS;
+
+	return chain != 0 ? chain : CHAIN_BITS; /* 0 is where everybody starts */
+}
+
+uint16_t
+tc_prio_of(const char *fault_id, unsigned attempt)
+{
+	return (uint16_t)(TC_PRIO_FIRST + (id_number(fault_id) + attempt) % PRIO_SPAN);
+}
+
+static uint32_t
+block_of(int direction)
+{
+	return TC_H_MAKE(
+	    TC_H_CLSACT, direction == TC_EGRESS ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
+}
+
+static struct tcmsg *
+begin_filter(struct nl *n, uint16_t type, int ifindex, int direction, uint16_t prio)
+{
+	uint16_t flags = type == RTM_NEWTFILTER ? NLM_F_CREATE | NLM_F_EXCL : 0;
+	struct tcmsg *t = tc_begin(n, type, flags, ifindex, block_of(direction));
+
+	t->tcm_info = TC_H_MAKE((uint32_t)prio << 16, htons(ETH_P_ALL));
+	nl_put_str(n, TCA_KIND, "flower");
+	return t;
+}
+
+static void
+put_net(struct nl *n, const struct net *net, bool is_destination)
+{
+	static const uint16_t attr[2][2][2] = {
+		{ { TCA_FLOWER_KEY_IPV4_SRC, TCA_FLOWER_KEY_IPV4_SRC_MASK },
+		    { TCA_FLOWER_KEY_IPV4_DST, TCA_FLOWER_KEY_IPV4_DST_MASK } },
+		{ { TCA_FLOWER_KEY_IPV6_SRC, TCA_FLOWER_KEY_IPV6_SRC_MASK },
+		    { TCA_FLOWER_KEY_IPV6_DST, TCA_FLOWER_KEY_IPV6_DST_MASK } },
+	};
+	const uint16_t *a = attr[net->family == 6][is_destination];
+	const size_t len = net->family == 6 ? 16 : 4;
+	uint8_t mask[16] = { 0 };
+
+	if (net->prefix == 0)
+		return;
+	memset(mask, 0xff, net->prefix / 8);
+	if (net->prefix % 8 != 0)
+		mask[net->prefix / 8] = (uint8_t)(0xff << (8 - net->prefix % 8));
+	nl_put(n, a[0], net->addr, len);
+	nl_put(n, a[1], mask, len);
+}
+
+static void
+put_port(struct nl *n, uint8_t protocol, uint16_t port, bool is_destination)
+{
+	if (port == 0)
+		return;
+	if (protocol == IPPROTO_TCP)
+		nl_put_u16(n,
+		    is_destination ? TCA_FLOWER_KEY_TCP_DST : TCA_FLOWER_KEY_TCP_SRC,
+		    htons(port));
+	else
+		nl_put_u16(n,
+		    is_destination ? TCA_FLOWER_KEY_UDP_DST : TCA_FLOWER_KEY_UDP_SRC,
+		    htons(port));
+}
+
+static void
+put_match(struct nl *n, const struct tc_match *m, bool is_egress)
+{
+	if (m->net.family != 0) {
+		nl_put_u16(n, TCA_FLOWER_KEY_ETH_TYPE,
+		    htons(m->net.family == 6 ? ETH_P_IPV6 : ETH_P_IP));
+		put_net(n, &m->net, is_egress);
+	}
+	if (m->protocol != 0)
+		nl_put_u8(n, TCA_FLOWER_KEY_IP_PROTO, m->protocol);
+	put_port(n, m->protocol, m->port, is_egress);
+	put_port(n, m->protocol, m->local_port, !is_egress);
+	if (m->icmp6_type != 0)
+		nl_put_u8(n, TCA_FLOWER_KEY_ICMPV6_TYPE, m->icmp6_type);
+}
+
+static void
+put_gact(struct nl *n, int action)
+{
+	const struct tc_gact parms = { .action = action };
+	void *options;
+
+	nl_put_str(n, TCA_ACT_KIND, "gact");
+	options = nl_nest(n, TCA_ACT_OPTIONS);
+	nl_put(n, TCA_GACT_PARMS, &parms, sizeof(parms));
+	nl_nest_end(n, options);
+}
+
+static void
+put_redirect(struct nl *n, int ifindex)
+{
+	const struct tc_mirred parms = {
+		.action = TC_ACT_STOLEN,
+		.eaction = TCA_EGRESS_REDIR,
+		.ifindex = (uint32_t)ifindex,
+	};
+	void *options;
+
+	nl_put_str(n, TCA_ACT_KIND, "mirred");
+	options = nl_nest(n, TCA_ACT_OPTIONS);
+	nl_put(n, TCA_MIRRED_PARMS, &parms, sizeof(parms));
+	nl_nest_end(n, options);
+}
+
+static void
+put_action(struct nl *n, const struct tc_filter *f)
+{
+	void *acts = nl_nest(n, TCA_FLOWER_ACT);
+	void *first = nl_nest(n, 1);
+
+	if (f->redirect != 0)
+		put_redirect(n, f->redirect);
+	else if (f->goto_chain != 0)
+		put_gact(n, (int)(TC_ACT_GOTO_CHAIN | f->goto_chain));
+	else
+		put_gact(n, TC_ACT_OK);
+	nl_nest_end(n, first);
+	nl_nest_end(n, acts);
+}
+
+int
+tc_filter_add(struct nl *n, const struct tc_filter *f, struct err *e)
+{
+	void *options;
+	int rc;
+
+	(void)begin_filter(n, RTM_NEWTFILTER, f->ifindex, f->direction, f->prio);
+	nl_put_u32(n, TCA_CHAIN, f->chain);
+	options = nl_nest(n, TCA_OPTIONS);
+	put_match(n, &f->match, f->direction == TC_EGRESS);
+	nl_put_u32(n, TCA_FLOWER_FLAGS, TCA_CLS_FLAGS_SKIP_HW);
+	put_action(n, f);
+	nl_nest_end(n, options);
+	rc = nl_ask(n);
+	if (rc == -ENOENT)
+		return tc_missing(e, "cls_flower");
+	return rc < 0 ? tc_refused(n, e, rc, "add filter") : 0;
+}
+
+struct wanted {
+	uint32_t chain;
+	uint16_t prio; /* 0: any */
+};
+
+static int
+on_filter(void *ctx, const struct tcmsg *t, struct nlattr **tb)
+{
+	const struct wanted *w = ctx;
+	uint32_t chain = tb[TCA_CHAIN] != NULL ? nla_get_u32(tb[TCA_CHAIN]) : 0;
+
+	return chain == w->chain &&
+	       (w->prio == 0 || TC_H_MAJ(t->tcm_info) >> 16 == w->prio);
+}
+
+static bool
+block_has(struct nl *n, int ifindex, int direction, struct wanted w)
+{
+	const struct tcmsg what = { .tcm_ifindex = ifindex,
+		.tcm_parent = block_of(direction) };
+
+	return tc_dump(n, RTM_GETTFILTER, &what, on_filter, &w) == 1;
+}
+
+bool
+tc_goto_exists(struct nl *n, int ifindex, int direction, uint16_t prio)
+{
+	return block_has(n, ifindex, direction, (struct wanted){ .prio = prio });
+}
+
+bool
+tc_chain_exists(struct nl *n, int ifindex, int direction, uint32_t chain)
+{
+	return block_has(n, ifindex, direction, (struct wanted){ .chain = chain });
+}
+
+/* The kernel says EINVAL for "no such block" and ENOENT for "no such filter": what counts
+ * is whether it is still there. */
+int
+tc_goto_delete(struct nl *n, int ifindex, int direction, uint16_t prio, struct err *e)
+{
+	int rc;
+
+	(void)begin_filter(n, RTM_DELTFILTER, ifindex, direction, prio);
+	rc = nl_ask(n);
+	if (rc == 0)
+		return 0;
+	if (rc == -ENOENT || rc == -ENODEV ||
+	    !tc_goto_exists(n, ifindex, direction, prio))
+		return err_set(e, -ENOENT, "no filter of priority %u", prio);
+	return tc_refused(n, e, rc, "delete filter");
+}
+
+int
+tc_chain_delete(struct nl *n, int ifindex, int direction, uint32_t chain, struct err *e)
+{
+	int rc;
+
+	(void)tc_begin(n, RTM_DELCHAIN, 0, ifindex, block_of(direction));
+	nl_put_u32(n, TCA_CHAIN, chain);
+	rc = nl_ask(n);
+	if (rc == 0)
+		return 0;
+	if (rc == -ENODEV || !tc_chain_exists(n, ifindex, direction, chain))
+		return err_set(e, -ENOENT, "no chain %u", chain);
+	return tc_refused(n, e, rc, "delete chain");
+}
