@@ -12,17 +12,21 @@
 
 enum event_type {
 	EVENT_DRILL,    /* start: subject = name, text = hypothesis; nums lease_ms, … */
-	EVENT_PHASE,    /* before, armed, during, undo, after, end */
+	EVENT_PHASE,    /* subject: before, armed, during, undo, after, end */
 	EVENT_SELFTEST, /* num round_trip_us */
-	EVENT_ARMED,    /* a fault: text = what it will do */
+	EVENT_ARMED,    /* a fault: text = what it will do; nums at_us, for_us */
 	EVENT_FIRED,    /* the timeline starts */
-	EVENT_FAULT,    /* a fault's new state: subject = fault, text = state + note */
-	EVENT_SAMPLES,  /* once a second and probe: n, bad, late, p50_us, p99_us */
-	EVENT_BAD,      /* the first bad sample of a run of bad ones: text = why */
-	EVENT_DECISION, /* the judge: subject = probe, text = evidence */
-	EVENT_UNDO,  /* told, disarmed, undone, clean: nums in µs after the decision */
-	EVENT_PROBE, /* totals of one probe and phase: n, bad, good_share, … */
-	EVENT_NOTE,  /* anything worth a line: no effect, fault lost, prober late */
+	EVENT_FAULT,    /* a fault's new state: subject = fault, text = state: note;
+			   nums state (enum fault_state), effect, since_us (after fire) */
+	EVENT_SAMPLES, /* once a second and probe: n, bad, skipped, late, p50_us, p99_us */
+	EVENT_BAD,     /* the first bad sample of a run of bad ones: text = why */
+	EVENT_DECISION, /* the judge: subject = probe, text = evidence; nums s, h, p0, … */
+	EVENT_UNDO,  /* subject = cause, text = how far; nums in µs after the decision:
+			first_bad, sent, told, disarmed, undone, clean, first_good (_us) */
+	EVENT_PROBE, /* totals: subject = probe, text = phase; nums n, bad, skipped, late,
+			good_share, p50_us, p90_us, p99_us, max_us, one per class of bad */
+	EVENT_NOTE,  /* anything worth a line: no effect, fault lost, prober late;
+			subject "kernel", "agent", … for what only reports show */
 	EVENT_ERROR,
 	EVENT_VERDICT, /* text = sentence; num exit */
 	EVENT_TYPES
@@ -39,6 +43,7 @@ struct event {
 	char subject[NAME_MAX_LEN];
 	char host[NAME_MAX_LEN]; /* "" = the local host */
 	char text[512];
+	char unit[24]; /* of num "effect"; "" when there is none */
 	size_t num_count;
 	struct {
 		char key[24];

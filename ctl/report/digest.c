@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding things in the events; no output.  When a fact was said twice the last one counts. */
+#include "digest.h"
+#include <math.h>
+#include <string.h>
+
+const char *
+moment_key(enum digest_moment m)
+{
+	static const char *const keys[MOMENTS] = {
+		[MOMENT_FIRST_BAD] = "first_bad_us",
+		[MOMENT_DECISION] = "decision_us",
+		[MOMENT_SENT] = "sent_us",
+		[MOMENT_TOLD] = "told_us",
+		[MOMENT_DISARMED] = "disarmed_us",
+		[MOMENT_UNDONE] = "undone_us",
+		[MOMENT_CLEAN] = "clean_us",
+		[MOMENT_FIRST_GOOD] = "first_good_us",
+	};
+
+	return keys[m];
+}
+
+const char *
+moment_sentence(enum digest_moment m)
+{
+	static const char *const sentences[MOMENTS] = {
+		[MOMENT_FIRST_BAD] = "first bad answer known",
+		[MOMENT_DECISION] = "decision to undo",
+		[MOMENT_SENT] = "request on the wire",
+		[MOMENT_TOLD] = "agent told its fault holders",
+		[MOMENT_DISARMED] = "disarmed: no fault has any effect",
+		[MOMENT_UNDONE] = "undone: that was read back from the kernel",
+		[MOMENT_CLEAN] = "clean: swept and compared, nothing left behind",
+		[MOMENT_FIRST_GOOD] = "first good answer to a request sent afterwards",
+	};
+
+	return sentences[m];
+}
+
+static void
+note_moments(struct digest *d, const struct event *v)
+{
+	d->undo = v;
+	d->moment[MOMENT_DECISION].is_known = true;
+	for (enum digest_moment m = 0; m < MOMENTS; m++) {
+		double us = event_get(v, moment_key(m), NAN);
+
+		if (isnan(us))
+			continue;
+		d->moment[m].is_known = true;
+		d->moment[m].us = us;
+	}
+}
+
+void
+digest_make(struct digest *d, const struct report_input *in)
+{
+	memset(d, 0, sizeof(*d));
+	for (size_t i = 0; i < in->count; i++) {
+		const struct event *v = &in->events[i];
+
+		if (v->type == EVENT_DRILL)
+			d->drill = v;
+		else if (v->type == EVENT_SELFTEST)
+			d->selftest = v;
+		else if (v->type == EVENT_FIRED)
+			d->fired = v;
+		else if (v->type == EVENT_DECISION)
+			d->decision = v;
+		else if (v->type == EVENT_UNDO)
+			note_moments(d, v);
+		else if (v->type == EVENT_VERDICT)
+			d->verdict = v;
+	}
+}
+
+const struct event *
+digest_fault(const struct report_input *in, const char *name)
+{
+	const struct event *last = NULL;
+
+	for (size_t i = 0; i < in->count; i++)
+		if (in->events[i].type == EVENT_FAULT &&
+		    strcmp(in->events[i].subject, name) == 0)
+			last = &in->events[i];
+	return last;
+}
+
+const char *
+digest_note(const struct report_input *in, const char *subject)
+{
+	const char *text = NULL;
+
+	for (size_t i = 0; i < in->count; i++)
+		if (in->events[i].type == EVENT_NOTE &&
+		    strcmp(in->events[i].subject, subject) == 0)
+			text = in->events[i].text;
+	return text;
+}

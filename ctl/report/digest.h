@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DIGEST_H
+#define DIGEST_H
+/*
+ * What several reports need to find in the events: the few that exist once, and the
+ * moments of the undo put together from its events.
+ */
+#include "report.h"
+#include <stdbool.h>
+
+enum digest_moment {
+	MOMENT_FIRST_BAD,
+	MOMENT_DECISION,
+	MOMENT_SENT,
+	MOMENT_TOLD,
+	MOMENT_DISARMED,
+	MOMENT_UNDONE,
+	MOMENT_CLEAN,
+	MOMENT_FIRST_GOOD,
+	MOMENTS
+};
+const char *moment_key(enum digest_moment m);      /* "first_bad_us" … */
+const char *moment_sentence(enum digest_moment m); /* "first bad answer known" … */
+
+struct digest {
+	/* NULL when there was none */
+	const struct event *drill, *selftest, *fired, *decision, *undo, *verdict;
+	struct {
+		bool is_known;
+		double us; /* after the decision */
+	} moment[MOMENTS];
+};
+void digest_make(struct digest *d, const struct report_input *in);
+
+/* The last state event of a fault, NULL when it never came to one. */
+const struct event *digest_fault(const struct report_input *in, const char *name);
+/* Text of a note with this subject, or NULL. */
+const char *digest_note(const struct report_input *in, const char *subject);
+
+#endif

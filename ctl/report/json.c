@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * journal.json: the whole drill as one document for machines.  Made from the events alone;
+ * the probe's URLs, headers and bodies stay out of it, since they may hold what is not to
+ * be passed on.
+ */
+#include "cleanup.h"
+#include "digest.h"
+#include "event_json.h"
+#include "redact.h"
+#include "sha256.h"
+#include "status.h"
+#include "xalloc.h"
+#include <errno.h>
+#include <string.h>
+
+static void
+put(json_t *j, const char *key, json_t *value)
+{
+	if (value == NULL || json_object_set_new(j, key, value) != 0)
+		abort(); /* no memory */
+}
+
+static void
+append(json_t *list, json_t *value)
+{
+	if (value == NULL || json_array_append_new(list, value) != 0)
+		abort(); /* no memory */
+}
+
+static json_t *
+strings(char *const *s, char *const *secrets)
+{
+	json_t *list = json_array();
+
+	for (; s != NULL && *s != NULL; s++) {
+		_cleanup_free_ char *clean = xstrdup(*s);
+
+		redact(clean, secrets);
+		append(list, json_text(clean));
+	}
+	return list;
+}
+
+static json_t *
+experiment_object(const struct experiment *x, const struct digest *d)
+{
+	json_t *j = json_object();
+	char hash[SHA256_HEX_LEN];
+
+	put(j, "name", json_text(x->name));
+	if (x->path != NULL)
+		put(j, "file", json_text(x->path));
+	if (x->text != NULL) {
+		sha256_hex(x->text, strlen(x->text), hash);
+		put(j, "sha256", json_string(hash));
+	}
+	if (d->drill != NULL && d->drill->text[0] != '\0')
+		put(j, "hypothesis", json_text(d->drill->text));
+	put(j, "vars", strings(x->vars, x->secrets));
+	return j;
+}
+
+static json_t *
+phases_array(const struct report_input *in)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < in->count; i++) {
+		const struct event *v = &in->events[i];
+
+		if (v->type != EVENT_PHASE)
+			continue;
+		json_t *j = json_object();
+		put(j, "phase", json_text(v->subject));
+		put(j, "at_us", json_integer((json_int_t)v->at));
+		append(list, j);
+	}
+	return list;
+}
+
+/* The numbers of one event as an object of their own. */
+static json_t *
+numbers(const struct event *v)
+{
+	json_t *all = event_to_json(v);
+
+	for (const char *const *k =
+		 (const char *const[]){ "type", "time", "subject", "text", NULL };
+	     *k != NULL; k++)
+		(void)json_object_del(all, *k); /* absent is fine */
+	return all;
+}
+
+static json_t *
+probes_array(const struct report_input *in)
+{
+	json_t *list = json_array();
+	const struct experiment *x = in->experiment;
+
+	for (size_t i = 0; i < x->probe_count + x->guard_count; i++) {
+		bool guard = i >= x->probe_count;
+		const struct probe_def *p =
+		    guard ? &x->guards[i - x->probe_count] : &x->probes[i];
+		json_t *j = json_object(), *phases = json_object();
+
+		put(j, "name", json_text(p->name));
+		put(j, "guard", json_boolean(guard));
+		put(j, "rate_per_s", json_real((double)p->rate_mhz / 1000));
+		put(j, "within_us", json_integer((json_int_t)p->good.within));
+		put(j, "objective", json_real(p->objective));
+		put(j, "abort_at", json_real(p->abort_at));
+		for (size_t k = 0; k < in->count; k++)
+			if (in->events[k].type == EVENT_PROBE &&
+			    strcmp(in->events[k].subject, p->name) == 0)
+				put(phases, in->events[k].text, numbers(&in->events[k]));
+		put(j, "phases", phases);
+		append(list, j);
+	}
+	return list;
+}
+
+static json_t *
+fault_history(const struct report_input *in, const char *name)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < in->count; i++) {
+		const struct event *v = &in->events[i];
+
+		if (v->type != EVENT_FAULT || strcmp(v->subject, name) != 0)
+			continue;
+		json_t *j = numbers(v);
+		put(j, "state",
+		    json_string(fault_state_name(
+			(enum fault_state)event_get(v, "state", FAULT_ARMED))));
+		put(j, "text", json_text(v->text));
+		append(list, j);
+	}
+	return list;
+}
+
+static json_t *
+faults_array(const struct report_input *in)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < in->experiment->fault_count; i++) {
+		const struct fault_def *f = &in->experiment->faults[i];
+		const struct event *last = digest_fault(in, f->spec.name);
+		_cleanup_free_ char *what = xcalloc(1, sizeof(last->text));
+		json_t *j = json_object();
+
+		(void)spec_describe(&f->spec, what, sizeof(last->text));
+		redact(what, in->experiment->secrets);
+		put(j, "name", json_text(f->spec.name));
+		put(j, "kind", json_text(f->spec.kind));
+		put(j, "what", json_text(what));
+		put(j, "at_us", json_integer((json_int_t)f->spec.at));
+		put(j, "for_us", json_integer((json_int_t)f->spec.duration));
+		if (last != NULL && last->unit[0] != '\0') {
+			put(j, "effect",
+			    json_integer((json_int_t)event_get(last, "effect", 0)));
+			put(j, "effect_unit", json_text(last->unit));
+		}
+		put(j, "states", fault_history(in, f->spec.name));
+		append(list, j);
+	}
+	return list;
+}
+
+static json_t *
+undo_object(const struct digest *d)
+{
+	json_t *j = json_object();
+
+	if (d->undo == NULL)
+		return json_null();
+	put(j, "cause", json_text(d->undo->subject));
+	for (enum digest_moment m = 0; m < MOMENTS; m++)
+		if (d->moment[m].is_known)
+			put(j, moment_key(m), json_integer((json_int_t)d->moment[m].us));
+	return j;
+}
+
+static json_t *
+verdict_object(const struct report_input *in, const struct digest *d)
+{
+	json_t *j = json_object();
+
+	put(j, "name", json_string(verdict_name(in->verdict)));
+	put(j, "exit", json_integer(in->verdict));
+	put(j, "sentence",
+	    json_text(
+		d->verdict != NULL ? d->verdict->text : verdict_sentence(in->verdict)));
+	return j;
+}
+
+static json_t *
+host_object(const struct report_input *in, const struct digest *d)
+{
+	json_t *j = json_object();
+	const char *kernel = digest_note(in, "kernel"), *agent = digest_note(in, "agent");
+
+	if (d->drill != NULL)
+		put(j, "name", json_text(d->drill->host));
+	if (kernel != NULL)
+		put(j, "kernel", json_text(kernel));
+	if (agent != NULL)
+		put(j, "agent", json_text(agent));
+	return j;
+}
+
+static json_t *
+journal(const struct report_input *in)
+{
+	struct digest d;
+	json_t *j = json_object(), *events = json_array();
+
+	digest_make(&d, in);
+	put(j, "stormdrill", json_string(STORMDRILL_VERSION));
+	put(j, "journal", json_integer(1));
+	put(j, "drill", json_text(in->drill));
+	put(j, "experiment", experiment_object(in->experiment, &d));
+	put(j, "host", host_object(in, &d));
+	put(j, "verdict", verdict_object(in, &d));
+	put(j, "phases", phases_array(in));
+	put(j, "probes", probes_array(in));
+	put(j, "faults", faults_array(in));
+	put(j, "decision", d.decision != NULL ? event_to_json(d.decision) : json_null());
+	put(j, "undo", undo_object(&d));
+	for (size_t i = 0; i < in->count; i++)
+		append(events, event_to_json(&in->events[i]));
+	put(j, "events", events);
+	return j;
+}
+
+static int
+json_write(FILE *f, const struct report_input *in)
+{
+	json_t *j = journal(in);
+	int r = json_dumpf(j, f, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+
+	json_decref(j);
+	if (r != 0 || fputc('\n', f) == EOF || fflush(f) != 0)
+		return errno != 0 ? -errno : -EIO;
+	return 0;
+}
+
+const struct report report_json = {
+	.name = "json",
+	.file = "journal.json",
+	.write = json_write,
+};

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * summary.md: what a person reads the next morning, and pastes into a ticket.  The verdict
+ * comes first, then the numbers, then the story; what there is nothing to say about is
+ * left out.
+ */
+#include "markdown.h"
+#include "cleanup.h"
+#include "clock.h"
+#include "digest.h"
+#include "redact.h"
+#include "status.h"
+#include "xalloc.h"
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+void
+markdown_text(FILE *f, const char *s)
+{
+	for (; *s != '\0'; s++) {
+		if (*s == '\n' || *s == '\r')
+			(void)fputc(' ', f);
+		else if (strchr("|\\`*_<>[]", *s) != NULL)
+			(void)fprintf(f, "\\%c", *s);
+		else
+			(void)fputc(*s, f);
+	}
+}
+
+void
+markdown_ms(FILE *f, double us)
+{
+	if (isnan(us))
+		(void)fputs("–", f);
+	else
+		(void)fprintf(f, "%.*f ms", fabs(us) < 10000 ? 2 : 0, us / 1000);
+}
+
+static void
+write_head(FILE *f, const struct report_input *in, const struct digest *d)
+{
+	const char *kernel = digest_note(in, "kernel");
+	char wall[32];
+
+	(void)fprintf(f, "# ");
+	markdown_text(f, in->experiment->name);
+	(void)fprintf(f, ": %s\n\n**", verdict_name(in->verdict));
+	markdown_text(
+	    f, d->verdict != NULL ? d->verdict->text : verdict_sentence(in->verdict));
+	(void)fprintf(f, "** (exit %d)\n\n", (int)in->verdict);
+	if (d->drill != NULL && d->drill->text[0] != '\0') {
+		(void)fputs("> ", f);
+		markdown_text(f, d->drill->text);
+		(void)fputs("\n\n", f);
+	}
+	(void)fprintf(f, "Drill `%s`", in->drill);
+	if (d->drill != NULL) {
+		(void)fprintf(f, " on ");
+		markdown_text(f, d->drill->host);
+		(void)fprintf(
+		    f, ", %s", clock_iso8601(d->drill->wall, wall, sizeof(wall)));
+	}
+	if (kernel != NULL) {
+		(void)fputs(", ", f);
+		markdown_text(f, kernel);
+	}
+	(void)fprintf(f, ", stormctl %s.\n", STORMDRILL_VERSION);
+}
+
+static void
+write_abort(FILE *f, const struct digest *d)
+{
+	if (d->undo == NULL ||
+	    (d->decision == NULL && strcmp(d->undo->subject, "end") == 0))
+		return;
+	(void)fprintf(f, "\n## The abort in numbers\n\n");
+	if (d->decision != NULL) {
+		markdown_text(f, d->decision->subject);
+		(void)fputs(d->decision->subject[0] != '\0' ? ": " : "", f);
+		markdown_text(f, d->decision->text);
+		(void)fputs("\n\n", f);
+	}
+	(void)fputs("| Moment | After the decision |\n|---|---:|\n", f);
+	for (enum digest_moment m = 0; m < MOMENTS; m++) {
+		if (!d->moment[m].is_known)
+			continue;
+		(void)fprintf(f, "| %s | ", moment_sentence(m));
+		markdown_ms(f, d->moment[m].us);
+		(void)fputs(" |\n", f);
+	}
+	if (d->selftest != NULL) {
+		(void)fputs("\nBefore anything was injected the same way was tried: ", f);
+		markdown_ms(f, event_get(d->selftest, "round_trip_us", NAN));
+		(void)fputs(" there and back.\n", f);
+	}
+}
+
+static void
+write_faults(FILE *f, const struct report_input *in)
+{
+	const struct experiment *x = in->experiment;
+
+	if (x->fault_count == 0)
+		return;
+	(void)fputs("\n## What was injected\n\n"
+		    "| Fault | What | At | For | Effect | Ended as |\n"
+		    "|---|---|---:|---:|---:|---|\n",
+	    f);
+	for (size_t i = 0; i < x->fault_count; i++) {
+		const struct spec *s = &x->faults[i].spec;
+		const struct event *last = digest_fault(in, s->name);
+		char at[32], duration[32];
+		_cleanup_free_ char *what = xcalloc(1, 512);
+
+		(void)spec_describe(s, what, 512);
+		redact(what, x->secrets);
+		(void)fputs("| ", f);
+		markdown_text(f, s->name);
+		(void)fputs(" | ", f);
+		markdown_text(f, what);
+		(void)fprintf(f, " | %s | %s | ", format_usec(s->at, at, sizeof(at)),
+		    s->duration > 0 ?
+			format_usec(s->duration, duration, sizeof(duration)) :
+			"once");
+		if (last != NULL && last->unit[0] != '\0')
+			(void)fprintf(
+			    f, "%.0f %s | ", event_get(last, "effect", 0), last->unit);
+		else
+			(void)fputs("– | ", f);
+		markdown_text(f, last != NULL ? last->text : "not injected");
+		(void)fputs(" |\n", f);
+	}
+}
+
+static void
+write_where(FILE *f, const struct report_input *in)
+{
+	(void)fputs(
+	    "\n## Where to look\n\n"
+	    "- `events.ndjson`: every event with its numbers, one per line, in order\n"
+	    "- `journal.json`: the same drill as one document, with totals per phase\n",
+	    f);
+	if (in->verdict == VERDICT_UNDO_FAILED || in->verdict == VERDICT_AGENT_LOST)
+		(void)fputs("- on the host: `stormctl doctor` lists what is left, "
+			    "`stormd-undo --all` takes it away\n",
+		    f);
+	if (in->verdict == VERDICT_REFUTED || in->verdict == VERDICT_BREACHED)
+		(void)fputs("- the first bad answers above say what the users saw: start "
+			    "there, with the logs of that minute\n",
+		    f);
+}
+
+static int
+markdown_write(FILE *f, const struct report_input *in)
+{
+	struct digest d;
+
+	digest_make(&d, in);
+	write_head(f, in, &d);
+	write_abort(f, &d);
+	write_faults(f, in);
+	markdown_probes(f, in);
+	markdown_timeline(f, in);
+	write_where(f, in);
+	if (fflush(f) != 0 || ferror(f))
+		return errno != 0 ? -errno : -EIO;
+	return 0;
+}
+
+const struct report report_markdown = {
+	.name = "markdown",
+	.file = "summary.md",
+	.write = markdown_write,
+};

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MARKDOWN_H
+#define MARKDOWN_H
+/* The parts of summary.md: its tables are written in markdown_tables.c. */
+#include "report.h"
+
+/* Text that may hold anything, inside a table cell or a paragraph. */
+void markdown_text(FILE *f, const char *s);
+void markdown_ms(FILE *f, double us); /* NAN: a dash */
+/* Whole sections, left out when there is nothing to say. */
+void markdown_probes(FILE *f, const struct report_input *in);
+void markdown_timeline(FILE *f, const struct report_input *in);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two long tables of summary.md: the probes per phase, and the story.  The story is cut
+ * in the middle when it is long: the beginning and the end are what people read.
+ */
+#include "markdown.h"
+#include <math.h>
+#include <string.h>
+
+#define STORY_MAX 120 /* rows */
+
+static void
+cell_ms(FILE *f, const struct event *v, const char *key)
+{
+	(void)fputs(" | ", f);
+	markdown_ms(f, event_get(v, key, NAN));
+}
+
+/* "12 status, 3 timeout": what the bad answers were. */
+static void
+kinds_of_bad(FILE *f, const struct event *v)
+{
+	static const char *const classes[] = { "slow", "status", "body", "connect", "dns",
+		"tls", "timeout", NULL };
+	const char *before = "";
+
+	for (const char *const *c = classes; *c != NULL; c++) {
+		double n = event_get(v, *c, 0);
+
+		if (n < 1)
+			continue;
+		(void)fprintf(f, "%s%.0f %s", before, n, *c);
+		before = ", ";
+	}
+}
+
+static void
+probe_row(FILE *f, const struct event *v, double objective)
+{
+	(void)fputs("| ", f);
+	markdown_text(f, v->subject);
+	(void)fprintf(f, " | %s | %.0f | %.0f | ", v->text, event_get(v, "n", 0),
+	    event_get(v, "bad", 0));
+	if (event_get(v, "n", 0) > 0)
+		(void)fprintf(f, "%.2f %%", 100 * event_get(v, "good_share", NAN));
+	else
+		(void)fputs("–", f);
+	(void)fprintf(f, " | %.6g %%", 100 * objective);
+	cell_ms(f, v, "p50_us");
+	cell_ms(f, v, "p90_us");
+	cell_ms(f, v, "p99_us");
+	(void)fputs(" | ", f);
+	kinds_of_bad(f, v);
+	(void)fputs(" |\n", f);
+}
+
+static double
+objective_of(const struct experiment *x, const char *probe)
+{
+	for (size_t i = 0; i < x->probe_count; i++)
+		if (strcmp(x->probes[i].name, probe) == 0)
+			return x->probes[i].objective;
+	for (size_t i = 0; i < x->guard_count; i++)
+		if (strcmp(x->guards[i].name, probe) == 0)
+			return x->guards[i].objective;
+	return NAN;
+}
+
+void
+markdown_probes(FILE *f, const struct report_input *in)
+{
+	size_t rows = 0;
+
+	for (size_t i = 0; i < in->count; i++) {
+		if (in->events[i].type != EVENT_PROBE)
+			continue;
+		if (rows++ == 0)
+			(void)fputs(
+			    "\n## Probes\n\n"
+			    "| Probe | Phase | Answers | Bad | Good | Objective | p50 "
+			    "| p90 | p99 | What was bad |\n"
+			    "|---|---|---:|---:|---:|---:|---:|---:|---:|---|\n",
+			    f);
+		probe_row(f, &in->events[i],
+		    objective_of(in->experiment, in->events[i].subject));
+	}
+	if (rows > 0)
+		(void)fputs("\nLatency counts from the moment a request was due.  A "
+			    "percentile is shown only where there are enough answers for "
+			    "it to mean something.\n",
+		    f);
+}
+
+static bool
+belongs_in_story(const struct event *v)
+{
+	switch (v->type) {
+	case EVENT_SAMPLES:
+	case EVENT_PROBE:
+	case EVENT_DRILL:
+		return false;
+	case EVENT_NOTE:
+		return v->subject[0] == '\0';
+	default:
+		return true;
+	}
+}
+
+static void
+story_row(FILE *f, const struct event *v)
+{
+	(void)fprintf(f, "| %.3f s | %s | ", (double)v->at / (double)USEC_PER_SEC,
+	    event_type_name(v->type));
+	markdown_text(f, v->subject);
+	(void)fputs(v->subject[0] != '\0' && v->text[0] != '\0' ? ": " : "", f);
+	markdown_text(f, v->text);
+	if (v->type == EVENT_SELFTEST)
+		markdown_ms(f, event_get(v, "round_trip_us", NAN));
+	(void)fputs(" |\n", f);
+}
+
+void
+markdown_timeline(FILE *f, const struct report_input *in)
+{
+	size_t rows = 0, row = 0;
+
+	for (size_t i = 0; i < in->count; i++)
+		rows += belongs_in_story(&in->events[i]);
+	if (rows == 0)
+		return;
+	(void)fputs("\n## What happened\n\n| Time | What | |\n|---:|---|---|\n", f);
+	for (size_t i = 0; i < in->count; i++) {
+		if (!belongs_in_story(&in->events[i]))
+			continue;
+		row++;
+		if (rows > STORY_MAX && row == STORY_MAX / 2)
+			(void)fprintf(f, "| … | | %zu more in events.ndjson |\n",
+			    rows - STORY_MAX + 1);
+		if (rows <= STORY_MAX || row < STORY_MAX / 2 ||
+		    row > rows - STORY_MAX / 2)
+			story_row(f, &in->events[i]);
+	}
+}

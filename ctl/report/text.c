@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One line per event for a person: the time since the drill began, a word, and what
+ * happened.  The same lines on a terminal and in a log; only colour differs.
+ */
+#include "clock.h"
+#include "report.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum tint { PLAIN, FAINT, GOOD, WARN, BAD, BOLD };
+
+static const char *const tints[] = {
+	[PLAIN] = "",
+	[FAINT] = "\033[2m",
+	[GOOD] = "\033[32m",
+	[WARN] = "\033[33m",
+	[BAD] = "\033[1;31m",
+	[BOLD] = "\033[1m",
+};
+
+static void
+line(FILE *f, const struct event *v, int colour, enum tint tint, const char *word)
+{
+	(void)fprintf(f, "%s%+10.3fs  %-9s%s", colour ? tints[tint] : "",
+	    (double)v->at / (double)USEC_PER_SEC, word,
+	    colour && tint > 0 ? "\033[0m" : "");
+}
+
+static void
+ms(FILE *f, const char *before, const struct event *v, const char *key)
+{
+	double us = event_get(v, key, NAN);
+
+	if (!isnan(us))
+		(void)fprintf(f, "%s%.*f ms", before, us < 10000 ? 2 : 0, us / 1000);
+}
+
+static void
+latencies(FILE *f, const struct event *v)
+{
+	ms(f, ", p50 ", v, "p50_us");
+	ms(f, ", p90 ", v, "p90_us");
+	ms(f, ", p99 ", v, "p99_us");
+}
+
+static void
+totals(FILE *f, const struct event *v)
+{
+	(void)fprintf(f, "%s%s%s: %.0f answers, %.0f bad", v->subject,
+	    v->text[0] ? " " : "", v->text, event_get(v, "n", 0), event_get(v, "bad", 0));
+	if (event_get(v, "skipped", 0) > 0)
+		(void)fprintf(f, ", %.0f not sent", event_get(v, "skipped", 0));
+	latencies(f, v);
+	(void)fputc('\n', f);
+}
+
+static void
+say_undo(FILE *f, const struct event *v)
+{
+	(void)fputs(v->text, f);
+	ms(f, ": disarmed ", v, "disarmed_us");
+	ms(f, ", undone ", v, "undone_us");
+	ms(f, ", clean ", v, "clean_us");
+	(void)fputs(" after the decision\n", f);
+}
+
+static enum tint
+tint_of(const struct event *v)
+{
+	switch (v->type) {
+	case EVENT_BAD:
+	case EVENT_NOTE:
+		return WARN;
+	case EVENT_DECISION:
+	case EVENT_ERROR:
+		return BAD;
+	case EVENT_UNDO:
+		return GOOD;
+	case EVENT_PHASE:
+	case EVENT_FIRED:
+		return BOLD;
+	case EVENT_SAMPLES:
+		return FAINT;
+	case EVENT_VERDICT:
+		return event_get(v, "exit", 0) > 0 ? BAD : GOOD;
+	default:
+		return PLAIN;
+	}
+}
+
+static const char *
+word_of(const struct event *v)
+{
+	switch (v->type) {
+	case EVENT_SAMPLES:
+		return "bad";
+	case EVENT_BAD:
+		return "bad";
+	case EVENT_DECISION:
+		return "STOP";
+	case EVENT_SELFTEST:
+		return "self-test";
+	default:
+		return event_type_name(v->type);
+	}
+}
+
+/* A second without a bad answer, and what only the reports show, is not worth a line. */
+static int
+is_worth_a_line(const struct event *v)
+{
+	switch (v->type) {
+	case EVENT_SAMPLES:
+		return event_get(v, "bad", 0) > 1;
+	case EVENT_NOTE:
+		return v->subject[0] == '\0';
+	case EVENT_VERDICT: /* said at the end, in full */
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+void
+event_to_text(const struct event *v, FILE *f, int colour)
+{
+	if (!is_worth_a_line(v))
+		return;
+	line(f, v, colour, tint_of(v), word_of(v));
+	switch (v->type) {
+	case EVENT_SELFTEST:
+		ms(f, "the way an abort takes answers in ", v, "round_trip_us");
+		(void)fputc('\n', f);
+		break;
+	case EVENT_SAMPLES:
+	case EVENT_PROBE:
+		totals(f, v);
+		break;
+	case EVENT_UNDO:
+		say_undo(f, v);
+		break;
+	case EVENT_PHASE:
+		(void)fprintf(f, "%s%s%s\n", v->subject, v->text[0] ? ": " : "", v->text);
+		break;
+	default:
+		(void)fprintf(f, "%s%s%s\n", v->subject,
+		    v->subject[0] && v->text[0] ? ": " : "", v->text);
+	}
+}
