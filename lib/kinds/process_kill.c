@@ -8,10 +8,14 @@
 #include "process.h"
 #include "spec.h"
 #include <linux/capability.h>
+#include <signal.h>
 
 static const char *const picks[] = { "oldest", "newest", "random", NULL };
 
 enum { PICK_RANDOM = 2 };
+
+/* Signals that leave a process stopped, with nothing that would continue it. */
+static const int stopping[] = { SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU };
 
 static const struct param params[] = {
 	{
@@ -89,6 +93,12 @@ process_kill_check(const struct spec *s, struct err *e)
 	if (!selects)
 		return err_invalid(e,
 		    "process.kill needs at least one of name, cmdline, exe, pid and port");
+	for (size_t i = 0; i < sizeof(stopping) / sizeof(stopping[0]); i++) {
+		if (spec_num(s, "signal") == stopping[i])
+			return err_invalid(e,
+			    "this signal would leave the process stopped for good: "
+			    "process.kill only sends what nothing has to undo");
+	}
 	if (spec_has(s, "seed") && spec_num(s, "pick") != PICK_RANDOM)
 		return err_invalid(e, "seed has a meaning only with pick=random");
 	return 0;
