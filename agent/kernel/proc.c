@@ -109,16 +109,24 @@ open_pid(int procfs, const char *name)
 }
 
 int
-proc_read(pid_t pid, struct proc *ret)
+proc_open(pid_t pid)
 {
 	char path[32];
-	_cleanup_close_ int dir = -1;
+	int dir;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d", pid);
 	dir = open_pid(AT_FDCWD, path);
 	if (dir < 0)
 		return errno == ENOENT ? -ESRCH : -errno;
-	return proc_read_at(pid, dir, ret);
+	return dir;
+}
+
+int
+proc_read(pid_t pid, struct proc *ret)
+{
+	_cleanup_close_ int dir = proc_open(pid);
+
+	return dir < 0 ? dir : proc_read_at(pid, dir, ret);
 }
 
 int

@@ -28,6 +28,7 @@ int proc_each(
     int (*fn)(void *ctx, const struct proc *p, int dir), void *ctx, struct err *e);
 /* The same before anything is read: twice as fast for who looks at few of them. */
 int proc_each_pid(int (*fn)(void *ctx, pid_t pid, int dir), void *ctx, struct err *e);
+int proc_open(pid_t pid);                   /* its directory, or -ESRCH */
 int proc_read(pid_t pid, struct proc *ret); /* -ESRCH */
 int proc_read_at(pid_t pid, int dir, struct proc *ret);
 int proc_comm(int dir, char ret[static 16]);

@@ -114,10 +114,11 @@ a_walk_sees_every_process_once_and_stops_when_told(void **state)
 
 	(void)state;
 	assert_int_equal(proc_each(note_proc, &s, &e), 0);
-	assert_int_equal(s.count, 3);
+	assert_int_equal(s.count, 4);
 	assert_int_equal(s.pids[0], 1);
-	assert_int_equal(s.pids[1], a);
-	assert_int_equal(s.pids[2], b);
+	assert_int_equal(s.pids[1], getpid());
+	assert_int_equal(s.pids[2], a);
+	assert_int_equal(s.pids[3], b);
 	assert_int_equal(proc_each(stop_at_once, &calls, &e), 7);
 	assert_int_equal(calls, 1);
 	end_sleeper(a);
