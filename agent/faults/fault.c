@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FAULT_DECLARE(name) extern const struct fault fault_##name;
-FAULT_LIST(FAULT_DECLARE)
-
 #define FAULT_ROW(name) &fault_##name,
 const struct fault *const fault_table[] = { FAULT_LIST(FAULT_ROW) NULL };
 

@@ -65,9 +65,12 @@ struct fault {
 	bool runs_tools;     /* the filter leaves room for iptables-restore */
 };
 
-/* One line per file of this directory that holds a fault, as KIND_LIST does for kinds:
- * fault_<name> is defined in <name>.c. */
-#define FAULT_LIST(X)
+/* One line per fault: fault_<name>, in the file of that name. */
+#define FAULT_LIST(X) X(process_kill)
+
+#define FAULT_DECLARE(name) extern const struct fault fault_##name;
+FAULT_LIST(FAULT_DECLARE)
+#undef FAULT_DECLARE
 
 extern const struct fault *const fault_table[]; /* NULL-terminated */
 #define FOR_EACH_FAULT(f) \
