@@ -24,6 +24,14 @@
    fail_msg("%s: %d, %s", #call, rc_, (e).msg); \
  } while (0)
 
+/* This test cannot run here; the runner prints the reason. */
+#define skip_test(...)                \
+ do {                                 \
+  (void)printf("skip: " __VA_ARGS__); \
+  (void)putchar('\n');                \
+  skip();                             \
+ } while (0)
+
 /* The whole program cannot run here: the runner counts it and prints the reason. */
 #define skip_all(...)                 \
  do {                                 \

@@ -143,7 +143,7 @@ directory_or_link_of_a_stranger_is_refused(void **state)
 	char path[128];
 
 	if (geteuid() != 0)
-		skip();
+		skip_test("needs root");
 	(void)snprintf(path, sizeof(path), "%s/a/b", r->path);
 	assert_ok(make_dirs(path, 0755, &e), e);
 	assert_int_equal(fchownat(r->dir, "a", 65534, 65534, 0), 0);

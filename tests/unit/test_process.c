@@ -50,7 +50,7 @@ capabilities_are_limited_to_what_is_kept(void **state)
 {
 	(void)state;
 	if (geteuid() != 0)
-		skip();
+		skip_test("needs root");
 	assert_int_equal(in_child(limit_to_kill), 0);
 }
 

