@@ -119,6 +119,14 @@ tc_clsact_add(struct nl *n, int ifindex, struct err *e)
 	return rc < 0 ? tc_refused(n, e, rc, "add clsact") : 0;
 }
 
+bool
+tc_clsact_exists(struct nl *n, int ifindex)
+{
+	int rc = has_clsact(n, ifindex);
+
+	return rc != 0 && rc != -ENODEV; /* what cannot be told is not gone */
+}
+
 static int
 is_any(void *ctx, const struct tcmsg *t, struct nlattr **tb)
 {
