@@ -65,8 +65,6 @@ int undo_format(const struct undo *u, char *buf, size_t size);
 /* Strict, the inverse.  With `fault` every name must be of that fault, without (shared
  * records) the object must be one of those that faults share. */
 int undo_parse(const char *line, const char *fault, struct undo *ret, struct err *e);
-/* The tc chain of a fault: the low 28 bits of its id, 1 instead of 0. */
-uint32_t undo_tc_chain(const char *fault);
 /* Append; asserts that there is room and that the names are of our making. */
 void undo_add(struct undo_list *l, struct undo u);
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UNDO_TABLE_H
+#define UNDO_TABLE_H
+/* The inside of the undo layer: one row per operation, and the sockets it works on. */
+#include "err.h"
+#include "undo.h"
+
+struct nl;
+
+struct undo_ctx {
+	struct nl *route;
+	struct nl *netfilter; /* NULL: this kernel has no nfnetlink */
+	int cgroup;           /* the v2 root, or -1 with the reason below */
+	struct err cgroup_why;
+	int nothing; /* an O_PATH descriptor that takes the place of closed ones */
+	int barrier;
+	bool is_holder;
+};
+
+/* One number of an operation as a record writes it. */
+struct undo_num {
+	const char *key; /* NULL: unused, and must be 0 */
+	int64_t min, max;
+};
+
+typedef int undo_action(struct undo_ctx *c, const struct undo *u, struct err *e);
+
+struct undo_row {
+	const char *name; /* in records, never reused */
+	enum undo_beat beat;
+	bool in_netns; /* dies with the network namespace */
+	bool has_name;
+	const char *dev_key; /* "dev", "table"; NULL: unused, and must be empty */
+	struct undo_num num[4];
+	/* Are the names of our making?  fault NULL: of any fault. */
+	bool (*is_ours)(const struct undo *u, const char *fault);
+	/* May fill `e` and still return 0: undo_run looks at the value only. */
+	undo_action *run, *check;
+	void (*by_hand)(const struct undo *u, char *buf, size_t size);
+};
+
+extern const struct undo_row undo_table[UNDO_OPS];
+
+/* Every field in its range, every name of our making? */
+bool undo_is_valid(const struct undo *u, const char *fault);
+
+/* undo_name.c: names of our making, as undo_row.is_ours */
+bool ours_set(const struct undo *u, const char *fault);
+bool ours_link(const struct undo *u, const char *fault);
+bool ours_chain(const struct undo *u, const char *fault);
+bool ours_cgroup(const struct undo *u, const char *fault);
+bool ours_filter(const struct undo *u, const char *fault);
+bool ours_filter_chain(const struct undo *u, const char *fault);
+bool ours_descriptor(const struct undo *u, const char *fault);
+bool ours_clsact(const struct undo *u, const char *fault);
+bool ours_nft_table(const struct undo *u, const char *fault);
+bool ours_nft_chain(const struct undo *u, const char *fault);
+
+/* undo_ops.c */
+undo_action run_set_flush, run_filter, run_cgroup_kill, run_descriptor, run_filter_chain,
+    run_link, run_chain, run_set_destroy, run_cgroup_remove, run_clsact, run_nft_table,
+    run_nft_chain;
+/* Is this still the interface the record means?  By name and index, or by our own chain on
+ * it when it was renamed. */
+bool is_recorded_link(struct undo_ctx *c, const struct undo *u, uint32_t chain);
+
+/* undo_check.c */
+undo_action check_set_flushed, check_filter, check_cgroup_killed, check_descriptor,
+    check_filter_chain, check_link, check_chain, check_set_gone, check_cgroup_gone,
+    check_clsact, check_nft_table, check_nft_chain;
+
+/* undo_hand.c */
+void hand_set_flush(const struct undo *u, char *buf, size_t size);
+void hand_filter(const struct undo *u, char *buf, size_t size);
+void hand_cgroup_kill(const struct undo *u, char *buf, size_t size);
+void hand_nothing(const struct undo *u, char *buf, size_t size);
+void hand_filter_chain(const struct undo *u, char *buf, size_t size);
+void hand_link(const struct undo *u, char *buf, size_t size);
+void hand_chain(const struct undo *u, char *buf, size_t size);
+void hand_set_destroy(const struct undo *u, char *buf, size_t size);
+void hand_cgroup_remove(const struct undo *u, char *buf, size_t size);
+void hand_clsact(const struct undo *u, char *buf, size_t size);
+void hand_nft_table(const struct undo *u, char *buf, size_t size);
+void hand_nft_chain(const struct undo *u, char *buf, size_t size);
+
+#endif
