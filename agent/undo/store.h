@@ -32,6 +32,9 @@ int shared_note(struct store *s, const struct undo *u, struct err *e);
 /* Undo every noted object of this namespace that nobody uses any more; under a lock. */
 int shared_sweep(struct store *s, struct undo_ctx *c, struct err *e);
 
+/* Disarm every record, newest first, before any of them is swept: a sweep may have to wait
+ * for packets that are held.  Best effort; store_undo disarms again and says what failed. */
+void store_disarm_all(struct store *s, int barrier_fd);
 /* The whole undo of one stored record by somebody else than its holder: kill the holder if
  * it lives, enter its network namespace (gone: its kernel state is gone too), disarm,
  * check, sweep, check, shared, drop.  A record of another boot is dropped. */
