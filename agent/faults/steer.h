@@ -54,4 +54,8 @@ int steer_verify(struct fault_run *r, struct steer *s, struct err *e);
  * rules or the networks away. */
 int steer_hold(struct fault_run *r, struct steer *s, struct err *e);
 
+/* The rules of one chain as iptables-restore takes them; the caller frees them.  ret_sets
+ * counts those that match on the set. */
+char *steer_rules(const struct steer *s, int family, int hook, uint32_t *ret_sets);
+
 #endif

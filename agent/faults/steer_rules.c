@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The text of a fault's chain.  First what no fault may cut returns, then one or two rules
+ * match on the set, which comes last in a rule: its counters are the fault's effect, so
+ * they must see only packets that everything else has matched.
+ */
+#include "steer.h"
+
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+
+/* Router and neighbour solicitation and advertisement, redirect: without them an IPv6 host
+ * loses its link, and with it every stop button. */
+enum { ND_FIRST = 133, ND_LAST = 137 };
+
+struct rules {
+	FILE *f;
+	const char *chain;
+	uint32_t sets;
+};
+
+static void __attribute__((format(printf, 2, 3)))
+pass(const struct rules *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)fprintf(r->f, "-A %s ", r->chain);
+	va_start(ap, fmt);
+	(void)vfprintf(r->f, fmt, ap);
+	va_end(ap);
+	(void)fprintf(r->f, " -j RETURN\n");
+}
+
+static void
+pass_ssh(const struct rules *r, const struct steer *s, int family, int hook)
+{
+	for (size_t i = 0; i < s->ssh_count; i++) {
+		const struct ssh_session *ssh = &s->ssh[i];
+		char remote[64];
+
+		if (ssh->remote.family != (family == STEER_V4 ? 4 : 6))
+			continue;
+		(void)format_net(&ssh->remote, remote, sizeof(remote));
+		if (hook == HOOK_OUT)
+			pass(r, "-d %s -p tcp --sport %u --dport %u", remote,
+			    ssh->local_port, ssh->remote_port);
+		else
+			pass(r, "-s %s -p tcp --sport %u --dport %u", remote,
+			    ssh->remote_port, ssh->local_port);
+	}
+}
+
+static void
+pass_link(const struct rules *r, int family)
+{
+	if (family == STEER_V4) {
+		pass(r, "-p udp --sport 67:68 --dport 67:68");
+		return;
+	}
+	for (int type = ND_FIRST; type <= ND_LAST; type++)
+		pass(r, "-p ipv6-icmp --icmpv6-type %d", type);
+	pass(r, "-p udp --sport 546:547 --dport 546:547");
+}
+
+/* REJECT's own answers meet the other direction's rules, and there would be dropped. */
+static void
+pass_answers(const struct rules *r, int family)
+{
+	pass(r, "-p tcp --tcp-flags RST RST");
+	if (family == STEER_V4)
+		pass(r, "-p icmp --icmp-type port-unreachable");
+	else
+		pass(r, "-p ipv6-icmp --icmpv6-type port-unreachable");
+}
+
+static void
+match(struct rules *r, const struct steer *s, int family, int hook, const char *protocol,
+    const char *verdict)
+{
+	bool out = hook == HOOK_OUT;
+
+	(void)fprintf(r->f, "-A %s", r->chain);
+	if (s->interface[0] != '\0')
+		(void)fprintf(r->f, " %s %s", out ? "-o" : "-i", s->interface);
+	if (protocol[0] != '\0')
+		(void)fprintf(r->f, " -p %s", protocol);
+	if (s->port != 0)
+		(void)fprintf(r->f, " --%s %u", out ? "dport" : "sport", s->port);
+	(void)fprintf(r->f, " -m set --match-set %s %s -j %s\n", s->set[family],
+	    out ? "dst" : "src", verdict);
+	r->sets++;
+}
+
+static void
+match_all(struct rules *r, const struct steer *s, int family, int hook)
+{
+	const char *tcp = s->tcp[family], *other = s->other[family];
+
+	if (s->protocol == IPPROTO_TCP || s->protocol == 0)
+		match(r, s, family, hook, "tcp", tcp);
+	if (s->protocol == IPPROTO_UDP || (s->protocol == 0 && s->port != 0))
+		match(r, s, family, hook, "udp", other);
+	else if (s->protocol == 0)
+		match(r, s, family, hook, "", other);
+}
+
+char *
+steer_rules(const struct steer *s, int family, int hook, uint32_t *ret_sets)
+{
+	struct rules r = { .chain = hook == HOOK_IN ? s->chain_in : s->chain_out };
+	char *text = NULL;
+	size_t len = 0;
+
+	r.f = open_memstream(&text, &len);
+	if (r.f == NULL)
+		abort(); /* out of memory, before anything was touched */
+	pass_ssh(&r, s, family, hook);
+	pass_link(&r, family);
+	if (s->passes_answers)
+		pass_answers(&r, family);
+	match_all(&r, s, family, hook);
+	if (fclose(r.f) != 0)
+		abort();
+	*ret_sets = r.sets;
+	return text;
+}
