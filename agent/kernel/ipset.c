@@ -19,10 +19,11 @@
 #include "err.h"
 #include "nl.h"
 
-    enum { REVISION_COUNTERS = 3,
-	    ADD_MAX = 1024, /* elements of one message: 36 KiB */
-	    TRIES = 5,
-    };
+enum {
+	REVISION_COUNTERS = 3,
+	ADD_MAX = 1024, /* elements of one message: 36 KiB */
+	TRIES = 5,
+};
 
 static void
 begin_as(struct nl *n, int command, uint16_t flags, uint8_t protocol)
@@ -205,7 +206,7 @@ ipset_destroy(struct nl *n, const char *name, struct err *e)
 {
 	int rc;
 
-	begin(n, IPSET_CMD_DESTROY, 0, name);
+	begin(n, IPSET_CMD_DESTROY, NLM_F_EXCL, name); /* without: gone is no error */
 	rc = nl_ask(n);
 	return rc < 0 ? refused(e, rc, "destroy", name) : 0;
 }
