@@ -7,11 +7,14 @@
  *
  * Abort is a bank of CUSUM tests per probe (Page 1954):
  *	S = max(0, S + (bad ? ln(p1/p0) : ln((1−p1)/(1−p0)))),  stop at S ≥ h
- * p0 = 1 − objective, raised to the upper confidence bound of the baseline's bad share;
+ * p0 = 1 − objective, raised to the upper confidence bound of the baseline's bad share, but
+ * to abort_at/2 at most while the baseline itself meets the objective: a short clean
+ * baseline is uncertain, not bad, and must not read as "no steady state".
  * p1 ∈ {abort_at, 50 %, 90 %}, none below abort_at nor below 2·p0.
  * h = ln(N·K·P/α): N samples planned during, K tests in the bank, P probes, α =
- * false_abort.  By Ville's inequality and a union over start points the chance of
- * stopping a system that meets its objective is at most α, for independent failures.
+ * false_abort; of N and K the largest of any probe, so that one h serves all.  By Ville's
+ * inequality and a union over start points the chance of stopping a system that meets its
+ * objective is at most α, for independent failures.
  * (The conditional null for clustered failures comes with its own issue: p0 is the one
  * place it changes.)
  */
@@ -32,8 +35,8 @@ enum judge_reason {
 
 struct judge_config {
 	double alpha;         /* false_abort, 0 < α < 1 */
-	uint64_t max_bad;     /* 0: none */
-	uint32_t consecutive; /* 0: none */
+	uint64_t max_bad;     /* stop at this many; 0: none */
+	uint32_t consecutive; /* stop at this many; 0: none */
 	size_t probe_count;
 	struct {
 		double objective, abort_at;
@@ -46,6 +49,7 @@ struct cusum {
 	double p1, up, down; /* steps for a bad and a good answer; down < 0 */
 	double s;
 	uint64_t since; /* sample number at which S last left 0 */
+	uint64_t bad;   /* bad ones from there on */
 };
 
 struct judge_probe {
