@@ -59,6 +59,7 @@ struct probe_def { /* also a guard: then the rate is how often it is looked at *
 struct fault_def {
 	struct spec spec;          /* finished; .at, .duration and .name set */
 	char target[NAME_MAX_LEN]; /* "" = the local host */
+	char **resolved; /* "db.internal is 10.0.0.7": host names of `to`; or NULL */
 	struct place place;
 };
 

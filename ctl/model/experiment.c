@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owning an experiment; building one is ctl/io/load.c's. */
+#include "experiment.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void
+free_list(char **list)
+{
+	for (char **at = list; at != NULL && *at != NULL; at++)
+		free(*at);
+	free(list);
+}
+
+/* Tokens do not stay in freed memory. */
+static void
+free_secret(char *secret)
+{
+	if (secret != NULL)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+static void
+probe_release(struct probe_def *p)
+{
+	free(p->http.method);
+	free(p->http.url);
+	free_list(p->http.headers);
+	free(p->http.body);
+	free(p->http.ca);
+	free(p->http.cert);
+	free(p->http.key);
+	free_secret(p->http.bearer);
+	free_secret(p->http.basic);
+	free_list(p->http.resolve);
+	free(p->http.proxy);
+	free(p->http.unix_socket);
+	free(p->good.body);
+}
+
+void
+experiment_free(struct experiment *x)
+{
+	if (x == NULL)
+		return;
+	for (size_t i = 0; i < x->probe_count; i++)
+		probe_release(&x->probes[i]);
+	for (size_t i = 0; i < x->guard_count; i++)
+		probe_release(&x->guards[i]);
+	for (size_t i = 0; i < x->fault_count; i++)
+		free_list(x->faults[i].resolved);
+	free(x->probes);
+	free(x->guards);
+	free(x->faults);
+	free(x->path);
+	free(x->text);
+	free(x->hypothesis);
+	for (char **s = x->secrets; s != NULL && *s != NULL; s++)
+		explicit_bzero(*s, strlen(*s));
+	free_list(x->secrets);
+	free_list(x->vars);
+	free(x);
+}
+
+usec_t
+experiment_faults_end(const struct experiment *x)
+{
+	usec_t end = 0;
+
+	for (size_t i = 0; i < x->fault_count; i++) {
+		const struct spec *s = &x->faults[i].spec;
+
+		if (s->at + s->duration > end)
+			end = s->at + s->duration;
+	}
+	return end;
+}
