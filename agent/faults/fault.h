@@ -66,7 +66,9 @@ struct fault {
 };
 
 /* One line per fault: fault_<name>, in the file of that name. */
-#define FAULT_LIST(X) X(process_kill)
+#define FAULT_LIST(X) \
+ X(net_partition)     \
+ X(process_kill)
 
 #define FAULT_DECLARE(name) extern const struct fault fault_##name;
 FAULT_LIST(FAULT_DECLARE)
