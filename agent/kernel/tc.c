@@ -5,12 +5,14 @@
  * ours, so it is only ever taken away when nobody's filter stands in it.
  */
 #include "tc.h"
-#include "err.h"
-#include "nl.h"
-#include "tc_msg.h"
+
 #include <errno.h>
 #include <linux/pkt_sched.h>
 #include <string.h>
+
+#include "err.h"
+#include "nl.h"
+#include "tc_msg.h"
 
 enum { DUMP_TRIES = 5 };
 

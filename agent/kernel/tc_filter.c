@@ -5,11 +5,8 @@
  * in the kernel whatever their family, because they stand there for every protocol and
  * match the family as a key: that is why one message takes them all away.
  */
-#include "err.h"
-#include "nl.h"
-#include "parse.h"
 #include "tc.h"
-#include "tc_msg.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -19,6 +16,11 @@
 #include <linux/tc_act/tc_mirred.h>
 #include <netinet/in.h>
 #include <string.h>
+
+#include "err.h"
+#include "nl.h"
+#include "parse.h"
+#include "tc_msg.h"
 
 enum { CHAIN_BITS = 0x0fffffff, PRIO_SPAN = 0x10000 - TC_PRIO_FIRST };
 

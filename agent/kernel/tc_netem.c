@@ -3,15 +3,17 @@
  * netem as the root of an ifb of ours.  Delays go as 64-bit nanoseconds (Linux 4.15); the
  * old field of 64 ns ticks is filled in as well, because the kernel insists on the struct.
  */
-#include "err.h"
-#include "nl.h"
 #include "tc.h"
-#include "tc_msg.h"
+
 #include <errno.h>
 #include <linux/gen_stats.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <string.h>
+
+#include "err.h"
+#include "nl.h"
+#include "tc_msg.h"
 
 enum { LOOPBACK = 1, TICK_SHIFT = 6 };
 

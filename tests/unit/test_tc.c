@@ -4,10 +4,8 @@
  * and on ifb links.  What needs netem and flower is skipped, with the reason, where the
  * kernel has none; tests/vm/smoke.sh runs this same program on a kernel that has them.
  */
-#include "link.h"
-#include "nl.h"
-#include "tc.h"
 #include "test.h"
+
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_sched.h>
@@ -16,6 +14,10 @@
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "link.h"
+#include "nl.h"
+#include "tc.h"
 
 enum { LO = 1 };
 #define FAULT "7b1c09aa"
