@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A real queue in a network namespace of this program's own: UDP on its loopback, which
+ * iptables sends to the queue, comes through when the test says so.
+ */
+#include "test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "link.h"
+#include "nfqueue.h"
+#include "nl.h"
+#include "spawn.h"
+
+enum { QUEUE = 4711, PORT = 5353, WAIT_MS = 5000 };
+
+static struct err e;
+static int receiver, sender;
+
+static void
+iptables(const char *how)
+{
+	const char *const argv[] = { "/usr/sbin/iptables", "-w", "-t", "mangle", how,
+		"OUTPUT", "-p", "udp", "--dport", "5353", "-j", "NFQUEUE", "--queue-num",
+		"4711", "--queue-bypass", NULL };
+	const struct run_tool t = { .argv = argv, .keep_fd = -1, .timeout_ms = 10000 };
+
+	assert_ok(run_tool(&t, &e), e);
+}
+
+static int
+set_up(void **state)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons(PORT),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct nl *n = NULL;
+
+	(void)state;
+	assert_ok(nl_open(&n, NETLINK_ROUTE, &e), e);
+	assert_ok(link_up(n, 1, &e), e);
+	nl_free(n);
+	receiver = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(receiver, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(connect(sender, (struct sockaddr *)&a, sizeof(a)), 0);
+	iptables("-A");
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	close(receiver);
+	close(sender);
+	return 0;
+}
+
+static void
+send_numbers(uint8_t first, uint8_t count)
+{
+	for (uint8_t i = 0; i < count; i++) {
+		uint8_t v = (uint8_t)(first + i);
+
+		assert_int_equal(send(sender, &v, 1, 0), 1);
+	}
+}
+
+static int
+receive_number(int wait_ms)
+{
+	struct pollfd p = { .fd = receiver, .events = POLLIN };
+	uint8_t v;
+
+	if (poll(&p, 1, wait_ms) <= 0)
+		return -1;
+	assert_int_equal(recv(receiver, &v, 1, 0), 1);
+	return v;
+}
+
+static size_t
+read_ids(struct nfqueue *q, uint32_t *ids, size_t want)
+{
+	uint32_t some[NFQUEUE_READ_MAX];
+	size_t have = 0;
+
+	while (have < want) {
+		struct pollfd p = { .fd = nfqueue_fd(q), .events = POLLIN };
+		int got;
+
+		if (poll(&p, 1, WAIT_MS) <= 0)
+			break;
+		got = nfqueue_read(q, some);
+		assert_true(got >= 0);
+		for (int i = 0; i < got; i++)
+			ids[have++] = some[i];
+	}
+	return have;
+}
+
+static void
+held_packets_go_when_they_are_let_go(void **state)
+{
+	struct nfqueue *q = NULL;
+	uint32_t ids[16];
+
+	(void)state;
+	assert_ok(nfqueue_open(&q, QUEUE, 100, &e), e);
+	send_numbers(0, 10);
+	assert_int_equal(read_ids(q, ids, 10), 10);
+	assert_int_equal(receive_number(50), -1);
+
+	assert_int_equal(nfqueue_accept_upto(q, ids[3]), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(receive_number(WAIT_MS), i);
+	assert_int_equal(nfqueue_accept(q, ids[8]), 0);
+	assert_int_equal(nfqueue_accept(q, ids[5]), 0);
+	assert_int_equal(receive_number(50), -1);
+	assert_int_equal(nfqueue_flush(q), 0);
+	assert_int_equal(receive_number(WAIT_MS), 8);
+	assert_int_equal(receive_number(WAIT_MS), 5);
+	assert_int_equal(nfqueue_accept_upto(q, ids[9]), 0);
+	assert_int_equal(receive_number(WAIT_MS), 4);
+	assert_int_equal(receive_number(WAIT_MS), 6);
+	assert_int_equal(receive_number(WAIT_MS), 7);
+	assert_int_equal(receive_number(WAIT_MS), 9);
+	nfqueue_close(q);
+}
+
+static void
+a_packet_that_is_gone_already_harms_nothing(void **state)
+{
+	struct nfqueue *q = NULL;
+	uint32_t ids[16];
+
+	(void)state;
+	assert_ok(nfqueue_open(&q, QUEUE, 100, &e), e);
+	assert_int_equal(nfqueue_accept(q, 12345), 0);
+	assert_int_equal(nfqueue_flush(q), 0);
+	send_numbers(1, 1);
+	assert_int_equal(read_ids(q, ids, 1), 1);
+	assert_int_equal(nfqueue_accept_upto(q, ids[0]), 0);
+	assert_int_equal(receive_number(WAIT_MS), 1);
+	nfqueue_close(q);
+}
+
+static void
+a_full_queue_and_no_queue_let_traffic_pass(void **state)
+{
+	struct nfqueue *q = NULL;
+	uint32_t ids[16];
+
+	(void)state;
+	assert_ok(nfqueue_open(&q, QUEUE, 3, &e), e);
+	send_numbers(0, 5);
+	assert_int_equal(receive_number(WAIT_MS), 3);
+	assert_int_equal(receive_number(WAIT_MS), 4);
+	assert_int_equal(read_ids(q, ids, 3), 3);
+	nfqueue_close(q);
+	send_numbers(7, 1);
+	assert_int_equal(receive_number(WAIT_MS), 7);
+}
+
+static void
+a_queue_has_one_holder(void **state)
+{
+	struct nfqueue *q = NULL, *other = NULL;
+
+	(void)state;
+	assert_false(nfqueue_taken(QUEUE));
+	assert_ok(nfqueue_open(&q, QUEUE, 3, &e), e);
+	assert_true(nfqueue_taken(QUEUE));
+	assert_false(nfqueue_taken(QUEUE + 1));
+	assert_int_equal(nfqueue_open(&other, QUEUE, 3, &e), -EBUSY);
+	nfqueue_close(q);
+	assert_false(nfqueue_taken(QUEUE));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(held_packets_go_when_they_are_let_go),
+		cmocka_unit_test(a_packet_that_is_gone_already_harms_nothing),
+		cmocka_unit_test(a_full_queue_and_no_queue_let_traffic_pass),
+		cmocka_unit_test(a_queue_has_one_holder),
+	};
+
+	if (geteuid() != 0)
+		skip_all("needs root, for a network namespace of its own");
+	if (access("/usr/sbin/iptables", X_OK) < 0)
+		skip_all("no /usr/sbin/iptables");
+	if (unshare(CLONE_NEWNET) < 0)
+		skip_all("cannot make a network namespace");
+	if (nfqueue_supported(&e) < 0)
+		skip_all("%s", e.msg);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
