@@ -59,13 +59,10 @@ const struct kind kind_disk_fill = {
 	.undone_by =
 	    "The space belongs to an unnamed file (O_TMPFILE) that only the fault's "
 	    "holder has open: the kernel frees it the moment the holder ends, however "
-	    "that dies, and a reboot frees it too.  On a file system without O_TMPFILE "
-	    "the file has a name; its record lies in the state directory, survives a "
-	    "reboot, and names the file by device and inode, so that undo removes this "
-	    "file and no other.",
+	    "that dies, and a reboot frees it too.  A file system without O_TMPFILE is "
+	    "refused.",
 	.by_hand =
 	    "End the holder, the process stormd-fault with the fault's id in its title: "
-	    "the space is free at once.  If the fault's record names a file, remove "
-	    "that file.",
+	    "the space is free at once.",
 	.teaches = "fallback, graceful degradation, alerting before the disk is full",
 };

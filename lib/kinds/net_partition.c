@@ -59,8 +59,7 @@ const struct kind kind_net_partition = {
 	.summary = "cut the network between this host and chosen peers",
 	.params = params,
 	.flags = KIND_NETWORK,
-	/* SYS_PTRACE only to see which connections sshd holds: no login is ever cut */
-	.caps = CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_SYS_PTRACE),
+	.caps = CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW),
 	.check = kind_check_nothing,
 	.undone_by =
 	    "The rules match on two address sets of the fault's own.  When its holder "
