@@ -67,7 +67,7 @@ struct fault {
 
 /* One line per fault: fault_<name>, in the file of that name. */
 #define FAULT_LIST(X) \
- X(net_partition)     \
+ X(disk_fill)         \
  X(process_kill)
 
 #define FAULT_DECLARE(name) extern const struct fault fault_##name;

@@ -1,5 +1,4 @@
 #!/bin/busybox sh
-# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
