@@ -137,8 +137,10 @@ check-root: all $(ROOT_T)
 		$(sort $(wildcard tests/system/*.sh tests/crash/*.sh))
 check-vm: all
 	$(Q)tests/run.sh $(BUILD) vm tests/vm/smoke.sh
+# No leak check: a holder's memory is freed by its end, by design, and LeakSanitizer cannot
+# trace a process in a pid namespace of its own.
 check-asan:
-	$(Q)$(MAKE) SANITIZE=address,undefined check-unit
+	$(Q)ASAN_OPTIONS=detect_leaks=0 $(MAKE) SANITIZE=address,undefined check-unit
 demo:
 	$(Q)packaging/deps.sh build demo
 	$(Q)$(MAKE) all
