@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs what building, testing, demonstrating or benchmarking stormdrill needs, and
 # nothing that is there already.  Says what it installs.  Never starts an installed server:
 # while packages unpack, a policy-rc.d that forbids it stands in /usr/sbin, and what stood

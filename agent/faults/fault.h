@@ -68,6 +68,7 @@ struct fault {
 /* One line per fault: fault_<name>, in the file of that name. */
 #define FAULT_LIST(X) \
  X(disk_fill)         \
+ X(net_partition)     \
  X(process_kill)
 
 #define FAULT_DECLARE(name) extern const struct fault fault_##name;

@@ -229,29 +229,26 @@ steer_prepare(struct fault_run *r, struct steer *s, struct err *e)
 	return 0;
 }
 
-/* What iptables-nft is about to make for the first time it will not take away: note it. */
+/* What iptables-nft makes for the first time it does not take away: note it before. */
 static int
-note_shared(struct fault_run *r, const struct steer *s, int family, struct err *e)
+claim_base(struct fault_run *r, const struct steer *s, int family, struct err *e)
 {
 	static const struct {
 		int hook;
 		const char *chain;
 	} bases[] = { { HOOK_IN, "INPUT" }, { HOOK_OUT, "OUTPUT" } };
 	struct undo u = { .op = UNDO_NFT_TABLE, .num = { version(family) } };
-	struct nl *n = netfilter(r);
-	int rc = 0;
+	int rc;
 
 	(void)snprintf(u.name, sizeof(u.name), "%s", s->table);
-	if (!nft_table_exists(n, version(family), s->table))
-		return shared_note(r->store, &u, e);
+	rc = shared_claim(r->store, r->ctx, &u, e);
 	u.op = UNDO_NFT_CHAIN;
 	(void)snprintf(u.dev, sizeof(u.dev), "%s", s->table);
 	for (size_t i = 0; i < ARRAY_LEN(bases) && rc == 0; i++) {
-		if ((s->hooks & bases[i].hook) == 0 ||
-		    nft_chain_exists(n, version(family), s->table, bases[i].chain))
+		if ((s->hooks & bases[i].hook) == 0)
 			continue;
 		(void)snprintf(u.name, sizeof(u.name), "%s", bases[i].chain);
-		rc = shared_note(r->store, &u, e);
+		rc = shared_claim(r->store, r->ctx, &u, e);
 	}
 	return rc;
 }
@@ -290,7 +287,7 @@ steer_stage(struct fault_run *r, struct steer *s, struct err *e)
 			continue;
 		rc = ipset_create(netfilter(r), s->set[f], version(f), s->count[f], e);
 		if (rc == 0)
-			rc = note_shared(r, s, f, e);
+			rc = claim_base(r, s, f, e);
 		if (rc == 0)
 			rc = add_chains(r, s, f, e);
 		if (rc < 0)

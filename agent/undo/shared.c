@@ -153,27 +153,67 @@ note_read(int dir, const char *name, struct note *ret, struct err *e)
 	return 0;
 }
 
+/* Under the lock.  A note that is there already gets us as its writer: whoever sweeps
+ * meanwhile leaves the object to us. */
+static int
+note_write(const struct store *s, const struct note *n, const char *name, struct err *e)
+{
+	char text[NOTE_TEXT_MAX];
+	int len = note_format(n, text, sizeof(text));
+
+	return replace_file_at(s->shared, name, text, (size_t)len, e);
+}
+
+static int
+note_init(struct note *n, const struct undo *u, struct err *e)
+{
+	int r;
+
+	if (undo_beat(u->op) != BEAT_SHARED || !undo_is_valid(u, NULL))
+		return err_invalid(e, "'%s' is not a shared object", undo_op_name(u->op));
+	*n = (struct note){ .netns = netns_inode(), .undo = *u };
+	r = clock_boot_id(n->boot_id, e);
+	if (r < 0)
+		return r;
+	r = process_id_get(getpid(), &n->writer);
+	if (r < 0)
+		return err_set(e, r, "read our own start time: %s", strerror(-r));
+	return 0;
+}
+
 int
 shared_note(struct store *s, const struct undo *u, struct err *e)
 {
 	_cleanup_close_ int lock = lock_notes(s->shared, e);
-	struct note n = { .netns = netns_inode(), .undo = *u };
-	char text[NOTE_TEXT_MAX], name[NAME_MAX + 1];
-	int r;
+	char name[NAME_MAX + 1];
+	struct note n;
 
 	if (lock < 0)
 		return lock;
-	if (undo_beat(u->op) != BEAT_SHARED || !undo_is_valid(u, NULL))
-		return err_invalid(e, "'%s' is not a shared object", undo_op_name(u->op));
-	r = clock_boot_id(n.boot_id, e);
-	if (r < 0)
-		return r;
-	r = process_id_get(getpid(), &n.writer);
-	if (r < 0)
-		return err_set(e, r, "read our own start time: %s", strerror(-r));
+	if (note_init(&n, u, e) < 0)
+		return e->code;
 	note_name(&n, name, sizeof(name));
-	r = note_format(&n, text, sizeof(text));
-	return replace_file_at(s->shared, name, text, (size_t)r, e);
+	return note_write(s, &n, name, e);
+}
+
+int
+shared_claim(struct store *s, struct undo_ctx *c, const struct undo *u, struct err *e)
+{
+	_cleanup_close_ int lock = lock_notes(s->shared, e);
+	const struct undo_list one = { .count = 1, .op = { *u } };
+	struct err in_use = { 0 };
+	char name[NAME_MAX + 1];
+	struct note n;
+
+	if (lock < 0)
+		return lock;
+	if (note_init(&n, u, e) < 0)
+		return e->code;
+	note_name(&n, name, sizeof(name));
+	if (undo_check(c, &one, BEAT_SHARED, &in_use) < 0 &&
+	    faccessat(s->shared, name, F_OK, 0) < 0)
+		return 0;
+	return note_write(s, &n, name, e);
 }
 
 /* --- all of them ----------------------------------------------------------------------- */

@@ -29,6 +29,11 @@ int store_each(struct store *s,
 
 /* Note that we are about to make a shared object (before making it). */
 int shared_note(struct store *s, const struct undo *u, struct err *e);
+/* The same if the object is not there, or is there because one of us noted and made it;
+ * else it is the host's own and nothing is written.  Decided under the lock that sweeps
+ * take, so that nobody sweeps it between our look and our making it. */
+int shared_claim(
+    struct store *s, struct undo_ctx *c, const struct undo *u, struct err *e);
 /* Undo every noted object of this namespace that nobody uses any more; under a lock. */
 int shared_sweep(struct store *s, struct undo_ctx *c, struct err *e);
 

@@ -8,6 +8,7 @@
 #include "embed.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct option_def {
 	const char *name;  /* "var" for --var */
@@ -42,24 +43,42 @@ struct cmd {
 	const char *help;                       /* a paragraph */
 };
 
-#define CMD_LIST(X) \
- X(check)           \
- X(doctor)          \
- X(faults)          \
- X(halt)            \
- X(inject)          \
- X(plan)            \
- X(resume)          \
- X(run)             \
- X(status)
+/* One line per command, sorted; its file is cmd_<name>.c. */
+#define CMD_LIST(X) X(faults)
 
 #define CMD_DECLARE(name) extern const struct cmd cmd_##name;
 CMD_LIST(CMD_DECLARE)
 #undef CMD_DECLARE
-extern const struct cmd *const cmd_table[]; /* NULL-terminated */
+extern const struct cmd *const cmd_table[];   /* NULL-terminated */
+const struct cmd *cmd_find(const char *name); /* NULL: none */
+const char *cmd_nearest(const char *name);    /* a suggestion, or NULL */
 
-/* --instance, --run-dir, --state-dir, --host-dir, --policy, --embedded: every command that
- * talks to an agent has them. */
+/* Rows of `options` that several commands share: every query has OPTION_JSON, every command
+ * that reads a file OPTION_VAR, every command that talks to an agent OPTIONS_AGENT. */
+#define OPTION_JSON                 \
+ {                                  \
+  "json", NULL, false, "print JSON" \
+ }
+#define OPTION_VAR                                              \
+ {                                                              \
+  "var", "NAME=VALUE", true, "set a variable of the experiment" \
+ }
+#define OPTIONS_AGENT                                                      \
+ { "instance", "NAME", false, "the agent's instance (default: default)" }, \
+     { "run-dir", "DIR", false, "the instance's run directory" },          \
+     { "state-dir", "DIR", false, "the instance's state directory" },      \
+     { "host-dir", "DIR", false, "what the host's instances share" },      \
+     { "policy", "FILE", false, "policy of an embedded agent" },           \
+ {                                                                         \
+  "embedded", NULL, false, "start an agent of our own, whatever else runs" \
+ }
 void agent_options_of(const struct invocation *v, struct agent_options *ret);
+
+/* The command line of `stormctl`: reorders argv so that arguments come first.  -1 with a
+ * command to run, or the exit code when there is nothing more to do. */
+int invocation_parse(
+    int argc, char **argv, const struct cmd **ret_cmd, struct invocation *ret);
+void help_overview(FILE *f);
+void help_command(FILE *f, const struct cmd *c);
 
 #endif

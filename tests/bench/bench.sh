@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # `make bench`: our figures beside a peer's, both sides in the same run, so that the ratio
 # means something on any machine.  Not a test: nothing here passes or fails.
 # usage: bench.sh BUILD [ROWS…]     rows: partition delay cpu disk select abort memory

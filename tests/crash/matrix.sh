@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The kill matrix: {stormctl, stormd, front, guardian, holder, the program a holder runs} ×
 # {KILL; STOP for stormd and holder} × every fault.  Whatever dies in the middle of a drill,
 # the namespace ends exactly as it was, every process of ours is gone, and stormctl, where it

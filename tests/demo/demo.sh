@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # `make demo`: a storm over a real nginx, in namespaces of its own that vanish with it.
 # One drill kills a backend and holds; one partitions both, breaches the budget and is
 # called off in front of you; then the host is compared with what it was before.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Sourced by system tests, the demo and the benchmarks.  Gives each its own world: a pid,
 # mount and network namespace that vanish with it, real nginx servers on hosts of its own,

@@ -206,6 +206,7 @@ a_table_that_somebody_uses_stays(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+		(void)teardown(NULL);
 		assert_int_equal(setup(NULL), 0);
 		restore("/usr/sbin/iptables-restore", uses[i]);
 		if (!is_nft())
