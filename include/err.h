@@ -45,6 +45,23 @@ int err_refused(struct err *e, const char *fmt, ...)
 int err_invalid(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+#if defined(__clang_analyzer__) && !defined(ERR_IMPLEMENTATION)
+/* All of the above return a negative number, which the analyzer cannot see from here. */
+static inline int
+err_is_negative(int code)
+{
+	if (code >= 0)
+		__builtin_unreachable();
+	return code;
+}
+# define err_set(...)         err_is_negative(err_set(__VA_ARGS__))
+# define err_errno(...)       err_is_negative(err_errno(__VA_ARGS__))
+# define err_wrap(...)        err_is_negative(err_wrap(__VA_ARGS__))
+# define err_unsupported(...) err_is_negative(err_unsupported(__VA_ARGS__))
+# define err_refused(...)     err_is_negative(err_refused(__VA_ARGS__))
+# define err_invalid(...)     err_is_negative(err_invalid(__VA_ARGS__))
+#endif
+
 const char *outcome_name(enum outcome o);               /* "done" "unsupported" … "?" */
 int outcome_parse(const char *name, enum outcome *ret); /* 0 or -EINVAL */
 

@@ -4,6 +4,7 @@
  * character's border, because it may become JSON; the text of errno is what is kept, since
  * it is what a person acts on.  Arguments may point into e->msg itself.
  */
+#define ERR_IMPLEMENTATION
 #include "err.h"
 #include <errno.h>
 #include <stdarg.h>

@@ -274,7 +274,7 @@ int
 parse_cpus(const char *s, struct err *e)
 {
 	const char *p = s;
-	uint64_t low, high;
+	uint64_t low = 0, high;
 	int rc;
 
 	do {

@@ -109,7 +109,7 @@ set_item(struct spec *s, const struct param *p, const char *item, struct err *e)
 		r = item[0] != '\0' ? 0 : err_invalid(e, "an item of the list is empty");
 	if (r == 0)
 		r = want_arg(s, p->name, &a, e);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	return p->type == PARAM_STRINGS ? add_text(s, a, item, e) : set_net(s, item, e);
 }
@@ -148,7 +148,7 @@ set_one(struct spec *s, const struct param *p, const char *text, struct err *e)
 		r = param_check_text(p, text, e);
 	if (r == 0)
 		r = want_arg(s, p->name, &a, e);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	a->num = num;
 	return param_is_number(p) ? 0 : add_text(s, a, text, e);

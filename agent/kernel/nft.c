@@ -182,7 +182,7 @@ try_remove_table(struct nl *n, int family, const char *name)
 		rc = get_table(n, family, name, &t);
 	if (rc == 0)
 		rc = count_chains(n, family, &c);
-	if (rc < 0)
+	if (rc != 0)
 		return is_gone(rc) ? 0 : rc;
 	if (t.flags != 0 || c.empty != c.seen || t.use != c.seen)
 		return 0;

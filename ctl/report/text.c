@@ -95,7 +95,6 @@ word_of(const struct event *v)
 {
 	switch (v->type) {
 	case EVENT_SAMPLES:
-		return "bad";
 	case EVENT_BAD:
 		return "bad";
 	case EVENT_DECISION:

@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+TEST_WITHOUT_LEAK_CHECK
+
 static char name[64];
 
 static int

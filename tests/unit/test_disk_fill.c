@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+TEST_WITHOUT_LEAK_CHECK
+
 #define IMAGE_SIZE (128 << 20)
 
 static struct protect protect;

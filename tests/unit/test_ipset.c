@@ -18,6 +18,8 @@
 #include "spawn.h"
 #include "test.h"
 
+TEST_WITHOUT_LEAK_CHECK
+
 #define SET4 "sd-7b1c09aa-4"
 #define SET6 "sd-7b1c09aa-6"
 

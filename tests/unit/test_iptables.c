@@ -18,6 +18,8 @@
 #include "spawn.h"
 #include "test.h"
 
+TEST_WITHOUT_LEAK_CHECK
+
 #define IN  "SD-7b1c09aa-I"
 #define OUT "SD-7b1c09aa-O"
 

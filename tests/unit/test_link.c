@@ -17,6 +17,8 @@
 #include "pidns.h"
 #include "test.h"
 
+TEST_WITHOUT_LEAK_CHECK
+
 #define IFB "sd7b1c09aae"
 
 static struct nl *nl;

@@ -14,6 +14,8 @@
 
 #include <net/if.h>
 
+TEST_WITHOUT_LEAK_CHECK
+
 static int
 open_dir(pid_t pid)
 {

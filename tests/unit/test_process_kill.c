@@ -18,6 +18,8 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 
+TEST_WITHOUT_LEAK_CHECK
+
 static struct protect protect; /* nobody */
 
 static struct spec

@@ -18,6 +18,8 @@
 #include "pidns.h"
 #include "test.h"
 
+TEST_WITHOUT_LEAK_CHECK
+
 enum { PORT = 2222 };
 
 static struct err e;
