@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One burner.  It owes a share of the wall clock and pays in CPU time as the kernel accounts
+ * it (CLOCK_THREAD_CPUTIME_ID), in periods of a millisecond: so what a competitor takes from
+ * it in one period is made up for in the next, which a busy-for, idle-for loop never does.
+ */
+#include "err.h"
+#include "load_page.h"
+#include "log.h"
+#include "parse.h"
+#include "process.h"
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PERIOD_NS   UINT64_C(1000000)
+#define DEBT_MAX_NS (50 * PERIOD_NS) /* beyond this a lost turn stays lost */
+#define SPINS       2000 /* some microseconds between two looks at the clock */
+
+void
+load_wait(_Atomic uint32_t *word, unsigned timeout_ms)
+{
+	struct timespec t = { .tv_sec = timeout_ms / 1000,
+		.tv_nsec = (long)(timeout_ms % 1000) * 1000000 };
+
+	/* any return is a reason to look again */
+	(void)syscall(
+	    SYS_futex, word, FUTEX_WAIT, 0, timeout_ms == 0 ? NULL : &t, NULL, 0);
+}
+
+void
+load_wake(_Atomic uint32_t *word)
+{
+	(void)syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static uint64_t
+now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	(void)clock_gettime(clock, &t); /* fails for no clock used here */
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void
+spin(void)
+{
+	for (unsigned i = 0; i < SPINS; i++)
+		__asm__ volatile("" : "+r"(i)); /* kept, and nothing else done */
+}
+
+static void
+sleep_until(uint64_t ns)
+{
+	struct timespec t = { .tv_sec = (time_t)(ns / 1000000000),
+		.tv_nsec = (long)(ns % 1000000000) };
+
+	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+}
+
+/* Spin until the debt is paid or the period over; the CPU time used by then. */
+static uint64_t
+pay(uint64_t owed, uint64_t base, uint64_t until)
+{
+	uint64_t used;
+
+	for (;;) {
+		used = now_ns(CLOCK_THREAD_CPUTIME_ID) - base;
+		if (used >= owed || now_ns(CLOCK_MONOTONIC) >= until)
+			return used;
+		spin();
+	}
+}
+
+static _Noreturn void
+burn(struct load_slot *slot)
+{
+	const uint64_t base = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t wall = now_ns(CLOCK_MONOTONIC), next = wall, owed = 0, used = 0;
+
+	for (;;) {
+		uint64_t now = now_ns(CLOCK_MONOTONIC);
+
+		owed += (now - wall) * atomic_load(&slot->share) / LOAD_WHOLE;
+		wall = now;
+		if (owed > used + DEBT_MAX_NS)
+			owed = used + DEBT_MAX_NS;
+		next += PERIOD_NS;
+		if (next < now) /* we were not let run for longer than a period */
+			next = now + PERIOD_NS;
+		used = pay(owed, base, next);
+		atomic_store(&slot->used_ns, used);
+		if (used >= owed)
+			sleep_until(next);
+	}
+}
+
+/* Have the kernel kill us when the leash is let go.  The signal's owner belongs to the open
+ * file, and the one we inherited is every burner's: so it is opened anew. */
+static int
+wear_leash(void)
+{
+	int fd = open("/proc/self/fd/4", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	if (fd < 0 || fcntl(fd, F_SETOWN, getpid()) < 0 ||
+	    fcntl(fd, F_SETSIG, SIGKILL) < 0 || fcntl(fd, F_SETFL, O_ASYNC) < 0)
+		return -1;
+	(void)close(LEASH_FD);               /* a read end */
+	return poll(&p, 1, 0) == 0 ? 0 : -1; /* let go already */
+}
+
+static int
+pin(unsigned cpu)
+{
+	cpu_set_t *set = CPU_ALLOC(cpu + 1);
+	const size_t size = CPU_ALLOC_SIZE(cpu + 1);
+	int rc;
+
+	if (set == NULL)
+		return -1;
+	CPU_ZERO_S(size, set);
+	CPU_SET_S(cpu, size, set);
+	rc = sched_setaffinity(0, size, set);
+	CPU_FREE(set);
+	return rc;
+}
+
+static int
+get_ready(unsigned cpu, struct load_page **ret, struct err *e)
+{
+	struct load_page *page;
+
+	if (wear_leash() < 0)
+		return err_errno(e, "put on the leash");
+	if (pin(cpu) < 0)
+		return err_errno(e, "pin to CPU %u", cpu);
+	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, PAGE_FD, 0);
+	if (page == MAP_FAILED)
+		return err_errno(e, "map the shared page");
+	(void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); /* the default is 5 % of a period */
+	*ret = page;
+	return caps_limit(0, e);
+}
+
+int
+burner_main(int argc, char **argv)
+{
+	uint64_t cpu, index;
+	struct load_page *page = NULL;
+	struct load_slot *slot;
+	struct err e = { 0 };
+
+	log_open("stormd-burner", LOG_L_INFO);
+	process_comm("stormd-burner");
+	if (argc != 5 || parse_u64(argv[2], &cpu, &e) < 0 ||
+	    parse_u64(argv[3], &index, &e) < 0 || index >= LOAD_CPUS_MAX ||
+	    cpu > UINT16_MAX) {
+		log_error("started by hand: this is a part of stormd-fault");
+		return 2;
+	}
+	if (get_ready((unsigned)cpu, &page, &e) < 0) {
+		log_error("%s", e.msg);
+		return 1;
+	}
+	slot = &page->slot[index];
+	atomic_store(&slot->is_ready, 1);
+	load_wake(&slot->is_ready);
+	while (atomic_load(&page->is_going) == 0)
+		load_wait(&page->is_going, 0);
+	burn(slot);
+}
