@@ -67,6 +67,7 @@ struct fault {
 
 /* One line per fault: fault_<name>, in the file of that name. */
 #define FAULT_LIST(X) \
+ X(cpu_load)          \
  X(disk_fill)         \
  X(net_partition)     \
  X(process_kill)
