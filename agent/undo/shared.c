@@ -196,6 +196,17 @@ shared_note(struct store *s, const struct undo *u, struct err *e)
 	return note_write(s, &n, name, e);
 }
 
+/* By one of us, in this boot?  An older note says nothing of what is there now. */
+static bool
+is_noted(const struct store *s, const struct note *now, const char *name)
+{
+	struct err why = { 0 };
+	struct note n;
+
+	return note_read(s->shared, name, &n, &why) == 0 &&
+	       strcmp(n.boot_id, now->boot_id) == 0;
+}
+
 int
 shared_claim(struct store *s, struct undo_ctx *c, const struct undo *u, struct err *e)
 {
@@ -210,8 +221,7 @@ shared_claim(struct store *s, struct undo_ctx *c, const struct undo *u, struct e
 	if (note_init(&n, u, e) < 0)
 		return e->code;
 	note_name(&n, name, sizeof(name));
-	if (undo_check(c, &one, BEAT_SHARED, &in_use) < 0 &&
-	    faccessat(s->shared, name, F_OK, 0) < 0)
+	if (undo_check(c, &one, BEAT_SHARED, &in_use) < 0 && !is_noted(s, &n, name))
 		return 0;
 	return note_write(s, &n, name, e);
 }
