@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * --doctor: is anything of ours here that nobody will take away?  Objects are looked for by
+ * name, in this network namespace and the whole cgroup tree, and held against the records:
+ * residue is what no record speaks of.  Changes nothing.
+ */
+#include "recover.h"
+
+#include "api.h"
+#include "cleanup.h"
+#include "err.h"
+#include "log.h"
+#include "snapshot.h"
+#include "store.h"
+#include <errno.h>
+#include <string.h>
+
+#define RESIDUE_TEXT_MAX 65536
+#define KNOWN_MAX        256
+
+/* Faults that have a record: that has been said, and their objects are no news. */
+static struct {
+	size_t count;
+	char fault[KNOWN_MAX][FAULT_ID_LEN];
+} known;
+
+struct look {
+	const char *run_dir;
+	int problems;
+};
+
+static int
+look_at_record(void *ctx, const char *name, const struct record *r, const struct err *why)
+{
+	struct look *l = ctx;
+
+	if (r == NULL) {
+		l->problems++;
+		(void)printf(
+		    "damaged: %s/" UNDO_DIR "/%s: %s\n", l->run_dir, name, why->msg);
+		return 0;
+	}
+	if (known.count < KNOWN_MAX)
+		memcpy(known.fault[known.count++], r->fault, FAULT_ID_LEN);
+	if (process_id_alive(r->holder)) {
+		(void)printf("in force: fault %s, %s, held by process %d\n", r->fault,
+		    r->summary, r->holder.pid);
+		return 0;
+	}
+	l->problems++;
+	(void)printf("outstanding: fault %s, %s, its holder is gone; undo it: "
+		     "stormd-undo --run-dir %s --all\n",
+	    r->fault, r->summary, l->run_dir);
+	return 0;
+}
+
+static bool
+is_marked_ephemeral(const char *run_dir)
+{
+	char path[PATH_LEN_MAX];
+	int n = snprintf(path, sizeof(path), "%s/" EPHEMERAL_FILE, run_dir);
+
+	return n > 0 && (size_t)n < sizeof(path) && access(path, F_OK) == 0;
+}
+
+static int
+look_at_instance(const struct recover *o, const char *run_dir)
+{
+	struct look l = { .run_dir = run_dir };
+	struct store store;
+	struct err e = { 0 };
+	int lock;
+
+	(void)o;
+	if (instance_records(run_dir, &store, &e) < 0 ||
+	    store_each(&store, look_at_record, &l, &e) < 0) {
+		log_error("%s", e.msg);
+		return 1;
+	}
+	store_close(&store);
+	lock = is_marked_ephemeral(run_dir) ? instance_lock(run_dir, &e) : -1;
+	if (lock >= 0) {
+		(void)close(lock); /* only asked whether it is free */
+		(void)printf("stale: %s, whose drill is over; remove it: "
+			     "stormd-undo --run-dir %s --all\n",
+		    run_dir, run_dir);
+	}
+	return l.problems;
+}
+
+static bool
+is_known(const char *line)
+{
+	for (size_t i = 0; i < known.count; i++) {
+		if (strstr(line, known.fault[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static int
+print_residue(char *text)
+{
+	char *rest = NULL;
+	int count = 0;
+
+	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		if (is_known(line))
+			continue;
+		count++;
+		(void)printf("residue: %s\n", line);
+	}
+	return count;
+}
+
+static int
+look_for_residue(struct err *e)
+{
+	static char text[RESIDUE_TEXT_MAX];
+	struct undo_ctx *ctx = NULL;
+	int r;
+
+	r = undo_ctx_open(&ctx, -1, false, e);
+	if (r < 0)
+		return r;
+	r = residue_list(ctx, NULL, text, sizeof(text), e);
+	undo_ctx_free(ctx);
+	return r < 0 ? r : print_residue(text);
+}
+
+int
+cmd_doctor(const struct recover *o)
+{
+	struct err e = { 0 };
+	int problems, residue;
+
+	problems = instance_each(o, look_at_instance, &e);
+	residue = problems < 0 ? 0 : look_for_residue(&e);
+	if (problems < 0 || residue < 0) {
+		log_error("%s", e.msg);
+		return EXIT_DIRTY;
+	}
+	if (residue > 0)
+		(void)printf("remove in this order: chains, sets, links, cgroups "
+			     "(stormd-undo(8) has the commands)\n");
+	if (problems + residue == 0)
+		(void)printf(
+		    "clean: nothing of ours is left in this network namespace\n");
+	return problems + residue == 0 ? EXIT_CLEAN : EXIT_DIRTY;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* --list: what is outstanding, and by which commands a person undoes it.  Reads only. */
+#include "recover.h"
+
+#include "clock.h"
+#include "err.h"
+#include "log.h"
+#include "store.h"
+
+struct listing {
+	const char *run_dir;
+	int unreadable;
+};
+
+static const char *
+time_left(const struct record *r, char *buf, size_t size)
+{
+	usec_t now = clock_boottime();
+	char t[32];
+
+	if (r->hard_deadline <= now)
+		(void)snprintf(buf, size, "overdue");
+	else
+		(void)snprintf(buf, size, "until at most %s from now",
+		    format_usec((r->hard_deadline - now) / USEC_PER_SEC * USEC_PER_SEC, t,
+			sizeof(t)));
+	return buf;
+}
+
+static int
+list_one(void *ctx, const char *name, const struct record *r, const struct err *why)
+{
+	struct listing *l = ctx;
+	char left[64];
+
+	if (r == NULL) {
+		l->unreadable++;
+		log_error("'%s/undo/%s': %s", l->run_dir, name, why->msg);
+		return 0;
+	}
+	(void)printf("%s  %s  (%s, %s; drill %s; %s)\n", r->fault, r->summary,
+	    process_id_alive(r->holder) ? "held" : "holder gone",
+	    time_left(r, left, sizeof(left)), r->drill, l->run_dir);
+	print_by_hand(stdout, r);
+	return 0;
+}
+
+static int
+list_instance(const struct recover *o, const char *run_dir)
+{
+	struct listing l = { .run_dir = run_dir };
+	struct store store;
+	struct err e = { 0 };
+
+	(void)o;
+	if (instance_records(run_dir, &store, &e) < 0 ||
+	    store_each(&store, list_one, &l, &e) < 0) {
+		log_error("%s", e.msg);
+		return 1;
+	}
+	store_close(&store);
+	return l.unreadable;
+}
+
+int
+cmd_list(const struct recover *o)
+{
+	struct err e = { 0 };
+	int unreadable = instance_each(o, list_instance, &e);
+
+	if (unreadable < 0)
+		log_error("%s", e.msg);
+	return unreadable == 0 ? EXIT_CLEAN : EXIT_DIRTY;
+}
