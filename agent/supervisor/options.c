@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stormd's command line. */
+#include "options.h"
+#include "api.h"
+#include "err.h"
+#include "parse.h"
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: stormd [-v] [--instance NAME] [--run-dir DIR] [--state-dir DIR]\n"
+    "              [--host-dir DIR] [--policy FILE] [--ephemeral]\n"
+    "              [--lifeline-fd N] [--ready-fd N]\n"
+    "       stormd --version\n"
+    "\n"
+    "The root agent of stormdrill: holds faults for drills and undoes them; see stormd(8).\n";
+
+static int
+parse_fd(const char *text, int *ret, struct err *e)
+{
+	uint64_t n;
+
+	if (parse_u64(text, &n, e) != 0)
+		return e->code;
+	/* spawn() gives children their own 3, 4, …; ours must be open and not theirs */
+	if (n > 1023 || fcntl((int)n, F_SETFD, FD_CLOEXEC) != 0)
+		return err_invalid(e, "'%s' is not an open descriptor", text);
+	*ret = (int)n;
+	return 0;
+}
+
+static int
+set_option(struct options *o, int option, const char *value, struct err *e)
+{
+	switch (option) {
+	case 'i':
+		o->instance = value;
+		return parse_name(value, e);
+	case 'r':
+		if (strlen(value) >= sizeof(o->run_dir))
+			return err_invalid(e, "--run-dir '%s' is too long", value);
+		memcpy(o->run_dir, value, strlen(value) + 1);
+		return 0;
+	case 's':
+		o->state_dir = value;
+		return 0;
+	case 'h':
+		o->host_dir = value;
+		return 0;
+	case 'p':
+		o->policy = value;
+		return 0;
+	case 'e':
+		o->is_ephemeral = true;
+		return 0;
+	case 'l':
+		return parse_fd(value, &o->lifeline_fd, e);
+	case 'f':
+		return parse_fd(value, &o->ready_fd, e);
+	default:
+		o->is_verbose = true;
+		return 0;
+	}
+}
+
+/* What was not given follows from what was; paths cross to children, so they are whole. */
+static int
+fill_in(struct options *o, struct err *e)
+{
+	if (o->run_dir[0] == '\0') {
+		int n = snprintf(
+		    o->run_dir, sizeof(o->run_dir), "%s/%s", o->host_dir, o->instance);
+
+		if (n < 0 || (size_t)n >= sizeof(o->run_dir))
+			return err_invalid(e, "--host-dir '%s' is too long", o->host_dir);
+	}
+	if (o->run_dir[0] != '/' || o->host_dir[0] != '/' || o->policy[0] != '/' ||
+	    o->state_dir[0] != '/')
+		return err_invalid(e, "directories and the policy need absolute paths");
+	if (strlen(o->run_dir) + sizeof("/" API_SOCKET) > 108)
+		return err_invalid(e,
+		    "'%s' is too long for a Unix socket below it (at most %zu characters)",
+		    o->run_dir, 108 - sizeof("/" API_SOCKET));
+	return 0;
+}
+
+static const struct option long_options[] = {
+	{ "instance", required_argument, NULL, 'i' },
+	{ "run-dir", required_argument, NULL, 'r' },
+	{ "state-dir", required_argument, NULL, 's' },
+	{ "host-dir", required_argument, NULL, 'h' },
+	{ "policy", required_argument, NULL, 'p' },
+	{ "ephemeral", no_argument, NULL, 'e' },
+	{ "lifeline-fd", required_argument, NULL, 'l' },
+	{ "ready-fd", required_argument, NULL, 'f' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'H' },
+	{ 0 },
+};
+
+int
+options_parse(int argc, char **argv, struct options *ret)
+{
+	struct err e = { 0 };
+	int c, rc = 0;
+
+	*ret = (struct options){
+		.instance = INSTANCE_DEFAULT,
+		.host_dir = HOST_DIR_DEFAULT,
+		.state_dir = STATE_DIR_DEFAULT,
+		.policy = POLICY_DEFAULT,
+		.lifeline_fd = -1,
+		.ready_fd = -1,
+	};
+	while (rc == 0 && (c = getopt_long(argc, argv, "v", long_options, NULL)) != -1) {
+		if (c == 'V') {
+			puts("stormd " STORMDRILL_VERSION);
+			return 0;
+		}
+		if (c == 'H') {
+			fputs(usage, stdout);
+			return 0;
+		}
+		if (c == '?') {
+			fputs(usage, stderr);
+			return EXIT_IS_USAGE;
+		}
+		rc = set_option(ret, c, optarg, &e);
+	}
+	if (rc == 0 && optind < argc)
+		rc = err_invalid(&e, "unexpected argument '%s'", argv[optind]);
+	if (rc == 0)
+		rc = fill_in(ret, &e);
+	if (rc == 0)
+		return -1;
+	fprintf(stderr, "stormd: %s\n", e.msg);
+	return EXIT_IS_USAGE;
+}

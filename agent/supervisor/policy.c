@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asking the policy.  A file that exists allows only what it names; that is also why an
+ * empty one allows nothing.  The protected processes, paths and interfaces are not checked
+ * here: only the holder knows what a selector matches, and it gets them with the spec.
+ */
+#include "policy.h"
+#include "cleanup.h"
+#include "err.h"
+#include "fdio.h"
+#include "kind.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define POLICY_TEXT_MAX 65536
+
+static void
+policy_defaults(struct policy *p, const char *path, bool is_ephemeral)
+{
+	size_t i = 0;
+
+	*p = (struct policy){
+		.is_ephemeral = is_ephemeral,
+		.max_duration = DURATION_MAX_SEC * USEC_PER_SEC,
+		.max_faults = FAULTS_MAX,
+	};
+	snprintf(p->path, sizeof(p->path), "%s", path);
+	FOR_EACH_KIND(k) {
+		if (is_ephemeral || ((*k)->flags & KIND_IRREVERSIBLE) == 0)
+			p->allowed |= UINT64_C(1) << i;
+		i++;
+	}
+}
+
+static int
+check_owner(int fd, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return err_errno(e, "look at '%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_invalid(e, "policy '%s' is not a regular file", path);
+	if (st.st_uid != 0)
+		return err_invalid(e, "policy '%s' belongs to uid %u: it must be root's",
+		    path, st.st_uid);
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return err_invalid(e,
+		    "policy '%s' is writable by others than root: chmod go-w it", path);
+	return 0;
+}
+
+int
+policy_load(const char *path, bool is_ephemeral, struct policy *ret, struct err *e)
+{
+	_cleanup_free_ char *text = malloc(POLICY_TEXT_MAX);
+	_cleanup_close_ int fd = -1;
+	struct policy p;
+	ssize_t n;
+
+	policy_defaults(&p, path, is_ephemeral);
+	/* O_NONBLOCK: a fifo in its place must not hold us up before we see what it is */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT) {
+		*ret = p;
+		return 0;
+	}
+	if (fd < 0 && errno == ELOOP)
+		return err_invalid(e, "policy '%s' is a symbolic link", path);
+	if (fd < 0)
+		return err_errno(e, "open policy '%s'", path);
+	if (check_owner(fd, path, e) != 0)
+		return e->code;
+	if (text == NULL)
+		return err_set(e, -ENOMEM, "read policy '%s'", path);
+	n = read(fd, text, POLICY_TEXT_MAX);
+	if (n < 0)
+		return err_errno(e, "read policy '%s'", path);
+	if (n == POLICY_TEXT_MAX || memchr(text, '\0', (size_t)n) != NULL)
+		return err_invalid(
+		    e, "policy '%s' is not a text of less than 64 KiB", path);
+	text[n] = '\0';
+	p.has_file = true;
+	p.allowed = 0;
+	if (policy_parse(text, &p, e) != 0)
+		return e->code;
+	*ret = p;
+	return 0;
+}
+
+bool
+policy_is_operator(const struct policy *p, uid_t uid)
+{
+	for (size_t i = 0; i < p->operator_count; i++) {
+		if (p->operators[i] == uid)
+			return true;
+	}
+	return uid == 0;
+}
+
+static int
+check_kind(const struct policy *p, const struct spec *s, struct err *e)
+{
+	size_t i = 0;
+
+	FOR_EACH_KIND(k) {
+		if (strcmp((*k)->name, s->kind) != 0) {
+			i++;
+			continue;
+		}
+		if ((p->allowed & (UINT64_C(1) << i)) != 0)
+			return 0;
+		if (p->has_file)
+			return err_refused(
+			    e, "policy %s does not allow %s", p->path, s->kind);
+		return err_refused(e,
+		    "nothing can undo %s: a daemon needs a policy that says 'irreversible %s' "
+		    "(%s)",
+		    s->kind, s->kind, p->path);
+	}
+	return err_invalid(e, "unknown fault '%s'", s->kind);
+}
+
+static int
+check_limit(const struct policy *p, const struct policy_limit *l, const struct spec *s,
+    struct err *e)
+{
+	char asked[64], most[64];
+	struct spec limit;
+
+	if (l->param == NULL) {
+		if (s->duration <= (usec_t)l->max)
+			return 0;
+		return err_refused(e, "for=%s is more than %s (%s:%u)",
+		    format_usec(s->duration, asked, sizeof(asked)),
+		    format_usec((usec_t)l->max, most, sizeof(most)), p->path, l->line);
+	}
+	if (!spec_has(s, l->param->name))
+		return 0;
+	/* a count of 0 is "all" */
+	if (spec_num(s, l->param->name) <= l->max &&
+	    !(l->param->type == PARAM_COUNT && spec_num(s, l->param->name) == 0))
+		return 0;
+	limit = *s;
+	for (size_t i = 0; i < limit.args_count; i++) {
+		if (strcmp(limit.args[i].name, l->param->name) == 0)
+			limit.args[i].num = l->max;
+	}
+	return err_refused(e, "%s=%s is more than %s (%s:%u)", l->param->name,
+	    spec_format(s, l->param->name, asked, sizeof(asked)),
+	    spec_format(&limit, l->param->name, most, sizeof(most)), p->path, l->line);
+}
+
+static int
+check_ports(const struct policy *p, const struct spec *s, struct err *e)
+{
+	const struct kind *k = kind_find(s->kind);
+
+	if (kind_param(k, "port") == NULL || !spec_has(s, "port"))
+		return 0;
+	for (size_t i = 0; i < p->port_count; i++) {
+		if (p->port[i] == spec_num(s, "port"))
+			return err_refused(
+			    e, "port %u is protected by policy %s", p->port[i], p->path);
+	}
+	return 0;
+}
+
+int
+policy_check(const struct policy *p, const struct spec *s, struct err *e)
+{
+	char asked[64], most[64];
+
+	if (check_kind(p, s, e) != 0)
+		return e->code;
+	if (s->duration > p->max_duration)
+		return err_refused(e, "for=%s is more than the %s %s allows",
+		    format_usec(s->duration, asked, sizeof(asked)),
+		    format_usec(p->max_duration, most, sizeof(most)),
+		    p->has_file ? p->path : "a host without a policy");
+	for (size_t i = 0; i < p->limit_count; i++) {
+		if (strcmp(p->limit[i].kind->name, s->kind) == 0 &&
+		    check_limit(p, &p->limit[i], s, e) != 0)
+			return e->code;
+	}
+	return check_ports(p, s, e);
+}
+
+uint64_t
+policy_caps(const struct policy *p)
+{
+	uint64_t caps = 0;
+	size_t i = 0;
+
+	FOR_EACH_KIND(k) {
+		if ((p->allowed & (UINT64_C(1) << i)) != 0)
+			caps |= (*k)->caps;
+		i++;
+	}
+	return caps;
+}
