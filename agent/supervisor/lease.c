@@ -4,7 +4,7 @@
  * earliest moment stays.
  */
 #include "lease.h"
-#include "limits.h"
+#include "bounds.h"
 
 void
 lease_start(struct lease *l, usec_t length, usec_t now)

@@ -6,10 +6,10 @@
  */
 #include "locks.h"
 #include "api.h"
+#include "bounds.h"
 #include "cleanup.h"
 #include "err.h"
 #include "fdio.h"
-#include "limits.h"
 #include "parse.h"
 #include "xalloc.h"
 #include <errno.h>

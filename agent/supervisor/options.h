@@ -2,7 +2,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 /* stormd's command line (stormd(8)). */
-#include "limits.h"
+#include "bounds.h"
 #include <stdbool.h>
 
 /* Exit codes that stormd shares with stormctl. */

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The lock file holds the pid of its stormd, for one question only: is the lock busy
+ * because a stormd lives (refuse), or because the guardian of a dead one is still undoing
+ * (wait)?  The halted mark carries the boot id, since /run is not a tmpfs everywhere and a
+ * halt must not outlive the boot.
+ */
+#include "rundir.h"
+#include "api.h"
+#include "cleanup.h"
+#include "clock.h"
+#include "err.h"
+#include "fdio.h"
+#include "locks.h"
+#include "log.h"
+#include "options.h"
+#include "parse.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define GUARDIAN_PATIENCE (10 * USEC_PER_SEC)
+
+static bool
+is_owner_alive(int fd)
+{
+	char text[32] = "";
+	uint64_t pid;
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (parse_u64(text, &pid, NULL) != 0 || pid == 0 || pid > INT32_MAX)
+		return false;
+	return kill((pid_t)pid, 0) == 0 || errno == EPERM;
+}
+
+static int
+take_lock(struct rundir *r, const char *run_dir, struct err *e)
+{
+	usec_t until = clock_boottime() + GUARDIAN_PATIENCE;
+	char text[32];
+
+	r->lock_fd =
+	    openat(r->dir, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (r->lock_fd < 0)
+		return err_errno(e, "open '%s/" LOCK_FILE "'", run_dir);
+	while (flock(r->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_errno(e, "lock '%s/" LOCK_FILE "'", run_dir);
+		if (is_owner_alive(r->lock_fd) || clock_boottime() >= until) {
+			(void)err_refused(e, "another agent has '%s'", run_dir);
+			e->code = -EBUSY;
+			return e->code;
+		}
+		sleep_usec(20 * USEC_PER_MSEC);
+	}
+	snprintf(text, sizeof(text), "%d\n", getpid());
+	if (ftruncate(r->lock_fd, 0) != 0 ||
+	    pwrite(r->lock_fd, text, strlen(text), 0) < 0)
+		return err_errno(e, "write '%s/" LOCK_FILE "'", run_dir);
+	return 0;
+}
+
+/* Halted in this boot?  A mark of another one is taken away. */
+static void
+read_halted(struct rundir *r)
+{
+	char text[128] = "", boot[BOOT_ID_LEN];
+
+	if (read_file_at(r->dir, HALTED_FILE, text, sizeof(text)) < 0 &&
+	    faccessat(r->dir, HALTED_FILE, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+		return;
+	r->is_halted = true; /* what cannot be read counts: halted is the safe side */
+	if (strlen(text) < BOOT_ID_LEN - 1 || clock_boot_id(boot, NULL) != 0 ||
+	    strncmp(text, boot, BOOT_ID_LEN - 1) == 0)
+		return;
+	(void)unlinkat(r->dir, HALTED_FILE, 0);
+	r->is_halted = false;
+}
+
+static int
+make_empty(struct rundir *r, const char *run_dir, struct err *e)
+{
+	snprintf(r->empty_path, sizeof(r->empty_path), "%s/empty", run_dir);
+	if (mkdir(r->empty_path, 0555) != 0 && errno != EEXIST)
+		return err_errno(e, "make '%s'", r->empty_path);
+	return 0;
+}
+
+int
+rundir_open(struct rundir *r, const struct options *o, struct err *e)
+{
+	*r = (struct rundir){ .dir = -1, .lock_fd = -1, .locks_dir = -1 };
+	if (make_dirs(o->run_dir, 0755, e) != 0)
+		return e->code;
+	r->dir = open(o->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r->dir < 0)
+		return err_errno(e, "open '%s'", o->run_dir);
+	if (take_lock(r, o->run_dir, e) != 0 || make_empty(r, o->run_dir, e) != 0 ||
+	    locks_open(&r->locks_dir, o->host_dir, e) != 0)
+		return e->code;
+	read_halted(r);
+	if (o->is_ephemeral)
+		return replace_file_at(r->dir, EPHEMERAL_FILE, "", 0, e);
+	return 0;
+}
+
+bool
+rundir_has_record(const struct rundir *r, const char *id)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), UNDO_DIR "/%s", id);
+	return faccessat(r->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+uint32_t
+rundir_records(const struct rundir *r)
+{
+	int fd = openat(r->dir, UNDO_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	uint32_t count = 0;
+
+	if (d == NULL) {
+		if (fd >= 0)
+			(void)close(fd);
+		return 0;
+	}
+	for (struct dirent *entry; (entry = readdir(d)) != NULL;)
+		count += entry->d_name[0] != '.';
+	(void)closedir(d);
+	return count;
+}
+
+void
+rundir_halt(struct rundir *r, uid_t by)
+{
+	r->is_unsaved = !r->is_halted;
+	r->is_halted = true;
+	r->halted_by = by;
+}
+
+void
+rundir_turn(struct rundir *r)
+{
+	char text[128], boot[BOOT_ID_LEN] = "", when[32];
+	struct err e = { 0 };
+
+	if (!r->is_unsaved)
+		return;
+	r->is_unsaved = false;
+	log_notice("halt: by uid %u", r->halted_by);
+	(void)clock_boot_id(boot, NULL); /* without it the mark outlives a reboot: safe */
+	snprintf(text, sizeof(text), "%s\nby uid %u at %s\n", boot, r->halted_by,
+	    clock_iso8601(clock_wall(), when, sizeof(when)));
+	if (replace_file_at(r->dir, HALTED_FILE, text, strlen(text), &e) != 0)
+		log_error("halted, but only until this agent ends: %s", e.msg);
+}
+
+int
+rundir_resume(struct rundir *r, struct err *e)
+{
+	if (unlinkat(r->dir, HALTED_FILE, 0) != 0 && errno != ENOENT)
+		return err_errno(e, "remove the mark '" HALTED_FILE "'");
+	r->is_halted = false;
+	r->is_unsaved = false;
+	return 0;
+}
+
+void
+rundir_close(struct rundir *r, const char *ephemeral)
+{
+	static const char *const files[] = { EPHEMERAL_FILE, LOCK_FILE };
+
+	/* in use by a front that is just ending, or gone: all of it is best effort */
+	(void)rmdir(r->empty_path);
+	if (ephemeral == NULL || r->is_halted)
+		return;
+	(void)unlinkat(r->dir, UNDO_DIR, AT_REMOVEDIR);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		(void)unlinkat(r->dir, files[i], 0);
+	(void)rmdir(ephemeral);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNDIR_H
+#define RUNDIR_H
+/* The instance's directory: its lock, its halted mark, its records as a number. */
+#include "bounds.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+struct options;
+
+struct rundir {
+	int dir, lock_fd, locks_dir;        /* locks_dir: host-dir/locks */
+	char empty_path[PATH_LEN_MAX + 16]; /* what the front changes its root to */
+	bool is_halted;
+	bool is_unsaved; /* halted by us, the mark is still to be written */
+	uid_t halted_by;
+};
+
+/* Make the directories and take the lock; -EBUSY (refused) when another stormd has it.
+ * A lock that is held by a dead stormd's guardian is waited for, a few seconds. */
+int rundir_open(struct rundir *r, const struct options *o, struct err *e);
+bool rundir_has_record(const struct rundir *r, const char *id);
+uint32_t rundir_records(const struct rundir *r);
+/* In force at once; rundir_turn writes it down, after what is urgent. */
+void rundir_halt(struct rundir *r, uid_t by);
+void rundir_turn(struct rundir *r);
+int rundir_resume(struct rundir *r, struct err *e);
+/* An ephemeral agent's directory (its path, else NULL) goes with it. */
+void rundir_close(struct rundir *r, const char *ephemeral);
+
+#endif
