@@ -174,6 +174,7 @@ far_main(struct farside *f, int go)
 	char c;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)signal(SIGPIPE, SIG_IGN); /* its login may be cut: that is a result */
 	if (unshare(CLONE_NEWNET) < 0 || write(go, "u", 1) != 1 || read(go, &c, 1) != 1)
 		_exit(99);
 	if (ip("link set lo up") < 0 || ip("addr add " FAR4 "/24 dev far0") < 0 ||
