@@ -16,7 +16,8 @@ struct experiment;
 
 struct load_options {
 	const char *const *vars; /* "name=value" of --var, NULL-terminated, or NULL */
-	/* Where diagnostics go; every problem found is said, up to 20. */
+	/* Where diagnostics go, each with its lines and their ends; every problem found is
+	 * said, up to 20.  No secret is in them. */
 	void (*say)(void *ctx, const char *text);
 	void *ctx;
 };

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `targets:` and `faults:`.  A fault's key with a dot in it is its kind; its parameters go
+ * through spec_set, the same door as the command line and the API.  Host names in an
+ * address list are resolved here: an agent takes addresses only.
+ */
+#include "bounds.h"
+#include "cleanup.h"
+#include "err.h"
+#include "kind.h"
+#include "loader.h"
+#include "parse.h"
+#include "resolve.h"
+#include "xalloc.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- targets -------------------------------------------------------------------------- */
+
+static void
+check_host(struct loader *l, const struct item *i, const char *text, void *ctx)
+{
+	(void)ctx;
+	if (strcmp(text, "localhost") != 0)
+		diag_error(&l->diag, i->value->place,
+		    "host '%s': this version injects on 'localhost' only", text);
+}
+
+static void
+set_hosts(struct loader *l, const struct item *i, void *object)
+{
+	load_each(l, i, check_host, object);
+}
+
+static const struct field target_fields[] = {
+	{ "hosts", FIELD_OWN, .own = set_hosts },
+	{ "where", FIELD_LATER },
+	{ "pick", FIELD_LATER },
+	{ 0 },
+};
+
+void
+load_targets(struct loader *l, const struct item *i, void *object)
+{
+	char what[NAME_MAX_LEN + 16];
+	struct err e;
+
+	(void)object;
+	if (!load_is_map(l, i->value, "'targets'"))
+		return;
+	for (size_t k = 0; k < i->value->count; k++) {
+		const struct item *t = &i->value->items[k];
+
+		if (parse_name(t->key, &e) < 0) {
+			diag_error(&l->diag, t->place, "name of a target: %s", e.msg);
+			continue;
+		}
+		(void)snprintf(what, sizeof(what), "target '%s'", t->key);
+		load_fields(l, t->value, target_fields, NULL, what);
+		if (t->value->type == NODE_MAP && t->value->count == 0)
+			diag_error(&l->diag, t->place, "%s names no hosts", what);
+	}
+}
+
+static const char *
+next_target(const void *ctx, size_t i)
+{
+	const struct node *targets = ctx;
+
+	return targets != NULL && targets->type == NODE_MAP && i < targets->count ?
+		   targets->items[i].key :
+		   NULL;
+}
+
+/* --- the parameters of one fault ------------------------------------------------------- */
+
+struct param_at {
+	const struct param *param;
+	struct fault_def *fault;
+};
+
+static void
+set_host(struct loader *l, const struct item *i, const char *name, struct param_at *p)
+{
+	_cleanup_free_ char *line = xasprintf("%s is", name);
+	struct net nets[RESOLVE_MAX];
+	struct err e;
+	char text[64], *shorter;
+	int count = resolve_host(name, nets, &e);
+
+	if (count < 0)
+		load_bad(l, i, &e);
+	for (int k = 0; k < count; k++) {
+		(void)format_net(&nets[k], text, sizeof(text));
+		if (spec_set(&p->fault->spec, p->param->name, text, &e) < 0) {
+			diag_error(&l->diag, i->value->place, "%s", e.msg);
+			return;
+		}
+		shorter = line;
+		line = xasprintf("%s%s %s", shorter, k > 0 ? "," : "", text);
+		free(shorter);
+	}
+	if (count > 0)
+		list_add(&p->fault->resolved, line);
+}
+
+static void
+set_one_net(struct loader *l, const struct item *i, const char *text, struct param_at *p)
+{
+	struct err e;
+
+	if (strcmp(text, "any") != 0 && is_host_name(text))
+		set_host(l, i, text, p);
+	else if (spec_set(&p->fault->spec, p->param->name, text, &e) < 0)
+		diag_error(&l->diag, i->value->place, "%s", e.msg);
+}
+
+static void
+set_value(struct loader *l, const struct item *i, const char *text, void *ctx)
+{
+	struct param_at *p = ctx;
+	struct err e;
+
+	if (p->param->type == PARAM_NETS) {
+		for (size_t len = 0;; text += len + 1) {
+			_cleanup_free_ char *one = NULL;
+
+			len = strcspn(text, ",");
+			one = xstrndup(text, len);
+			set_one_net(l, i, one, p);
+			if (text[len] == '\0')
+				return;
+		}
+	}
+	if (spec_set(&p->fault->spec, p->param->name, text, &e) < 0)
+		diag_error(&l->diag, i->value->place, "%s", e.msg);
+}
+
+static void
+set_param(
+    struct loader *l, const struct item *i, const struct kind *k, struct fault_def *f)
+{
+	struct param_at p = { kind_param(k, i->key), f };
+	struct err e;
+
+	if (p.param == NULL) {
+		(void)spec_set(&f->spec, i->key, "", &e);
+		diag_error(&l->diag, i->place, "%s", e.msg);
+		return;
+	}
+	load_each(l, i, set_value, &p);
+}
+
+/* A parameter whose variable has no value is not missing: that was said elsewhere. */
+static bool
+has_broken(const struct node *n)
+{
+	bool broken = n->is_broken;
+
+	for (size_t i = 0; i < n->count && !broken; i++)
+		broken = has_broken(n->items[i].value);
+	return broken;
+}
+
+static void
+set_params(
+    struct loader *l, const struct item *i, const struct kind *k, struct fault_def *f)
+{
+	unsigned before = l->diag.count;
+	struct err e;
+
+	spec_init(&f->spec, k);
+	if (!node_is_null(i->value)) {
+		if (!load_is_map(l, i->value, k->name))
+			return;
+		for (size_t n = 0; n < i->value->count; n++)
+			set_param(l, &i->value->items[n], k, f);
+	}
+	if (l->diag.count == before && !has_broken(i->value) &&
+	    spec_finish(&f->spec, &e) < 0)
+		diag_error(&l->diag, i->place, "%s", e.msg);
+}
+
+/* --- one fault -------------------------------------------------------------------------- */
+
+static const char *
+next_word(const void *ctx, size_t i)
+{
+	static const char *const words[] = { "id", "target", "at", "for", NULL };
+
+	(void)ctx;
+	return words[i];
+}
+
+static void
+say_unknown(struct loader *l, const struct item *i)
+{
+	bool is_kind = strchr(i->key, '.') != NULL;
+	const char *near =
+	    is_kind ? kind_nearest(i->key) : nearest(i->key, next_word, NULL);
+	char hint[80];
+
+	if (near == NULL)
+		near = kind_nearest(i->key);
+	diag_error(&l->diag, i->place, "unknown %s '%s'%s",
+	    is_kind ? "fault kind" : "key of a fault", i->key,
+	    load_hint(near, hint, sizeof(hint)));
+}
+
+static void
+set_target(struct loader *l, const struct item *i)
+{
+	const char *text = load_text(l, i);
+	char hint[80];
+
+	if (text == NULL || (l->targets != NULL && node_find(l->targets, text) != NULL))
+		return; /* every target of this version is the local host */
+	diag_error(&l->diag, i->value->place, "target '%s' is not declared in targets%s",
+	    text, load_hint(nearest(text, next_target, l->targets), hint, sizeof(hint)));
+}
+
+static void
+set_id(struct loader *l, const struct item *i, struct fault_def *f)
+{
+	const char *text = load_text(l, i);
+	struct err e;
+
+	if (text != NULL && parse_name(text, &e) < 0)
+		load_bad(l, i, &e);
+	else if (text != NULL)
+		(void)snprintf(f->spec.name, sizeof(f->spec.name), "%s", text);
+}
+
+static void
+set_word(struct loader *l, const struct item *i, struct fault_def *f)
+{
+	const usec_t most = SPEC_TIME_MAX_SEC * USEC_PER_SEC;
+
+	if (strcmp(i->key, "id") == 0)
+		set_id(l, i, f);
+	else if (strcmp(i->key, "target") == 0)
+		set_target(l, i);
+	else if (strcmp(i->key, "at") == 0)
+		(void)load_usec(l, i, 0, most, &f->spec.at);
+	else if (strcmp(i->key, "for") == 0)
+		(void)load_usec(l, i, USEC_PER_MSEC, most, &f->spec.duration);
+	else if (kind_find(i->key) == NULL)
+		say_unknown(l, i);
+}
+
+static const struct kind *
+find_kind(struct loader *l, const struct node *n, const struct item **ret)
+{
+	const struct kind *found = NULL;
+
+	for (size_t i = 0; i < n->count; i++) {
+		const struct kind *k = kind_find(n->items[i].key);
+
+		if (k == NULL)
+			continue;
+		if (found != NULL)
+			diag_error(&l->diag, n->items[i].place,
+			    "a second kind in one fault: begin a new item with '- %s'",
+			    k->name);
+		else
+			*ret = &n->items[i];
+		found = found != NULL ? found : k;
+	}
+	return found;
+}
+
+static void
+check_times(
+    struct loader *l, const struct node *n, const struct kind *k, struct fault_def *f)
+{
+	const struct item *lasts = node_find(n, "for");
+	bool is_oneshot = (k->flags & KIND_ONESHOT) != 0;
+
+	if (is_oneshot && lasts != NULL)
+		diag_error(&l->diag, lasts->place, "%s happens once and takes no 'for'",
+		    k->name);
+	if (!is_oneshot && lasts == NULL)
+		diag_error(&l->diag, f->place,
+		    "%s needs a 'for': how long it lasts, such as 'for: 30s'", k->name);
+}
+
+/* Two faults of one name would get one id, and one record. */
+static const struct fault_def *
+find_fault(const struct experiment *x, const char *name)
+{
+	for (size_t i = 0; i + 1 < x->fault_count; i++) {
+		if (strcmp(x->faults[i].spec.name, name) == 0)
+			return &x->faults[i];
+	}
+	return NULL;
+}
+
+static void
+name_fault(struct loader *l, struct fault_def *f, const char *kind)
+{
+	const struct fault_def *twin;
+	char *name = f->spec.name;
+
+	if (name[0] != '\0') {
+		twin = find_fault(l->x, name);
+		if (twin != NULL)
+			diag_error(&l->diag, f->place,
+			    "two faults with the id '%s': the first is in line %u", name,
+			    twin->place.line);
+		return;
+	}
+	(void)snprintf(name, NAME_MAX_LEN, "%s", kind);
+	for (unsigned n = 2; find_fault(l->x, name) != NULL; n++)
+		(void)snprintf(name, NAME_MAX_LEN, "%s-%u", kind, n);
+}
+
+static void
+load_fault(struct loader *l, const struct item *i)
+{
+	const struct item *kind_item = NULL;
+	const struct kind *k;
+	struct fault_def *f;
+	unsigned before = l->diag.count;
+
+	l->x->faults = xrealloc(l->x->faults, (l->x->fault_count + 1) * sizeof(*f));
+	f = &l->x->faults[l->x->fault_count++];
+	memset(f, 0, sizeof(*f));
+	f->place = i->place;
+	if (!load_is_map(l, i->value, "a fault"))
+		return;
+	k = find_kind(l, i->value, &kind_item);
+	if (k != NULL)
+		set_params(l, kind_item, k, f);
+	for (size_t n = 0; n < i->value->count; n++)
+		set_word(l, &i->value->items[n], f);
+	if (k != NULL) {
+		check_times(l, i->value, k, f);
+		name_fault(l, f, k->name);
+	} else if (l->diag.count == before) {
+		diag_error(&l->diag, i->place,
+		    "a fault needs a kind, such as 'net.delay:' (stormctl faults lists them)");
+	}
+}
+
+void
+load_faults(struct loader *l, const struct item *i, void *object)
+{
+	const struct node *list = i->value;
+
+	(void)object;
+	if (list->type != NODE_LIST) {
+		diag_error(&l->diag, list->place, "'faults' takes a list, not %s",
+		    node_type_name(list));
+		return;
+	}
+	if (list->count > DRILL_FAULTS_MAX)
+		diag_error(&l->diag, i->place, "more than %d faults", DRILL_FAULTS_MAX);
+	for (size_t k = 0; k < list->count && k < DRILL_FAULTS_MAX; k++)
+		load_fault(l, &list->items[k]);
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `http:` of a probe or a guard.  What curl would only find out in the middle of a drill
+ * is refused here: a URL that is none, a file that cannot be read, a header with a line
+ * end in it.
+ */
+#include "bounds.h"
+#include "cleanup.h"
+#include "err.h"
+#include "loader.h"
+#include "parse.h"
+#include "xalloc.h"
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool
+is_clean(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static void
+set_method(struct loader *l, const struct item *i, void *object)
+{
+	struct http_probe *h = object;
+	const char *text = load_text(l, i);
+
+	if (text == NULL)
+		return;
+	if (text[0] == '\0' ||
+	    strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != strlen(text)) {
+		diag_error(&l->diag, i->value->place,
+		    "method: '%s' is not a method: write GET, POST, …", text);
+		return;
+	}
+	free(h->method);
+	h->method = xstrdup(text);
+}
+
+static bool
+check_url(struct loader *l, struct place at, const char *url)
+{
+	const char *host = strncasecmp(url, "http://", 7) == 0  ? url + 7 :
+			   strncasecmp(url, "https://", 8) == 0 ? url + 8 :
+								  NULL;
+	const char *why = NULL;
+
+	if (host == NULL)
+		why = "it must begin with http:// or https://";
+	else if (*host == '\0' || strchr("/:?#", *host) != NULL)
+		why = "it has no host";
+	else if (strpbrk(url, " \t") != NULL || !is_clean(url))
+		why = "it has blanks or control characters in it";
+	else if (memchr(host, '@', strcspn(host, "/?#")) != NULL)
+		why = "a password in a URL ends up in logs: use auth";
+	if (why != NULL)
+		diag_error(&l->diag, at, "url: '%s' is not usable: %s", url, why);
+	return why == NULL;
+}
+
+static void
+set_url(struct loader *l, const struct item *i, void *object)
+{
+	struct http_probe *h = object;
+	const char *text = load_text(l, i);
+
+	if (text == NULL || !check_url(l, i->value->place, text))
+		return;
+	free(h->url);
+	h->url = xstrdup(text);
+}
+
+static void
+add_header(struct loader *l, const struct item *i, struct http_probe *h)
+{
+	_cleanup_free_ char *line = NULL;
+	const char *text = load_text(l, i);
+
+	if (text == NULL)
+		return;
+	if (i->key[0] == '\0' || !is_clean(i->key) || strpbrk(i->key, ": ") != NULL) {
+		diag_error(&l->diag, i->place, "'%s' is not a name of a header", i->key);
+		return;
+	}
+	if (!is_clean(text)) {
+		diag_error(&l->diag, i->value->place,
+		    "header '%s' has a line end or a control character in it", i->key);
+		return;
+	}
+	line = xasprintf("%s: %s", i->key, text);
+	list_add(&h->headers, line);
+}
+
+static void
+set_headers(struct loader *l, const struct item *i, void *object)
+{
+	if (!load_is_map(l, i->value, "'headers'"))
+		return;
+	for (size_t k = 0; k < i->value->count; k++)
+		add_header(l, &i->value->items[k], object);
+}
+
+static void
+set_host(struct loader *l, const struct item *i, void *object)
+{
+	struct item header = *i;
+	char name[] = "Host";
+
+	header.key = name;
+	add_header(l, &header, object);
+}
+
+/* A path of a file that can be read now. */
+static void
+set_file(struct loader *l, const struct item *i, char **ret)
+{
+	const char *path = load_text(l, i);
+
+	if (path == NULL)
+		return;
+	if (access(path, R_OK) < 0) {
+		diag_error(&l->diag, i->value->place, "%s: cannot read '%s': %s", i->key,
+		    path, strerror(errno));
+		return;
+	}
+	free(*ret);
+	*ret = xstrdup(path);
+}
+
+static void
+set_ca(struct loader *l, const struct item *i, void *object)
+{
+	set_file(l, i, &((struct http_probe *)object)->ca);
+}
+
+static void
+set_cert(struct loader *l, const struct item *i, void *object)
+{
+	set_file(l, i, &((struct http_probe *)object)->cert);
+}
+
+static void
+set_key(struct loader *l, const struct item *i, void *object)
+{
+	set_file(l, i, &((struct http_probe *)object)->key);
+}
+
+static void
+add_resolve(struct loader *l, const struct item *i, const char *text, void *ctx)
+{
+	struct http_probe *h = ctx;
+	const char *port = strchr(text, ':');
+	const char *address = port != NULL ? strchr(port + 1, ':') : NULL;
+	_cleanup_free_ char *number = NULL;
+	struct net n;
+	struct err e;
+	uint16_t ignored;
+
+	if (address != NULL)
+		number = xstrndup(port + 1, (size_t)(address - port - 1));
+	if (address == NULL || port == text || parse_port(number, &ignored, &e) < 0 ||
+	    parse_net(address + 1, &n, &e) < 0 || strchr(address, '/') != NULL) {
+		diag_error(&l->diag, i->value->place,
+		    "resolve: '%s' is not HOST:PORT:ADDRESS", text);
+		return;
+	}
+	list_add(&h->resolve, text);
+}
+
+static void
+set_resolve(struct loader *l, const struct item *i, void *object)
+{
+	load_each(l, i, add_resolve, object);
+}
+
+static const struct field auth_fields[] = {
+	{ "bearer", FIELD_TEXT, offsetof(struct http_probe, bearer) },
+	{ "basic", FIELD_TEXT, offsetof(struct http_probe, basic) },
+	{ 0 },
+};
+
+static void
+set_auth(struct loader *l, const struct item *i, void *object)
+{
+	struct http_probe *h = object;
+	unsigned before = l->diag.count;
+
+	load_fields(l, i->value, auth_fields, h, "'auth'");
+	if (l->diag.count > before)
+		return;
+	if ((h->bearer != NULL) == (h->basic != NULL))
+		diag_error(&l->diag, i->place, "'auth' takes either bearer or basic");
+	else if (h->basic != NULL && strchr(h->basic, ':') == NULL)
+		diag_error(&l->diag, i->place, "basic: write USER:PASSWORD");
+	if (h->bearer != NULL)
+		list_add(&l->x->secrets, h->bearer);
+	if (h->basic != NULL)
+		list_add(&l->x->secrets, h->basic);
+	l->diag.secrets = l->x->secrets;
+}
+
+#define HTTP(member) offsetof(struct http_probe, member)
+
+static const struct field http_fields[] = {
+	{ "method", FIELD_OWN, .own = set_method },
+	{ "url", FIELD_OWN, .own = set_url },
+	{ "headers", FIELD_OWN, .own = set_headers },
+	{ "body", FIELD_TEXT, HTTP(body) },
+	{ "timeout", FIELD_USEC, HTTP(timeout), 1000, 5 * 60 * USEC_PER_SEC },
+	{ "connect_timeout", FIELD_USEC, HTTP(connect_timeout), 1000,
+	    5 * 60 * USEC_PER_SEC },
+	{ "ca", FIELD_OWN, .own = set_ca },
+	{ "cert", FIELD_OWN, .own = set_cert },
+	{ "key", FIELD_OWN, .own = set_key },
+	{ "insecure", FIELD_BOOL, HTTP(insecure) },
+	{ "auth", FIELD_OWN, .own = set_auth },
+	{ "host", FIELD_OWN, .own = set_host },
+	{ "resolve", FIELD_OWN, .own = set_resolve },
+	{ "proxy", FIELD_TEXT, HTTP(proxy) },
+	{ "redirects", FIELD_COUNT, HTTP(redirects), 0, 20 },
+	{ "unix_socket", FIELD_TEXT, HTTP(unix_socket) },
+	{ "jq", FIELD_LATER },
+	{ 0 },
+};
+
+static void
+check_together(struct loader *l, const struct item *i, struct http_probe *h)
+{
+	if (i->value->type == NODE_MAP && node_find(i->value, "url") == NULL)
+		diag_error(&l->diag, i->place, "'http' needs a url");
+	if ((h->cert != NULL) != (h->key != NULL))
+		diag_error(&l->diag, i->place, "'cert' and 'key' go together");
+	if (h->timeout == 0)
+		h->timeout = 2 * USEC_PER_SEC;
+	if (h->connect_timeout > h->timeout)
+		diag_error(
+		    &l->diag, i->place, "'connect_timeout' is longer than 'timeout'");
+	if (h->connect_timeout == 0)
+		h->connect_timeout = h->timeout;
+	if (h->method == NULL)
+		h->method = xstrdup(h->body != NULL ? "POST" : "GET");
+}
+
+void
+load_http(struct loader *l, const struct item *i, void *object)
+{
+	struct probe_def *p = object;
+
+	if (i->value->type == NODE_SCALAR)
+		set_url(l, i, &p->http); /* `http: URL` is short for {url: URL} */
+	else
+		load_fields(l, i->value, http_fields, &p->http, "'http'");
+	check_together(l, i, &p->http);
+}

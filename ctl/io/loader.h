@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LOADER_H
+#define LOADER_H
+/*
+ * What the parts of the loader share.  A part takes a node and fills a part of the
+ * experiment; it says what is wrong and goes on.  Maps are read by tables of fields, so
+ * that every map refuses unknown keys with a suggestion, in the same words.
+ */
+#include "diag.h"
+#include "experiment.h"
+#include "load_yaml.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct var {
+	char *name;
+	char *value; /* NULL: was not given, and that was said */
+	bool secret;
+};
+
+struct loader {
+	struct diag diag;
+	struct experiment *x;
+	struct var *vars;
+	size_t var_count;
+	const struct node *targets; /* their map, or NULL */
+};
+
+enum field_type {
+	FIELD_TEXT,  /* char *, not empty */
+	FIELD_NAME,  /* char[NAME_MAX_LEN], by parse_name */
+	FIELD_USEC,  /* usec_t */
+	FIELD_SHARE, /* double 0–1, written as a percentage */
+	FIELD_RATE,  /* uint64_t, thousandths of a hertz */
+	FIELD_BOOL,  /* bool */
+	FIELD_COUNT, /* uint32_t */
+	FIELD_OWN,   /* by `own` */
+	FIELD_LATER, /* known, and not supported by this version */
+};
+
+struct field {
+	const char *key;
+	enum field_type type;
+	size_t offset;    /* into the object */
+	int64_t min, max; /* µs, thousandths of a percent, mHz, count; both 0: any */
+	void (*own)(struct loader *l, const struct item *i, void *object);
+};
+
+/* Read a map into `object` by rows that end with { 0 }.  `what` names it in messages. */
+void load_fields(struct loader *l, const struct node *map, const struct field *fields,
+    void *object, const char *what);
+/* A scalar that is there, else NULL and said. */
+const char *load_text(struct loader *l, const struct item *i);
+/* A map, else false and said. */
+bool load_is_map(struct loader *l, const struct node *n, const char *what);
+/* The scalars of a list, or a single one as a list of one: calls `each` for every one. */
+void load_each(struct loader *l, const struct item *i,
+    void (*each)(struct loader *l, const struct item *i, const char *text, void *ctx),
+    void *ctx);
+/* A duration on its own. */
+bool load_usec(
+    struct loader *l, const struct item *i, usec_t min, usec_t max, usec_t *ret);
+/* "what: message" at a value. */
+void load_bad(struct loader *l, const struct item *i, const struct err *e);
+/* "(did you mean 'x'?)" or "", into buf. */
+const char *load_hint(const char *near, char *buf, size_t size);
+
+/* Append a copy to a NULL-terminated list. */
+void list_add(char ***list, const char *text);
+
+/* `vars:`, --var, the environment; then every ${name} of the rest of the file. */
+void load_vars(struct loader *l, struct node *root, const char *const *given);
+void load_vars_free(struct loader *l);
+
+/* The sections of the file. */
+void load_http(struct loader *l, const struct item *i, void *object); /* probe_def */
+void load_probes(struct loader *l, const struct item *i, void *object);
+void load_guards(struct loader *l, const struct item *i, void *object);
+void load_targets(struct loader *l, const struct item *i, void *object);
+void load_faults(struct loader *l, const struct item *i, void *object);
+
+#endif
