@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owning an experiment; building one is ctl/io/load.c's. */
+/* Owning an experiment; building one is ctl/io/load_file.c's. */
 #include "experiment.h"
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #define EXPERIMENT_H
 /*
  * An experiment as read from its file: plain data, validated, defaults filled in.  Built
- * whole by ctl/io/load.c; nobody changes it afterwards.  Strings are owned by it.
+ * whole by ctl/io/load_file.c; nobody changes it afterwards.  Strings are owned by it.
  */
 #include "bounds.h"
 #include "clock.h"

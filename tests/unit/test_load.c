@@ -7,7 +7,7 @@
 #include "bounds.h"
 #include "err.h"
 #include "experiment.h"
-#include "load.h"
+#include "load_file.h"
 #include "test.h"
 #include "xalloc.h"
 #include <dirent.h>

@@ -4,7 +4,7 @@
  * parts are known.  An experiment leaves here valid and with every default filled in, or
  * not at all.
  */
-#include "load.h"
+#include "load_file.h"
 #include "bounds.h"
 #include "cleanup.h"
 #include "err.h"

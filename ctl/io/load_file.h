@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LOAD_H
-#define LOAD_H
+#ifndef LOAD_FILE_H
+#define LOAD_FILE_H
 /*
  * Experiment files (stormdrill-experiment(5)).  The only user of libyaml.  Every message
  * names the place and shows it:
