@@ -300,8 +300,7 @@ int
 steer_apply(struct fault_run *r, struct steer *s, struct err *e)
 {
 	for (int f = 0; f < STEER_FAMILIES; f++) {
-		int rc = ipset_add(
-		    netfilter(r), s->set[f], version(f), s->nets[f], s->count[f], e);
+		int rc = ipset_add(netfilter(r), s->set[f], s->nets[f], s->count[f], e);
 
 		if (rc < 0)
 			return rc;

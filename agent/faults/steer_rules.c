@@ -18,7 +18,9 @@ enum { ND_FIRST = 133, ND_LAST = 137 };
 
 struct rules {
 	FILE *f;
+	const struct steer *steer;
 	const char *chain;
+	int family, hook;
 	uint32_t sets;
 };
 
@@ -35,16 +37,18 @@ pass(const struct rules *r, const char *fmt, ...)
 }
 
 static void
-pass_ssh(const struct rules *r, const struct steer *s, int family, int hook)
+pass_ssh(const struct rules *r)
 {
+	const struct steer *s = r->steer;
+
 	for (size_t i = 0; i < s->ssh_count; i++) {
 		const struct ssh_session *ssh = &s->ssh[i];
 		char remote[64];
 
-		if (ssh->remote.family != (family == STEER_V4 ? 4 : 6))
+		if (ssh->remote.family != (r->family == STEER_V4 ? 4 : 6))
 			continue;
 		(void)format_net(&ssh->remote, remote, sizeof(remote));
-		if (hook == HOOK_OUT)
+		if (r->hook == HOOK_OUT)
 			pass(r, "-d %s -p tcp --sport %u --dport %u", remote,
 			    ssh->local_port, ssh->remote_port);
 		else
@@ -54,9 +58,9 @@ pass_ssh(const struct rules *r, const struct steer *s, int family, int hook)
 }
 
 static void
-pass_link(const struct rules *r, int family)
+pass_link(const struct rules *r)
 {
-	if (family == STEER_V4) {
+	if (r->family == STEER_V4) {
 		pass(r, "-p udp --sport 67:68 --dport 67:68");
 		return;
 	}
@@ -67,20 +71,20 @@ pass_link(const struct rules *r, int family)
 
 /* REJECT's own answers meet the other direction's rules, and there would be dropped. */
 static void
-pass_answers(const struct rules *r, int family)
+pass_answers(const struct rules *r)
 {
 	pass(r, "-p tcp --tcp-flags RST RST");
-	if (family == STEER_V4)
+	if (r->family == STEER_V4)
 		pass(r, "-p icmp --icmp-type port-unreachable");
 	else
 		pass(r, "-p ipv6-icmp --icmpv6-type port-unreachable");
 }
 
 static void
-match(struct rules *r, const struct steer *s, int family, int hook, const char *protocol,
-    const char *verdict)
+match(struct rules *r, const char *protocol, const char *verdict)
 {
-	bool out = hook == HOOK_OUT;
+	const struct steer *s = r->steer;
+	bool out = r->hook == HOOK_OUT;
 
 	(void)fprintf(r->f, "-A %s", r->chain);
 	if (s->interface[0] != '\0')
@@ -89,39 +93,43 @@ match(struct rules *r, const struct steer *s, int family, int hook, const char *
 		(void)fprintf(r->f, " -p %s", protocol);
 	if (s->port != 0)
 		(void)fprintf(r->f, " --%s %u", out ? "dport" : "sport", s->port);
-	(void)fprintf(r->f, " -m set --match-set %s %s -j %s\n", s->set[family],
+	(void)fprintf(r->f, " -m set --match-set %s %s -j %s\n", s->set[r->family],
 	    out ? "dst" : "src", verdict);
 	r->sets++;
 }
 
 static void
-match_all(struct rules *r, const struct steer *s, int family, int hook)
+match_all(struct rules *r)
 {
-	const char *tcp = s->tcp[family], *other = s->other[family];
+	const struct steer *s = r->steer;
+	const char *tcp = s->tcp[r->family], *other = s->other[r->family];
 
 	if (s->protocol == IPPROTO_TCP || s->protocol == 0)
-		match(r, s, family, hook, "tcp", tcp);
+		match(r, "tcp", tcp);
 	if (s->protocol == IPPROTO_UDP || (s->protocol == 0 && s->port != 0))
-		match(r, s, family, hook, "udp", other);
+		match(r, "udp", other);
 	else if (s->protocol == 0)
-		match(r, s, family, hook, "", other);
+		match(r, "", other);
 }
 
 char *
 steer_rules(const struct steer *s, int family, int hook, uint32_t *ret_sets)
 {
-	struct rules r = { .chain = hook == HOOK_IN ? s->chain_in : s->chain_out };
+	struct rules r = { .steer = s,
+		.chain = hook == HOOK_IN ? s->chain_in : s->chain_out,
+		.family = family,
+		.hook = hook };
 	char *text = NULL;
 	size_t len = 0;
 
 	r.f = open_memstream(&text, &len);
 	if (r.f == NULL)
 		abort(); /* out of memory, before anything was touched */
-	pass_ssh(&r, s, family, hook);
-	pass_link(&r, family);
+	pass_ssh(&r);
+	pass_link(&r);
 	if (s->passes_answers)
-		pass_answers(&r, family);
-	match_all(&r, s, family, hook);
+		pass_answers(&r);
+	match_all(&r);
 	if (fclose(r.f) != 0)
 		abort();
 	*ret_sets = r.sets;

@@ -166,8 +166,8 @@ put_net(struct nl *n, const struct net *net)
 }
 
 int
-ipset_add(struct nl *n, const char *name, int family, const struct net *nets,
-    size_t count, struct err *e)
+ipset_add(
+    struct nl *n, const char *name, const struct net *nets, size_t count, struct err *e)
 {
 	int total = 0;
 
@@ -180,10 +180,9 @@ ipset_add(struct nl *n, const char *name, int family, const struct net *nets,
 		put_be32(n, IPSET_ATTR_LINENO, 0); /* the kernel insists on it */
 		adt = nl_nest(n, IPSET_ATTR_ADT);
 		for (; i < count && put < ADD_MAX - 1; i++)
-			if (nets[i].family == family)
-				put += put_net(n, &nets[i]);
+			put += put_net(n, &nets[i]);
 		nl_nest_end(n, adt);
-		rc = put == 0 ? 0 : nl_ask(n);
+		rc = nl_ask(n);
 		if (rc < 0)
 			return refused(e, rc, "add to", name);
 		total += put;

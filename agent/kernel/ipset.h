@@ -16,11 +16,10 @@ struct nl;
 
 /* family 4 or 6; with packet counters; room for max elements.  -EEXIST if taken. */
 int ipset_create(struct nl *n, const char *name, int family, size_t max, struct err *e);
-/* Adds those nets that are of the set's family, in as few messages as fit.  Returns how
- * many elements that was (a /0 counts two; those already present count too), or a negative
- * errno. */
-int ipset_add(struct nl *n, const char *name, int family, const struct net *nets,
-    size_t count, struct err *e);
+/* Adds nets, all of the set's family, in as few messages as fit.  Returns how many elements
+ * that was (a /0 counts two; those already present count too), or a negative errno. */
+int ipset_add(
+    struct nl *n, const char *name, const struct net *nets, size_t count, struct err *e);
 int ipset_flush(struct nl *n, const char *name, struct err *e);   /* -ENOENT if gone */
 int ipset_destroy(struct nl *n, const char *name, struct err *e); /* -ENOENT if gone */
 

@@ -20,7 +20,8 @@
 
 enum {
 	TOOL_TIMEOUT_MS = 15000, /* more than the lock wait, -w 10 */
-	SAVE_MAX = 4 * 1024 * 1024,
+	SAVE_FIRST = 32 * 1024,
+	SAVE_MAX = SAVE_FIRST * 8 * 8 * 8, /* 16 MiB: some 200,000 rules */
 	REMOVE_TRIES = 3,
 };
 
@@ -65,28 +66,31 @@ restore(int family, const char *input, int barrier_fd, struct err *e)
 	return rc < 0 ? rc : run_tool(&t, e);
 }
 
+/* Most tables are small, and memory of ours is locked: begin with little. */
 int
-iptables_save(
-    int family, const char *table, int barrier_fd, char *buf, size_t size, struct err *e)
+iptables_save(int family, const char *table, int barrier_fd, char **ret, struct err *e)
 {
 	char path[64];
 	const char *argv[] = { path, "-t", table, NULL };
-	const struct run_tool t = {
-		.argv = argv,
-		.out = buf,
-		.out_size = size,
-		.keep_fd = barrier_fd,
-		.timeout_ms = TOOL_TIMEOUT_MS,
-	};
 	int rc = find_tool(family, "save", path, sizeof(path), e);
 
-	if (rc < 0)
-		return rc;
-	buf[0] = '\0';
-	rc = run_tool(&t, e);
-	if (rc == 0 && strlen(buf) == size - 1)
-		return err_set(e, -EFBIG, "table '%s' is too large to read", table);
-	return rc;
+	for (size_t size = SAVE_FIRST; rc == 0 && size <= SAVE_MAX; size *= 8) {
+		_cleanup_free_ char *text = xcalloc(1, size);
+		const struct run_tool t = {
+			.argv = argv,
+			.out = text,
+			.out_size = size,
+			.keep_fd = barrier_fd,
+			.timeout_ms = TOOL_TIMEOUT_MS,
+		};
+
+		rc = run_tool(&t, e);
+		if (rc < 0 || strlen(text) == size - 1)
+			continue;
+		*ret = steal_ptr(&text);
+		return 0;
+	}
+	return rc < 0 ? rc : err_set(e, -EFBIG, "table '%s' is too large to read", table);
 }
 
 int
@@ -166,9 +170,9 @@ int
 iptables_chain_exists(
     int family, const char *table, const char *chain, int barrier_fd, struct err *e)
 {
-	_cleanup_free_ char *saved = xcalloc(1, SAVE_MAX);
+	_cleanup_free_ char *saved = NULL;
 	_cleanup_free_ char *text = NULL;
-	int rc = iptables_save(family, table, barrier_fd, saved, SAVE_MAX, e);
+	int rc = iptables_save(family, table, barrier_fd, &saved, e);
 
 	if (rc < 0)
 		return rc;
@@ -180,13 +184,13 @@ int
 iptables_remove(
     int family, const char *table, const char *chain, int barrier_fd, struct err *e)
 {
-	_cleanup_free_ char *saved = xcalloc(1, SAVE_MAX);
 	int rc = 0;
 
 	/* Someone may change the table between our look and our change: look again. */
 	for (int i = 0; i < REMOVE_TRIES; i++) {
+		_cleanup_free_ char *saved = NULL;
 		_cleanup_free_ char *text = NULL;
-		int seen = iptables_save(family, table, barrier_fd, saved, SAVE_MAX, e);
+		int seen = iptables_save(family, table, barrier_fd, &saved, e);
 
 		if (seen < 0)
 			return err_wrap(e, "remove chain '%s'", chain);

@@ -32,9 +32,9 @@ int iptables_remove(
 /* 1 or 0; a jump to a chain that is gone cannot exist. */
 int iptables_chain_exists(
     int family, const char *table, const char *chain, int barrier_fd, struct err *e);
-/* The saved text of a table, for checks; a table that does not exist reads as
- * an empty one.  -EFBIG when it does not fit. */
+/* The saved text of a table, which the caller frees; a table that does not exist reads as
+ * an empty one. */
 int iptables_save(
-    int family, const char *table, int barrier_fd, char *buf, size_t size, struct err *e);
+    int family, const char *table, int barrier_fd, char **ret, struct err *e);
 
 #endif

@@ -23,7 +23,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define TABLE_TEXT_SIZE  (4 << 20)
 #define CGROUP_DEPTH_MAX 8
 
 struct search {
@@ -130,7 +129,6 @@ static int
 search_tables(struct search *s, struct err *e)
 {
 	static const char *const tables[] = { "filter", "mangle" };
-	_cleanup_free_ char *text = xcalloc(1, TABLE_TEXT_SIZE);
 
 	for (int family = 4; family <= 6; family += 2) {
 		struct err why = { 0 };
@@ -138,8 +136,9 @@ search_tables(struct search *s, struct err *e)
 		if (iptables_supported(family, &why) < 0)
 			continue; /* what made our chains was this program */
 		for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
-			int r = iptables_save(
-			    family, tables[i], s->ctx->barrier, text, TABLE_TEXT_SIZE, e);
+			_cleanup_free_ char *text = NULL;
+			int r =
+			    iptables_save(family, tables[i], s->ctx->barrier, &text, e);
 
 			if (r < 0)
 				return r;

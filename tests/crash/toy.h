@@ -199,7 +199,7 @@ toy_make(struct toy *t)
 	toy_filters(t, route, ifb);
 	TOY_MUST(cgroup_create(undo_ctx_cgroup(t->ctx, e), t->cgroup, &group, e));
 	toy_burner(t, group);
-	TOY_MUST(ipset_add(nf, t->set4, 4, &net, 1, e));
+	TOY_MUST(ipset_add(nf, t->set4, &net, 1, e));
 }
 
 /* As a holder does it, but one operation at a time. */

@@ -73,7 +73,7 @@ create_add_flush_destroy(void **state)
 	(void)state;
 	assert_int_equal(ipset_create(nl, SET4, 4, 4, &e), 0);
 	assert_int_equal(info(SET4).elements, 0);
-	assert_int_equal(ipset_add(nl, SET4, 4, nets, 3, &e), 2);
+	assert_int_equal(ipset_add(nl, SET4, nets, 2, &e), 2);
 	assert_int_equal(info(SET4).elements, 2);
 	assert_int_equal(info(SET4).references, 0);
 	assert_int_equal(info(SET4).packets, 0);
@@ -90,8 +90,8 @@ elements_already_there_are_fine(void **state)
 
 	(void)state;
 	assert_int_equal(ipset_create(nl, SET6, 6, 4, &e), 0);
-	assert_int_equal(ipset_add(nl, SET6, 6, nets, 1, &e), 1);
-	assert_int_equal(ipset_add(nl, SET6, 6, nets, 2, &e), 2);
+	assert_int_equal(ipset_add(nl, SET6, nets, 1, &e), 1);
+	assert_int_equal(ipset_add(nl, SET6, nets, 2, &e), 2);
 	assert_int_equal(info(SET6).elements, 2);
 }
 
@@ -103,8 +103,8 @@ everything_is_two_halves(void **state)
 	(void)state;
 	assert_int_equal(ipset_create(nl, SET4, 4, 2, &e), 0);
 	assert_int_equal(ipset_create(nl, SET6, 6, 2, &e), 0);
-	assert_int_equal(ipset_add(nl, SET4, 4, nets, 2, &e), 2);
-	assert_int_equal(ipset_add(nl, SET6, 6, nets, 2, &e), 2);
+	assert_int_equal(ipset_add(nl, SET4, &nets[0], 1, &e), 2);
+	assert_int_equal(ipset_add(nl, SET6, &nets[1], 1, &e), 2);
 	assert_int_equal(info(SET4).elements, 2);
 	assert_int_equal(info(SET6).elements, 2);
 }
@@ -125,8 +125,8 @@ as_many_networks_as_a_fault_may_have(void **state)
 	}
 	assert_int_equal(ipset_create(nl, SET4, 4, 512, &e), 0);
 	assert_int_equal(ipset_create(nl, SET6, 6, 512, &e), 0);
-	assert_int_equal(ipset_add(nl, SET4, 4, four, 512, &e), 512);
-	assert_int_equal(ipset_add(nl, SET6, 6, six, 512, &e), 512);
+	assert_int_equal(ipset_add(nl, SET4, four, 512, &e), 512);
+	assert_int_equal(ipset_add(nl, SET6, six, 512, &e), 512);
 	assert_int_equal(info(SET4).elements, 512);
 	assert_int_equal(info(SET6).elements, 512);
 }
@@ -138,7 +138,7 @@ a_full_set_says_so(void **state)
 
 	(void)state;
 	assert_int_equal(ipset_create(nl, SET4, 4, 1, &e), 0);
-	assert_true(ipset_add(nl, SET4, 4, nets, 2, &e) < 0);
+	assert_true(ipset_add(nl, SET4, nets, 2, &e) < 0);
 	assert_string_equal(e.msg, "add to set '" SET4 "': the set is full");
 }
 
@@ -203,7 +203,7 @@ ipset_8_reads_what_we_wrote(void **state)
 		skip();
 	}
 	assert_int_equal(ipset_create(nl, SET4, 4, 3, &e), 0);
-	assert_int_equal(ipset_add(nl, SET4, 4, nets, 2, &e), 3);
+	assert_int_equal(ipset_add(nl, SET4, nets, 2, &e), 3);
 	assert_int_equal(run_tool(&t, &e), 0);
 	assert_non_null(strstr(out, "create " SET4 " hash:net family inet"));
 	assert_non_null(strstr(out, "counters"));

@@ -25,7 +25,7 @@ TEST_WITHOUT_LEAK_CHECK
 
 static struct nl *nl;
 static struct err e;
-static char saved[65536];
+static char *saved;
 
 static int
 run(const char *const *argv, const char *input, char *out, size_t size)
@@ -65,6 +65,8 @@ static int
 teardown(void **state)
 {
 	(void)state;
+	free(saved);
+	saved = NULL;
 	nl_free(nl);
 	return 0;
 }
@@ -72,7 +74,9 @@ teardown(void **state)
 static const char *
 save(int family, const char *table)
 {
-	assert_int_equal(iptables_save(family, table, -1, saved, sizeof(saved), &e), 0);
+	free(saved);
+	saved = NULL;
+	assert_int_equal(iptables_save(family, table, -1, &saved, &e), 0);
 	return saved;
 }
 
