@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fault contract: what every fault promises, tried on every fault there is.  A fault
+ * that joins the table is tested here as soon as it has a row of arguments below, and the
+ * program fails as long as it has none.
+ *
+ * The fault lives in a child, as it does in its holder, told by this program to take one
+ * step at a time; between the steps the world is looked at from outside.
+ */
+#include "cleanup.h"
+#include "fault.h"
+#include "load.h"
+#include "snapshot.h"
+#include "store.h"
+#include "world.h"
+
+/* Arguments by kind, "name=value" up to NULL; several rows of a kind are several tests. */
+struct row {
+	const char *kind;
+	const char *args[6];
+};
+
+static const struct row rows[] = {
+	{ "cpu.load", { "percent=50%", "cpus=0" } },
+	{ "disk.fill", { "path=DISK", "size=8MiB" } },
+	{ "disk.fill", { "path=DISK", "leave=1MiB" } },
+	{ "net.delay", { "delay=50ms", "to=" WORLD_PEER "," WORLD_PEER6 } },
+	{ "net.delay", { "delay=50ms", "to=10.77.0.0/24", "direction=both" } },
+	{ "net.partition", { "to=" WORLD_PEER "," WORLD_PEER6 } },
+	{ "net.partition", { "to=10.77.0.0/24", "mode=reject", "direction=out" } },
+	{ "process.kill", { "name=" VICTIM } },
+};
+
+struct trial {
+	const struct fault *fault;
+	const struct row *row;
+	const struct scenario *scenario;
+	struct spec spec;
+	char name[96];
+	pid_t victims[2];
+	char *snapshot, *effects; /* before anything */
+};
+
+enum step {
+	STEP_PREPARE,
+	STEP_RECORD,
+	STEP_STAGE,
+	STEP_APPLY,
+	STEP_HOLD,
+	STEP_DISARM,
+	STEP_SWEEP,
+	STEP_DIE,
+	STEP_LEAVE,
+};
+static const char *const step_names[] = { "prepare", "record", "stage", "apply", "hold",
+	"disarm", "sweep", "die", "leave" };
+
+/* --- the child --- */
+
+struct life {
+	struct fault_run run;
+	const struct fault *fault;
+	struct store store;
+	struct protect protect;
+};
+
+static int
+put_record(struct life *l, struct err *e)
+{
+	static struct record r;
+
+	r = (struct record){
+		.drill = WORLD_DRILL,
+		.summary = "contract",
+		.netns = netns_inode(),
+		.hard_deadline = clock_boottime() + 60 * USEC_PER_SEC,
+		.undo = l->run.undo,
+	};
+	memcpy(r.fault, l->run.spec->id, sizeof(r.fault));
+	memcpy(r.kind, l->run.spec->kind, sizeof(r.kind));
+	if (clock_boot_id(r.boot_id, e) < 0)
+		return e->code;
+	(void)process_id_get(getpid(), &r.holder);
+	return store_put(&l->store, &r, e);
+}
+
+static int
+hold(struct life *l, struct err *e)
+{
+	if (l->run.wake_ms < 0)
+		return 0;
+	sleep_usec((usec_t)l->run.wake_ms * USEC_PER_MSEC);
+	return l->fault->hold(&l->run, e);
+}
+
+static int
+disarm(struct life *l, struct err *e)
+{
+	int rc = undo_run(l->run.ctx, &l->run.undo, BEAT_DISARM, e);
+
+	return rc < 0 ? rc : undo_check(l->run.ctx, &l->run.undo, BEAT_DISARM, e);
+}
+
+static int
+sweep(struct life *l, struct err *e)
+{
+	char residue[1024] = "";
+
+	if (l->fault->release(&l->run, e) < 0 ||
+	    undo_run(l->run.ctx, &l->run.undo, BEAT_SWEEP, e) < 0 ||
+	    shared_sweep(&l->store, l->run.ctx, e) < 0 ||
+	    undo_check(l->run.ctx, &l->run.undo, BEAT_SWEEP, e) < 0)
+		return e->code;
+	if (residue_list(l->run.ctx, l->run.spec->id, residue, sizeof(residue), e) != 0)
+		return err_set(e, -EBUSY, "residue: %s", residue);
+	return store_drop(&l->store, l->run.spec->id, e);
+}
+
+static int
+take_step(struct life *l, enum step step, struct err *e)
+{
+	switch (step) {
+	case STEP_PREPARE:
+		return l->fault->prepare(&l->run, e);
+	case STEP_RECORD:
+		return put_record(l, e);
+	case STEP_STAGE:
+		return l->fault->stage(&l->run, e);
+	case STEP_APPLY:
+		return l->fault->apply(&l->run, e) < 0 ? e->code :
+							 l->fault->verify(&l->run, e);
+	case STEP_HOLD:
+		return hold(l, e);
+	case STEP_DISARM:
+		return disarm(l, e);
+	case STEP_SWEEP:
+		return sweep(l, e);
+	case STEP_DIE:
+		return kill(getpid(), SIGKILL);
+	default:
+		_exit(0);
+	}
+}
+
+static _Noreturn void
+live(const struct trial *t, int fd)
+{
+	static struct life l;
+	enum step step;
+	struct err e = { 0 };
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	l.fault = t->fault;
+	l.run = (struct fault_run){
+		.spec = &t->spec,
+		.protect = &l.protect,
+		.run_dir = world.run_dir,
+		.store = &l.store,
+		.barrier_fd = -1,
+		.wake_ms = -1,
+	};
+	if (store_open(&l.store, world.run_dir, world.host_dir, &e) < 0 ||
+	    undo_ctx_open(&l.run.ctx, -1, true, &e) < 0) {
+		(void)fprintf(stderr, "%s\n", e.msg);
+		_exit(1);
+	}
+	while (read(fd, &step, sizeof(step)) == (ssize_t)sizeof(step)) {
+		e = (struct err){ 0 };
+		if (take_step(&l, step, &e) == 0)
+			e.code = 0;
+		if (write(fd, &e, sizeof(e)) != (ssize_t)sizeof(e))
+			break;
+	}
+	_exit(0);
+}
+
+/* --- this side --- */
+
+struct holder {
+	pid_t pid;
+	int fd;
+};
+
+static struct holder
+start(const struct trial *t)
+{
+	struct holder h = { 0 };
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	(void)fflush(NULL); /* or the child would write it again */
+	h.pid = fork();
+	if (h.pid == 0) {
+		(void)close(pair[0]);
+		live(t, pair[1]);
+	}
+	(void)close(pair[1]);
+	h.fd = pair[0];
+	return h;
+}
+
+static void
+leave(struct holder *h, enum step how)
+{
+	(void)!write(h->fd, &how, sizeof(how));
+	assert_int_equal(waitpid(h->pid, NULL, 0), h->pid);
+	(void)close(h->fd);
+}
+
+/* One step; a host that cannot do this is a skip, anything else a failure. */
+static void
+step(const struct trial *t, struct holder *h, enum step what)
+{
+	struct err e = { 0 };
+
+	assert_int_equal(write(h->fd, &what, sizeof(what)), sizeof(what));
+	if (read(h->fd, &e, sizeof(e)) != (ssize_t)sizeof(e))
+		fail_msg("%s: died in %s", t->name, step_names[what]);
+	if (e.code == 0)
+		return;
+	leave(h, STEP_LEAVE);
+	if (e.outcome == OUTCOME_UNSUPPORTED) {
+		printf("skip: %s\n", e.msg);
+		skip();
+	}
+	fail_msg("%s: %s: %s", t->name, step_names[what], e.msg);
+}
+
+static void
+steps(const struct trial *t, struct holder *h, enum step last)
+{
+	for (enum step s = STEP_PREPARE; s <= last; s++)
+		step(t, h, s);
+}
+
+/* The first line in which two texts differ, both ways, and then the failure. */
+static void
+expect_same(const struct trial *t, char *was, char *is, const char *when)
+{
+	const char *a = was, *b = is;
+
+	while (*a != '\0' && *a == *b) {
+		a++;
+		b++;
+	}
+	if (*a == *b) {
+		free(is);
+		return;
+	}
+	while (a > was && a[-1] != '\n') {
+		a--;
+		b--;
+	}
+	fail_msg("%s: not the same %s\n  was: %.*s\n  is:  %.*s", t->name, when,
+	    (int)strcspn(a, "\n"), a, (int)strcspn(b, "\n"), b);
+}
+
+static bool
+is_reversible(const struct trial *t)
+{
+	return (t->fault->kind->flags & KIND_IRREVERSIBLE) == 0;
+}
+
+static char *
+snapshot(const struct trial *t)
+{
+	return world_snapshot(is_reversible(t));
+}
+
+static void
+expect_restored(const struct trial *t, const char *when)
+{
+	expect_same(t, t->snapshot, snapshot(t), when);
+}
+
+static void
+whole_life(void **state)
+{
+	struct trial *t = *state;
+	struct holder h = start(t);
+	char *effects;
+
+	step(t, &h, STEP_PREPARE);
+	expect_restored(t, "after prepare");
+	step(t, &h, STEP_RECORD);
+	step(t, &h, STEP_STAGE);
+	expect_same(t, t->effects, world_effects(), "in effect after stage");
+	step(t, &h, STEP_APPLY);
+	effects = world_effects();
+	if (strcmp(effects, t->effects) == 0)
+		fail_msg("%s: no effect after apply: %s", t->name, effects);
+	free(effects);
+	step(t, &h, STEP_HOLD);
+	step(t, &h, STEP_DISARM);
+	if (is_reversible(t))
+		expect_same(t, t->effects, world_effects(), "in effect after disarm");
+	step(t, &h, STEP_SWEEP);
+	expect_restored(t, "after sweep");
+	step(t, &h, STEP_DISARM);
+	step(t, &h, STEP_SWEEP);
+	expect_restored(t, "after undoing twice");
+	leave(&h, STEP_LEAVE);
+}
+
+static void
+undone_when_only(struct trial *t, enum step last)
+{
+	struct holder h = start(t);
+
+	steps(t, &h, last);
+	step(t, &h, STEP_DISARM);
+	step(t, &h, STEP_SWEEP);
+	expect_restored(t, "after undo");
+	leave(&h, STEP_LEAVE);
+}
+
+static void
+undo_of_what_was_only_recorded(void **state)
+{
+	undone_when_only(*state, STEP_RECORD);
+}
+
+static void
+undo_of_what_was_never_applied(void **state)
+{
+	undone_when_only(*state, STEP_STAGE);
+}
+
+/* What stormd, or the guardian, does when a holder has died. */
+static void
+undo_by_record(const struct trial *t, const struct record *r)
+{
+	struct err e = { 0 };
+	struct store s;
+
+	assert_int_equal(store_open(&s, world.run_dir, world.host_dir, &e), 0);
+	if (store_undo(&s, r, -1, &e) < 0)
+		fail_msg("%s: undo by record: %s", t->name, e.msg);
+	store_close(&s);
+}
+
+static void
+undone_after_death_in(struct trial *t, enum step last)
+{
+	static struct record r;
+	struct holder h = start(t);
+	struct err e = { 0 };
+	struct store s;
+
+	steps(t, &h, last);
+	leave(&h, STEP_DIE);
+	assert_int_equal(store_open(&s, world.run_dir, world.host_dir, &e), 0);
+	assert_int_equal(store_get(&s, t->spec.id, &r, &e), 0);
+	undo_by_record(t, &r);
+	expect_restored(t, "after the holder's death and undo by record");
+	assert_true(store_get(&s, t->spec.id, &r, &e) < 0);
+	undo_by_record(t, &r);
+	expect_restored(t, "after undoing by record twice");
+	store_close(&s);
+}
+
+static void
+death_after_the_record(void **state)
+{
+	undone_after_death_in(*state, STEP_RECORD);
+}
+
+static void
+death_between_stage_and_apply(void **state)
+{
+	undone_after_death_in(*state, STEP_STAGE);
+}
+
+static void
+death_while_active(void **state)
+{
+	undone_after_death_in(*state, STEP_APPLY);
+}
+
+/* --- trials --- */
+
+struct scenario {
+	const char *name;
+	void (*run)(void **state);
+	bool furnished; /* on a host that somebody else has configured */
+};
+
+static const struct scenario scenarios[] = {
+	{ "whole_life", whole_life },
+	{ "undo_of_what_was_only_recorded", undo_of_what_was_only_recorded },
+	{ "undo_of_what_was_never_applied", undo_of_what_was_never_applied },
+	{ "death_after_the_record", death_after_the_record },
+	{ "death_between_stage_and_apply", death_between_stage_and_apply },
+	{ "death_while_active", death_while_active },
+	{ "whole_life_on_a_host_in_use", whole_life, true },
+	{ "death_while_active_on_a_host_in_use", death_while_active, true },
+};
+
+static void
+read_arguments(struct trial *t)
+{
+	struct err e = { 0 };
+	char name[32];
+
+	spec_init(&t->spec, t->fault->kind);
+	memcpy(t->spec.id, world.fault_id, sizeof(t->spec.id));
+	for (size_t i = 0; i < ARRAY_LEN(t->row->args) && t->row->args[i] != NULL; i++) {
+		const char *value = strchr(t->row->args[i], '=') + 1;
+
+		(void)snprintf(name, sizeof(name), "%.*s",
+		    (int)(value - t->row->args[i] - 1), t->row->args[i]);
+		if (strcmp(value, "DISK") == 0)
+			value = world.disk;
+		if (spec_set(&t->spec, name, value, &e) < 0)
+			fail_msg("%s: %s", t->name, e.msg);
+	}
+	if (spec_finish(&t->spec, &e) < 0)
+		fail_msg("%s: %s", t->name, e.msg);
+}
+
+static int
+begin_trial(void **state)
+{
+	struct trial *t = *state;
+
+	read_arguments(t);
+	if (t->scenario->furnished)
+		world_furnish();
+	for (size_t i = 0; i < ARRAY_LEN(t->victims); i++)
+		t->victims[i] = orphan(VICTIM, NULL);
+	t->snapshot = snapshot(t);
+	t->effects = world_effects();
+	return 0;
+}
+
+static int
+end_trial(void **state)
+{
+	struct trial *t = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(t->victims); i++)
+		end_orphan(t->victims[i]);
+	if (t->scenario->furnished)
+		world_clear();
+	free(t->snapshot);
+	free(t->effects);
+	return 0;
+}
+
+/* A kind nobody does, or nobody tries, is a promise that nothing holds. */
+static int
+every_kind_is_tried(void)
+{
+	int missing = 0;
+
+	FOR_EACH_KIND(k) {
+		size_t tried = 0;
+
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+			tried += strcmp(rows[i].kind, (*k)->name) == 0;
+		if (fault_find((*k)->name) == NULL) {
+			printf("%s: a kind that no fault does\n", (*k)->name);
+			missing++;
+		} else if (tried == 0) {
+			printf("%s: no arguments to try it with\n", (*k)->name);
+			missing++;
+		}
+	}
+	return missing;
+}
+
+/* Host without it: one line for all its scenarios. */
+static bool
+is_possible(const struct fault *f)
+{
+	struct err e = { 0 };
+
+	if (f->supported(&e) >= 0)
+		return true;
+	printf("skip: %s: %s\n", f->kind->name, e.msg);
+	return false;
+}
+
+static void
+not_possible_here(void **state)
+{
+	(void)state;
+	skip();
+}
+
+static size_t
+make_trials(struct trial *trials, struct CMUnitTest *tests)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct fault *f = fault_find(rows[i].kind);
+		const bool possible = f != NULL && is_possible(f);
+
+		for (size_t s = 0; f != NULL && s < ARRAY_LEN(scenarios); s++, n++) {
+			struct trial *t = &trials[n];
+
+			t->fault = f;
+			t->row = &rows[i];
+			t->scenario = &scenarios[s];
+			(void)snprintf(t->name, sizeof(t->name), "%s:%zu:%s",
+			    rows[i].kind, i, scenarios[s].name);
+			tests[n] = (struct CMUnitTest){
+				.name = t->name,
+				.test_func =
+				    possible ? scenarios[s].run : not_possible_here,
+				.setup_func = possible ? begin_trial : NULL,
+				.teardown_func = possible ? end_trial : NULL,
+				.initial_state = t,
+			};
+		}
+	}
+	return n;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct trial trials[ARRAY_LEN(rows) * ARRAY_LEN(scenarios)];
+	static struct CMUnitTest tests[ARRAY_LEN(trials)];
+	size_t count;
+	int missing, failed;
+
+	/* a burner is the holder's own program again, and here that is this one */
+	if (argc > 1 && strcmp(argv[1], "--burner") == 0)
+		return burner_main(argc, argv);
+	pidns_enter();
+	missing = every_kind_is_tried();
+	count = make_trials(trials, tests);
+	failed = _cmocka_run_group_tests("contract", tests, count, world_make, world_end);
+	return missing + failed == 0 ? 0 : 1;
+}
