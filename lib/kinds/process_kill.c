@@ -36,7 +36,7 @@ static const struct param params[] = {
 	{
 	    .name = "pid",
 	    .type = PARAM_INT,
-	    .min = 2,
+	    .min = 1, /* that 1 is never matched is the agent's to say */
 	    .max = 4194304,
 	    .help = "this process",
 	},

@@ -195,7 +195,7 @@ wrong_values_name_the_parameter_and_the_reason(void **state)
 	begin("process.kill");
 	refuse("signal", "KILLL", "signal: ");
 	refuse("count", "0", "write a number from 1, or all");
-	refuse("pid", "1", "out of range");
+	refuse("pid", "0", "out of range");
 }
 
 static void
