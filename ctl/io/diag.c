@@ -64,11 +64,11 @@ put_place(FILE *f, const char *text, struct place at)
 
 	if (line == NULL)
 		return;
-	(void)fprintf(f, "%5u | %s", at.line, skip > 0 ? "…" : "");
+	(void)fprintf(f, "\n%5u | %s", at.line, skip > 0 ? "…" : "");
 	put_line(f, line, skip, false, LINE_SHOWN);
 	(void)fprintf(f, "\n      | %s", skip > 0 ? " " : "");
 	put_line(f, line, skip, true, at.column > 0 ? at.column - 1 - skip : 0);
-	(void)fputs("^\n", f);
+	(void)fputc('^', f);
 }
 
 /* In place: "***" and the rest; a secret shorter than that is shown as its stars. */
@@ -105,11 +105,10 @@ diag_error(struct diag *d, struct place at, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vfprintf(f, fmt, ap);
 	va_end(ap);
-	(void)fputc('\n', f);
 	if (at.line > 0)
 		put_place(f, d->text, at);
 	if (d->count == DIAG_MAX)
-		(void)fputs("(further problems are not shown)\n", f);
+		(void)fputs("\n(further problems are not shown)", f);
 	(void)fclose(f);
 	for (char **s = d->secrets; shown != NULL && s != NULL && *s != NULL; s++)
 		hide(shown, *s);

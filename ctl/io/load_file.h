@@ -16,8 +16,8 @@ struct experiment;
 
 struct load_options {
 	const char *const *vars; /* "name=value" of --var, NULL-terminated, or NULL */
-	/* Where diagnostics go, each with its lines and their ends; every problem found is
-	 * said, up to 20.  No secret is in them. */
+	/* Where diagnostics go, each a few lines without the last line's end; every problem
+	 * found is said, up to 20.  No secret is in them. */
 	void (*say)(void *ctx, const char *text);
 	void *ctx;
 };

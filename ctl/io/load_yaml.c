@@ -148,18 +148,6 @@ add_item(struct node *n)
 }
 
 static bool
-add_value(struct reader *r, struct node *n, char *key, struct place place,
-    const yaml_event_t *v, unsigned depth)
-{
-	struct item *item = add_item(n);
-
-	item->key = key;
-	item->place = place;
-	item->value = read_node(r, v, depth);
-	return item->value != NULL;
-}
-
-static bool
 check_key(struct reader *r, const struct node *map, const yaml_event_t *v)
 {
 	struct place at = place_of(v->start_mark);
@@ -190,16 +178,28 @@ check_key(struct reader *r, const struct node *map, const yaml_event_t *v)
 static bool
 read_pair(struct reader *r, struct node *map, const yaml_event_t *v, unsigned depth)
 {
+	struct item *item;
 	yaml_event_t value;
-	bool ok;
 
 	if (!check_key(r, map, v) || !next_event(r, &value))
 		return false;
 	r->nodes++;
-	ok = add_value(r, map, xstrdup((const char *)v->data.scalar.value),
-	    place_of(v->start_mark), &value, depth);
+	item = add_item(map);
+	item->key = xstrdup((const char *)v->data.scalar.value);
+	item->place = place_of(v->start_mark);
+	item->value = read_node(r, &value, depth);
 	yaml_event_delete(&value);
-	return ok;
+	return item->value != NULL;
+}
+
+static bool
+read_list_item(struct reader *r, struct node *list, const yaml_event_t *v, unsigned depth)
+{
+	struct item *item = add_item(list);
+
+	item->place = place_of(v->start_mark);
+	item->value = read_node(r, v, depth);
+	return item->value != NULL;
 }
 
 static bool
@@ -220,7 +220,7 @@ read_items(struct reader *r, struct node *n, unsigned depth)
 		if (n->type == NODE_MAP)
 			ok = read_pair(r, n, &v, depth);
 		else
-			ok = add_value(r, n, NULL, place_of(v.start_mark), &v, depth);
+			ok = read_list_item(r, n, &v, depth);
 		yaml_event_delete(&v);
 	}
 	return false;

@@ -26,7 +26,7 @@ say(void *ctx, const char *text)
 	size_t used = strlen(said);
 
 	(void)ctx;
-	(void)snprintf(said + used, sizeof(said) - used, "%s", text);
+	(void)snprintf(said + used, sizeof(said) - used, "%s\n", text);
 }
 
 static struct experiment *
