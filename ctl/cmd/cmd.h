@@ -44,7 +44,9 @@ struct cmd {
 };
 
 /* One line per command, sorted; its file is cmd_<name>.c. */
-#define CMD_LIST(X) X(faults)
+#define CMD_LIST(X) \
+ X(check)           \
+ X(faults)
 
 #define CMD_DECLARE(name) extern const struct cmd cmd_##name;
 CMD_LIST(CMD_DECLARE)
