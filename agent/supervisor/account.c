@@ -9,7 +9,7 @@
 
 /* The third field of the line that starts with `name:`. */
 static int
-find_id(const char *path, const char *name, uint64_t *ret)
+find_id(const char *path, const char *name, uint64_t *ret, struct err *e)
 {
 	_cleanup_fclose_ FILE *f = fopen(path, "re");
 	_cleanup_free_ char *line = NULL;
@@ -25,7 +25,7 @@ find_id(const char *path, const char *name, uint64_t *ret)
 		if (end == NULL)
 			continue;
 		*end = '\0';
-		return parse_u64(id + 1, ret, NULL);
+		return parse_u64(id + 1, ret, e);
 	}
 	return -ENOENT;
 }
@@ -36,7 +36,7 @@ find(const char *path, const char *what, const char *name, uint64_t *ret, struct
 	if (name[0] >= '0' && name[0] <= '9') {
 		if (parse_u64(name, ret, e) != 0)
 			return e->code;
-	} else if (find_id(path, name, ret) != 0) {
+	} else if (find_id(path, name, ret, e) != 0) {
 		return err_invalid(
 		    e, "no %s '%s' in %s (others by number)", what, name, path);
 	}

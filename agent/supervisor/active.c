@@ -109,8 +109,9 @@ static int
 tell(struct active *a, uint32_t type, uint32_t seq)
 {
 	struct msg_verb m = { .head = { .type = type, .seq = seq } };
+	struct err e = { 0 };
 
-	return a->channel.fd < 0 ? -EPIPE : chan_send(a->channel.fd, &m, NULL);
+	return a->channel.fd < 0 ? -EPIPE : chan_send(a->channel.fd, &m, &e);
 }
 
 void

@@ -87,8 +87,7 @@ check_room(const struct drill *d, struct err *e)
 {
 	unsigned live = super_live_faults(d->super), drills = 0;
 
-	FOR_EACH_DRILL(d->super, other)
-	{
+	FOR_EACH_DRILL(d->super, other) {
 		drills += other->status.ended == 0;
 	}
 	if (drills >= DRILLS_MAX)
@@ -132,8 +131,7 @@ check_faults(const struct drill *d, struct err *e)
 static bool
 is_id_taken(const struct drill *d, const char *id)
 {
-	FOR_EACH_DRILL(d->super, other)
-	{
+	FOR_EACH_DRILL(d->super, other) {
 		for (size_t i = 0; i < other->count; i++) {
 			if (!other->fault[i].is_over &&
 			    strcmp(other->fault[i].spec.id, id) == 0)

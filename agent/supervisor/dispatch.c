@@ -50,10 +50,12 @@ wait_for(struct super *s, const struct request *r)
 static bool
 is_arm_sane(const struct msg_arm *a)
 {
+	struct err e = { 0 };
+
 	return IS_TERMINATED(a->drill) && IS_TERMINATED(a->name) &&
 	       IS_TERMINATED(a->who) && IS_TERMINATED(a->reason) && a->count >= 1 &&
 	       a->count <= DRILL_FAULTS_MAX && a->rehearse <= 1 &&
-	       parse_uuid(a->drill, NULL) == 0 && parse_name(a->name, NULL) == 0;
+	       parse_uuid(a->drill, &e) == 0 && parse_name(a->name, &e) == 0;
 }
 
 static int
@@ -334,7 +336,7 @@ dispatch(struct super *s, const union msg *m, usec_t now)
 		return -EBADMSG;
 	if (v->is_of_drill) {
 		if (!IS_TERMINATED(m->drill_verb.drill) ||
-		    parse_uuid(m->drill_verb.drill, NULL) != 0)
+		    parse_uuid(m->drill_verb.drill, &e) != 0)
 			return -EBADMSG;
 		r.drill = super_find_drill(s, m->drill_verb.drill);
 		r.waiter.drill = r.drill;

@@ -36,6 +36,7 @@ static int
 bind_socket(struct front *f, const char *path, struct err *e)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct err none = { 0 };
 	mode_t old;
 	gid_t gid;
 	int rc;
@@ -49,7 +50,8 @@ bind_socket(struct front *f, const char *path, struct err *e)
 	(void)umask(old);
 	if (rc != 0)
 		return err_errno(e, "bind '%s'", path);
-	if (account_gid(FRONT_GROUP, &gid, NULL) == 0 && chown(path, (uid_t)-1, gid) != 0)
+	if (account_gid(FRONT_GROUP, &gid, &none) == 0 &&
+	    chown(path, (uid_t)-1, gid) != 0)
 		return err_errno(e, "give '%s' to group " FRONT_GROUP, path);
 	return 0;
 }

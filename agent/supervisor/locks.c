@@ -45,25 +45,26 @@ say_owner(int fd, const char *name, struct err *e)
 	char line[256] = "", left[32], *text;
 	ssize_t n = pread(fd, line, sizeof(line) - 1, 0);
 	usec_t now = clock_boottime();
+	struct err none = { 0 };
 	uint64_t until = 0;
 
 	line[n > 0 ? n : 0] = '\0';
 	text = strchr(line, ' ');
-	if (text == NULL) {
-		(void)err_refused(e, "%s is in use by another drill", name);
-		e->code = -EBUSY;
-		return e->code;
+	if (text != NULL) {
+		*text++ = '\0';
+		(void)parse_u64(line, &until, &none); /* 0: then it is not said */
 	}
-	*text++ = '\0';
-	if (parse_u64(line, &until, NULL) == 0 && until > now)
+	if (text == NULL)
+		(void)err_refused(e, "%s is in use by another drill", name);
+	else if (until <= now)
+		(void)err_refused(e, "%s is in use by %s", name, text);
+	else
 		(void)err_refused(e, "%s is in use by %s for another %s", name, text,
 		    format_usec(
-			(until - now) / USEC_PER_SEC * USEC_PER_SEC + USEC_PER_SEC, left,
-			sizeof(left)));
-	else
-		(void)err_refused(e, "%s is in use by %s", name, text);
+			(until - now + USEC_PER_SEC - 1) / USEC_PER_SEC * USEC_PER_SEC,
+			left, sizeof(left)));
 	e->code = -EBUSY;
-	return e->code;
+	return -EBUSY;
 }
 
 static bool

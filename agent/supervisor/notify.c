@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The socket is connected at start: after confinement there may be no way to it. */
 #include "notify.h"
+#include "err.h"
 #include "parse.h"
 #include <stddef.h>
 #include <stdlib.h>
@@ -37,9 +38,10 @@ notify_open(struct notify *n)
 {
 	const char *path = getenv("NOTIFY_SOCKET"), *watchdog = getenv("WATCHDOG_USEC");
 	uint64_t usec = 0;
+	struct err e = { 0 };
 
 	*n = (struct notify){ .fd = path != NULL ? connect_to(path) : -1 };
-	if (n->fd < 0 || watchdog == NULL || parse_u64(watchdog, &usec, NULL) != 0)
+	if (n->fd < 0 || watchdog == NULL || parse_u64(watchdog, &usec, &e) != 0)
 		return;
 	n->every = usec / 2;
 }

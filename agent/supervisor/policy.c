@@ -20,19 +20,14 @@
 static void
 policy_defaults(struct policy *p, const char *path, bool is_ephemeral)
 {
-	size_t i = 0;
-
 	*p = (struct policy){
 		.is_ephemeral = is_ephemeral,
 		.max_duration = DURATION_MAX_SEC * USEC_PER_SEC,
 		.max_faults = FAULTS_MAX,
 	};
 	snprintf(p->path, sizeof(p->path), "%s", path);
-	FOR_EACH_KIND(k) {
-		if (is_ephemeral || ((*k)->flags & KIND_IRREVERSIBLE) == 0)
-			p->allowed |= UINT64_C(1) << i;
-		i++;
-	}
+	p->allowed = UINT64_MAX;
+	p->irreversible = is_ephemeral ? UINT64_MAX : 0;
 }
 
 static int
@@ -85,6 +80,7 @@ policy_load(const char *path, bool is_ephemeral, struct policy *ret, struct err 
 	text[n] = '\0';
 	p.has_file = true;
 	p.allowed = 0;
+	p.irreversible = 0;
 	if (policy_parse(text, &p, e) != 0)
 		return e->code;
 	*ret = p;
@@ -101,27 +97,44 @@ policy_is_operator(const struct policy *p, uid_t uid)
 	return uid == 0;
 }
 
+/* The bit of a kind in the policy's sets; 0: unknown. */
+static uint64_t
+bit_of(const char *kind)
+{
+	uint64_t bit = 1;
+
+	FOR_EACH_KIND(k) {
+		if (strcmp((*k)->name, kind) == 0)
+			return bit;
+		bit <<= 1;
+	}
+	return 0;
+}
+
+static bool
+allows(const struct policy *p, const struct kind *k)
+{
+	uint64_t bit = bit_of(k->name);
+
+	if ((k->flags & KIND_IRREVERSIBLE) != 0 && (p->irreversible & bit) == 0)
+		return false;
+	return (p->allowed & bit) != 0;
+}
+
 static int
 check_kind(const struct policy *p, const struct spec *s, struct err *e)
 {
-	size_t i = 0;
+	const struct kind *k = kind_find(s->kind);
 
-	FOR_EACH_KIND(k) {
-		if (strcmp((*k)->name, s->kind) != 0) {
-			i++;
-			continue;
-		}
-		if ((p->allowed & (UINT64_C(1) << i)) != 0)
-			return 0;
-		if (p->has_file)
-			return err_refused(
-			    e, "policy %s does not allow %s", p->path, s->kind);
+	if (k == NULL)
+		return err_invalid(e, "unknown fault '%s'", s->kind);
+	if (allows(p, k))
+		return 0;
+	if ((p->allowed & bit_of(s->kind)) != 0)
 		return err_refused(e,
-		    "nothing can undo %s: a daemon needs a policy that says 'irreversible %s' "
-		    "(%s)",
-		    s->kind, s->kind, p->path);
-	}
-	return err_invalid(e, "unknown fault '%s'", s->kind);
+		    "nothing can undo %s: policy %s must say 'irreversible %s'", s->kind,
+		    p->path, s->kind);
+	return err_refused(e, "policy %s does not allow %s", p->path, s->kind);
 }
 
 static int
@@ -134,7 +147,7 @@ check_limit(const struct policy *p, const struct policy_limit *l, const struct s
 	if (l->param == NULL) {
 		if (s->duration <= (usec_t)l->max)
 			return 0;
-		return err_refused(e, "for=%s is more than %s (%s:%u)",
+		return err_refused(e, "for=%s is more than the %s of policy %s:%u",
 		    format_usec(s->duration, asked, sizeof(asked)),
 		    format_usec((usec_t)l->max, most, sizeof(most)), p->path, l->line);
 	}
@@ -149,7 +162,7 @@ check_limit(const struct policy *p, const struct policy_limit *l, const struct s
 		if (strcmp(limit.args[i].name, l->param->name) == 0)
 			limit.args[i].num = l->max;
 	}
-	return err_refused(e, "%s=%s is more than %s (%s:%u)", l->param->name,
+	return err_refused(e, "%s=%s is more than the %s of policy %s:%u", l->param->name,
 	    spec_format(s, l->param->name, asked, sizeof(asked)),
 	    spec_format(&limit, l->param->name, most, sizeof(most)), p->path, l->line);
 }
@@ -177,10 +190,9 @@ policy_check(const struct policy *p, const struct spec *s, struct err *e)
 	if (check_kind(p, s, e) != 0)
 		return e->code;
 	if (s->duration > p->max_duration)
-		return err_refused(e, "for=%s is more than the %s %s allows",
+		return err_refused(e, "for=%s is more than the %s of policy %s",
 		    format_usec(s->duration, asked, sizeof(asked)),
-		    format_usec(p->max_duration, most, sizeof(most)),
-		    p->has_file ? p->path : "a host without a policy");
+		    format_usec(p->max_duration, most, sizeof(most)), p->path);
 	for (size_t i = 0; i < p->limit_count; i++) {
 		if (strcmp(p->limit[i].kind->name, s->kind) == 0 &&
 		    check_limit(p, &p->limit[i], s, e) != 0)
@@ -193,12 +205,10 @@ uint64_t
 policy_caps(const struct policy *p)
 {
 	uint64_t caps = 0;
-	size_t i = 0;
 
 	FOR_EACH_KIND(k) {
-		if ((p->allowed & (UINT64_C(1) << i)) != 0)
+		if (allows(p, *k))
 			caps |= (*k)->caps;
-		i++;
 	}
 	return caps;
 }

@@ -29,7 +29,8 @@ struct policy {
 	char path[PATH_LEN_MAX];
 	bool is_ephemeral; /* embedded: no file allows all that root asks */
 	bool has_file;
-	uint64_t allowed; /* bit i: kind_table[i] */
+	uint64_t allowed;      /* bit i: kind_table[i] */
+	uint64_t irreversible; /* what nothing can undo must be here, too */
 	size_t limit_count;
 	struct policy_limit limit[POLICY_LIMITS_MAX];
 	usec_t max_duration;

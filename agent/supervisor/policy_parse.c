@@ -41,39 +41,33 @@ find_kind(const char *name, const struct kind **ret, size_t *ret_index, struct e
 	return err_invalid(e, "unknown fault '%s'", name);
 }
 
-/* What cannot be undone has a keyword of its own, so that nobody allows it unawares. */
 static int
-allow_kind(struct policy *p, const char *name, bool irreversible, struct err *e)
+allow_kinds(const struct rule *r, uint64_t *kinds, struct err *e)
 {
-	const struct kind *k = NULL;
-	size_t i = 0;
+	for (size_t i = 0; i < r->count; i++) {
+		const struct kind *k;
+		size_t index;
 
-	if (find_kind(name, &k, &i, e) != 0)
-		return e->code;
-	if (((k->flags & KIND_IRREVERSIBLE) != 0) != irreversible)
-		return err_invalid(e, "%s can %sbe undone: name it with '%s'", name,
-		    irreversible ? "" : "not ", irreversible ? "allow" : "irreversible");
-	p->allowed |= UINT64_C(1) << i;
+		if (find_kind(r->word[i], &k, &index, e) != 0)
+			return e->code;
+		*kinds |= UINT64_C(1) << index;
+	}
 	return 0;
 }
 
 static int
 rule_allow(struct policy *p, const struct rule *r, struct err *e)
 {
-	for (size_t i = 0; i < r->count; i++) {
-		if (allow_kind(p, r->word[i], false, e) != 0)
-			return e->code;
-	}
-	return 0;
+	return allow_kinds(r, &p->allowed, e);
 }
 
+/* A keyword of its own, so that nobody allows these unawares. */
 static int
 rule_irreversible(struct policy *p, const struct rule *r, struct err *e)
 {
-	for (size_t i = 0; i < r->count; i++) {
-		if (allow_kind(p, r->word[i], true, e) != 0)
-			return e->code;
-	}
+	if (allow_kinds(r, &p->irreversible, e) != 0)
+		return e->code;
+	p->allowed |= p->irreversible;
 	return 0;
 }
 

@@ -24,11 +24,12 @@ cpu_range(const char *range, unsigned *ret_low, unsigned *ret_high)
 {
 	char low[16], high[16];
 	size_t len = strcspn(range, "-");
+	struct err e = { 0 };
 	uint64_t a, b;
 
 	snprintf(low, sizeof(low), "%.*s", (int)len, range);
 	snprintf(high, sizeof(high), "%s", range[len] == '-' ? range + len + 1 : low);
-	if (parse_u64(low, &a, NULL) != 0 || parse_u64(high, &b, NULL) != 0 || a > b ||
+	if (parse_u64(low, &a, &e) != 0 || parse_u64(high, &b, &e) != 0 || a > b ||
 	    b >= CPUS_MAX)
 		return -EINVAL;
 	*ret_low = (unsigned)a;

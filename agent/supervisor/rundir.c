@@ -31,12 +31,13 @@ static bool
 is_owner_alive(int fd)
 {
 	char text[32] = "";
+	struct err e = { 0 };
 	uint64_t pid;
 	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 
 	text[n > 0 ? n : 0] = '\0';
 	text[strcspn(text, "\n")] = '\0';
-	if (parse_u64(text, &pid, NULL) != 0 || pid == 0 || pid > INT32_MAX)
+	if (parse_u64(text, &pid, &e) != 0 || pid == 0 || pid > INT32_MAX)
 		return false;
 	return kill((pid_t)pid, 0) == 0 || errno == EPERM;
 }
@@ -73,12 +74,13 @@ static void
 read_halted(struct rundir *r)
 {
 	char text[128] = "", boot[BOOT_ID_LEN];
+	struct err e = { 0 };
 
 	if (read_file_at(r->dir, HALTED_FILE, text, sizeof(text)) < 0 &&
 	    faccessat(r->dir, HALTED_FILE, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
 		return;
 	r->is_halted = true; /* what cannot be read counts: halted is the safe side */
-	if (strlen(text) < BOOT_ID_LEN - 1 || clock_boot_id(boot, NULL) != 0 ||
+	if (strlen(text) < BOOT_ID_LEN - 1 || clock_boot_id(boot, &e) != 0 ||
 	    strncmp(text, boot, BOOT_ID_LEN - 1) == 0)
 		return;
 	(void)unlinkat(r->dir, HALTED_FILE, 0);
@@ -157,7 +159,7 @@ rundir_turn(struct rundir *r)
 		return;
 	r->is_unsaved = false;
 	log_notice("halt: by uid %u", r->halted_by);
-	(void)clock_boot_id(boot, NULL); /* without it the mark outlives a reboot: safe */
+	(void)clock_boot_id(boot, &e); /* without it the mark outlives a reboot: safe */
 	snprintf(text, sizeof(text), "%s\nby uid %u at %s\n", boot, r->halted_by,
 	    clock_iso8601(clock_wall(), when, sizeof(when)));
 	if (replace_file_at(r->dir, HALTED_FILE, text, strlen(text), &e) != 0)

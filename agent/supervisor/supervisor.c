@@ -27,8 +27,7 @@
 void
 super_undo_all(struct super *s, enum undo_cause cause, usec_t now)
 {
-	FOR_EACH_DRILL(s, d)
-	{
+	FOR_EACH_DRILL(s, d) {
 		drill_undo(d, cause, now);
 	}
 }
@@ -36,8 +35,7 @@ super_undo_all(struct super *s, enum undo_cause cause, usec_t now)
 struct drill *
 super_find_drill(struct super *s, const char *uuid)
 {
-	FOR_EACH_DRILL(s, d)
-	{
+	FOR_EACH_DRILL(s, d) {
 		if (strcmp(d->status.drill, uuid) == 0)
 			return d;
 	}
@@ -49,8 +47,7 @@ super_live_faults(struct super *s)
 {
 	unsigned live = 0;
 
-	FOR_EACH_DRILL(s, d)
-	{
+	FOR_EACH_DRILL(s, d) {
 		for (size_t i = 0; i < d->count; i++)
 			live += !d->fault[i].is_over;
 	}
@@ -77,8 +74,7 @@ super_status(struct super *s, usec_t now, struct agent_status *ret)
 		.records = rundir_records(&s->rundir),
 	};
 	snprintf(ret->instance, sizeof(ret->instance), "%s", s->opt.instance);
-	FOR_EACH_DRILL(s, d)
-	{
+	FOR_EACH_DRILL(s, d) {
 		ret->drill_count++;
 	}
 }
@@ -173,8 +169,7 @@ tick(struct super *s, usec_t now)
 {
 	usec_t deadline = USEC_INFINITY;
 
-	FOR_EACH_DRILL(s, d)
-	{
+	FOR_EACH_DRILL(s, d) {
 		deadline = earlier(deadline, drill_deadline(d));
 	}
 	guard_tick(&s->guard, now, super_live_faults(s), deadline);
@@ -185,8 +180,7 @@ settle(struct super *s)
 {
 	usec_t now = clock_boottime();
 
-	FOR_EACH_DRILL(s, d)
-	{
+	FOR_EACH_DRILL(s, d) {
 		drill_turn(d, now);
 	}
 	waiters_turn(s, now);
@@ -207,8 +201,7 @@ next_turn(struct super *s)
 
 	next = earlier(next, earlier(inquiry_next(&s->inquiry), notify_next(&s->notify)));
 	next = earlier(next, waiters_next(s));
-	FOR_EACH_DRILL(s, d)
-	{
+	FOR_EACH_DRILL(s, d) {
 		next = earlier(next, drill_next(d));
 	}
 	if (!super_is_clean(s))
@@ -226,8 +219,7 @@ leave(struct super *s)
 		return EXIT_IS_STUCK;
 	}
 	front_close(&s->front);
-	FOR_EACH_DRILL(s, d)
-	{
+	FOR_EACH_DRILL(s, d) {
 		drill_free(d);
 	}
 	rundir_close(&s->rundir, s->opt.is_ephemeral ? s->opt.run_dir : NULL);

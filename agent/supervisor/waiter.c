@@ -73,8 +73,7 @@ answer(struct super *s, const struct waiter *w, const struct err *err)
 	if (whole || w->type == MSG_RESUME)
 		send_agent(s, w->seq);
 	if (whole) {
-		FOR_EACH_DRILL(s, d)
-		{
+		FOR_EACH_DRILL(s, d) {
 			send_drill(s, w->seq, d, false);
 		}
 	} else if (w->drill != NULL) {
@@ -206,8 +205,7 @@ is_due(struct super *s, const struct waiter *w, usec_t now, struct err *e)
 		due = drill_all(w->drill, active_is_settled);
 		break;
 	default:
-		FOR_EACH_DRILL(s, d)
-		{
+		FOR_EACH_DRILL(s, d) {
 			due = due && drill_all(d, active_is_settled);
 			say_stuck(d, e);
 		}
