@@ -309,7 +309,7 @@ steer_apply(struct fault_run *r, struct steer *s, struct err *e)
 }
 
 /* The use counts of our chains: rules and the jump.  A set's references do not tell when
- * only the jump was deleted. */
+ * only the jump was deleted.  iptables-legacy has no such counts: there it goes unseen. */
 static void
 read_chain_use(struct fault_run *r, const struct steer *s, int family, int *ret_use)
 {

@@ -10,11 +10,13 @@
 #include "iptables.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "err.h"
+#include "fdio.h"
 #include "spawn.h"
 #include "xalloc.h"
 
@@ -66,6 +68,39 @@ restore(int family, const char *input, int barrier_fd, struct err *e)
 	return rc < 0 ? rc : run_tool(&t, e);
 }
 
+bool
+iptables_is_legacy(int family)
+{
+	char path[64], real[PATH_MAX];
+	struct err none = { 0 };
+
+	if (find_tool(family, "save", path, sizeof(path), &none) < 0 ||
+	    realpath(path, real) == NULL)
+		return false;
+	return strstr(strrchr(real, '/'), "legacy") != NULL;
+}
+
+/* iptables-legacy makes the table that it is asked to read, for good.  False only if it is
+ * certain that there is nothing to read. */
+static bool
+may_have_table(int family, const char *table)
+{
+	char names[512], line[40];
+	ssize_t len;
+
+	if (!iptables_is_legacy(family))
+		return true;
+	names[0] = '\n';
+	len = read_file_at(AT_FDCWD,
+	    family == 4 ? "/proc/self/net/ip_tables_names" :
+			  "/proc/self/net/ip6_tables_names",
+	    names + 1, sizeof(names) - 1);
+	if (len < 0)
+		return len != -ENOENT;
+	(void)snprintf(line, sizeof(line), "\n%s\n", table);
+	return strstr(names, line) != NULL;
+}
+
 /* Most tables are small, and memory of ours is locked: begin with little. */
 int
 iptables_save(int family, const char *table, int barrier_fd, char **ret, struct err *e)
@@ -74,6 +109,10 @@ iptables_save(int family, const char *table, int barrier_fd, char **ret, struct 
 	const char *argv[] = { path, "-t", table, NULL };
 	int rc = find_tool(family, "save", path, sizeof(path), e);
 
+	if (rc == 0 && !may_have_table(family, table)) {
+		*ret = xstrdup("");
+		return 0;
+	}
 	for (size_t size = SAVE_FIRST; rc == 0 && size <= SAVE_MAX; size *= 8) {
 		_cleanup_free_ char *text = xcalloc(1, size);
 		const struct run_tool t = {

@@ -7,6 +7,7 @@
  * more), so only in stage and sweep.
  */
 #include "parse.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -15,6 +16,8 @@ enum { HOOK_IN = 1 << 0, HOOK_OUT = 1 << 1 };
 
 /* -EOPNOTSUPP naming the package when iptables-restore or ip6tables-restore is absent. */
 int iptables_supported(int family, struct err *e);
+/* Is it the old program, whose tables nft does not show?  A guess by its name. */
+bool iptables_is_legacy(int family);
 /* Create `chain` in `table` with `rules` (lines "-A CHAIN …\n") and jump to it first thing
  * from INPUT or OUTPUT (one HOOK_ bit); atomic. */
 struct iptables_chain {
@@ -33,7 +36,7 @@ int iptables_remove(
 int iptables_chain_exists(
     int family, const char *table, const char *chain, int barrier_fd, struct err *e);
 /* The saved text of a table, which the caller frees; a table that does not exist reads as
- * an empty one. */
+ * an empty one, or as "". */
 int iptables_save(
     int family, const char *table, int barrier_fd, char **ret, struct err *e);
 
