@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What bad input gets: an error that names the place, the documented exit code, nothing
 # injected, nothing lost.
 set -u

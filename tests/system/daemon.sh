@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The agent as a daemon: halt and resume, leases, commit-confirm, two drills on one
 # resource, policy, who may do what, restart with work left over.
 set -u
