@@ -11,9 +11,10 @@
 struct err;
 
 /* mlockall, SCHED_FIFO 10 with SCHED_RESET_ON_FORK, oom_score_adj -1000: each as far as
- * the kernel lets us; what it refused is logged at info, once.  (Under full CPU load
- * SCHED_FIFO takes the p99 of an undo from 3.8 to 0.14 ms: reference/performance.) */
-void process_fortify(void);
+ * the kernel lets us.  What it refused, as a text for the log ("OOM protection (Permission
+ * denied)"), or NULL; only stormd says it, its children would repeat it.  (Under full CPU
+ * load SCHED_FIFO takes the p99 of an undo from 3.8 to 0.14 ms: reference/performance.) */
+const char *process_fortify(void);
 /* The opposite, for burners and programs: normal scheduling, no locks, score 0. */
 void process_soften(void);
 
@@ -23,6 +24,8 @@ uint64_t caps_permitted(void);
 /* Drop every capability that is not in `keep` from bounding, permitted, effective,
  * inheritable and ambient.  Cannot be undone. */
 int caps_limit(uint64_t keep, struct err *e);
+/* Only the bounding set; before a change of user, which takes the power to do so. */
+int caps_bound(uint64_t keep, struct err *e);
 int no_new_privs(struct err *e);
 
 /* Title in ps: "stormd-fault net.delay 7b1c09aa" needs argv; this sets comm (15 bytes). */

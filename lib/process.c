@@ -7,7 +7,6 @@
 #include "cleanup.h"
 #include "err.h"
 #include "fdio.h"
-#include "log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -68,18 +67,21 @@ note(char *list, size_t size, const char *what, int rc)
 		    used > 0 ? ", " : "", what, strerrordesc_np(-rc));
 }
 
-void
+const char *
 process_fortify(void)
 {
+	static char refused[200];
 	struct sched_param priority = { .sched_priority = 10 };
-	char refused[200] = "";
 
+	refused[0] = '\0';
+/* The sanitizer's shadow is terabytes of address space. */
+#ifndef __SANITIZE_ADDRESS__
 	note(refused, sizeof(refused), "locking memory", lock_memory());
+#endif
 	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority) < 0)
 		note(refused, sizeof(refused), "real-time scheduling", -errno);
 	note(refused, sizeof(refused), "OOM protection", set_oom_score("-1000"));
-	if (refused[0] != '\0')
-		log_info("the kernel refused %s, going on without", refused);
+	return refused[0] != '\0' ? refused : NULL;
 }
 
 void
@@ -109,8 +111,8 @@ caps_permitted(void)
 	return caps_get(d) < 0 ? 0 : (uint64_t)d[1].permitted << 32 | d[0].permitted;
 }
 
-static int
-drop_bounding(uint64_t keep, struct err *e)
+int
+caps_bound(uint64_t keep, struct err *e)
 {
 	bool may = (caps_permitted() & CAP_BIT(CAP_SETPCAP)) != 0;
 
@@ -131,7 +133,7 @@ caps_limit(uint64_t keep, struct err *e)
 {
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct d[2] = { 0 };
-	int rc = drop_bounding(keep, e);
+	int rc = caps_bound(keep, e);
 
 	if (rc < 0)
 		return rc;

@@ -78,6 +78,17 @@ raise_limits(void)
 	(void)setrlimit(RLIMIT_NOFILE, &l); /* the soft limit will do on most hosts */
 }
 
+/* Worth a line in a daemon's journal, not on the terminal of every drill. */
+static void
+fortify(bool is_ephemeral)
+{
+	const char *refused = process_fortify();
+
+	if (refused != NULL)
+		log_line(is_ephemeral ? LOG_L_DEBUG : LOG_L_INFO,
+		    "the kernel refused %s, going on without", refused);
+}
+
 int
 super_start(struct super *s, int *ret_exit, struct err *e)
 {
@@ -99,7 +110,7 @@ super_start(struct super *s, int *ret_exit, struct err *e)
 		return e->code;
 	*ret_exit = EXIT_IS_INTERNAL;
 	raise_limits();
-	process_fortify();
+	fortify(s->opt.is_ephemeral);
 	notify_open(&s->notify);
 	inquiry_init(&s->inquiry, s);
 	if (loop_open(&s->loop, e) != 0 || guard_open(&s->guard, s, e) != 0 ||

@@ -57,10 +57,7 @@ capabilities_are_limited_to_what_is_kept(void **state)
 static int
 fortify_then_soften(void)
 {
-	int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	(void)dup2(quiet, 2);
-	process_fortify();
+	(void)process_fortify();
 	process_soften();
 	return sched_getscheduler(0) == SCHED_OTHER ? 0 : 1;
 }
