@@ -89,14 +89,14 @@ check_functions() {
 		return
 	}
 	awk -F'\t' '
-		# Parameters of a callback are not ours, struct err * at the end is a custom.
+		# Callbacks of a library are not ours to shape; struct err * at the end is a custom.
 		{
 			gsub(/\([^()]*\)\([^()]*\)/, "", $5)
 			sub(/, *struct err \*[a-z]*\)$/, ")", $5)
 			commas = gsub(/,/, ",", $5)
 		}
 		$3 - $2 + 1 > 80 { print $1 ":" $2 ": " $4 "() is longer than 80 lines" }
-		commas >= 5 { print $1 ":" $2 ": " $4 "() has more than 5 parameters" }' \
+		commas >= 5 && $5 !~ /MHD_/ { print $1 ":" $2 ": " $4 "() has more than 5 parameters" }' \
 		"$work/functions" | report 'split it, or pass a struct'
 }
 
