@@ -24,7 +24,10 @@ struct drill_view {
 };
 void drill_view_release(struct drill_view *v);
 
-/* -ENOENT or -ECONNREFUSED when no agent answers at that socket. */
+/* Every call that fills in a drill_view clears it first, and fills in what the agent said
+ * even when that was an error: release it in either case.
+ *
+ * -ENOENT or -ECONNREFUSED when no agent answers at that socket. */
 int client_open(struct client **ret, const char *socket_path, struct err *e);
 void client_free(struct client *c);
 
@@ -32,7 +35,8 @@ int client_arm(
     struct client *c, const struct arm_request *r, struct drill_view *ret, struct err *e);
 int client_fire(
     struct client *c, const char *drill, struct drill_view *ret, struct err *e);
-/* A no-op abort down the hot path; the round trip in *ret. */
+/* A no-op abort down the hot path, waited for; the round trip in *ret.  The hot connection
+ * must be open. */
 int client_selftest(struct client *c, const char *drill, usec_t *ret, struct err *e);
 int client_show(struct client *c, const char *drill, bool wait_clean,
     struct drill_view *ret, struct err *e);
@@ -43,14 +47,17 @@ int client_undo(
 int client_get(struct client *c, const char *path, json_t **ret, struct err *e);
 int client_post(struct client *c, const char *path, json_t **ret, struct err *e);
 
-/* The hot connection of one drill: its descriptor for epoll (readable). */
+/* The hot connection of one drill: its descriptor for epoll (readable).  Opened and tried
+ * with a question about the drill. */
 int client_hot_open(struct client *c, const char *drill, struct err *e);
 int client_hot_fd(const struct client *c);
 /* Send the prepared request; 0 once the bytes are in the socket. */
 int client_hot_renew(struct client *c, struct err *e);
 int client_hot_undo(struct client *c, bool breach, struct err *e);
-/* Read what is there.  1 with one complete answer (in *ret when it was a drill, and
- * *ret_was_undo), 0 when more must come, negative when the connection is gone. */
+/* Read what is there; call until it returns 0.  1 with one complete answer (in *ret when it
+ * was a drill, and *ret_was_undo), 0 when more must come, -ECONNRESET when the connection
+ * is gone for good.  Any other negative value is the agent's answer: what was asked did not
+ * work, *ret_was_undo and *ret are set, and the connection lives on. */
 int client_hot_read(
     struct client *c, bool *ret_was_undo, struct drill_view *ret, struct err *e);
 
