@@ -18,7 +18,7 @@
 #include "parse.h"
 #include "xalloc.h"
 
-    enum { DUMP_TRIES = 5 };
+enum { DUMP_TRIES = 5 };
 
 /* ": Device or resource busy (Device is a member of a bridge)", without the bracket when
  * the kernel gave no words of its own. */
@@ -125,6 +125,23 @@ link_each(
 	return rc;
 }
 
+/* Else it would speak for itself once it is up (router solicitations), and that would be
+ * counted as packets of the fault.  Without IPv6 there is nothing to silence. */
+static void
+silence(struct nl *n, int index)
+{
+	struct ifinfomsg *ifi = nl_begin(n, RTM_NEWLINK, 0, sizeof(*ifi));
+	void *families, *inet6;
+
+	ifi->ifi_index = index;
+	families = nl_nest(n, IFLA_AF_SPEC);
+	inet6 = nl_nest(n, AF_INET6);
+	nl_put_u8(n, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	nl_nest_end(n, inet6);
+	nl_nest_end(n, families);
+	(void)nl_ask(n);
+}
+
 int
 link_add_ifb(struct nl *n, const char *name, int *ret_index, struct err *e)
 {
@@ -148,6 +165,7 @@ link_add_ifb(struct nl *n, const char *name, int *ret_index, struct err *e)
 	rc = link_find(n, name, &l, e);
 	if (rc < 0)
 		return rc;
+	silence(n, l.index);
 	*ret_index = l.index;
 	return 0;
 }
@@ -230,4 +248,103 @@ link_route(struct nl *n, const struct net *to, int *ret_index, struct err *e)
 		    format_net(to, name, sizeof(name)), strerror(-rc));
 	*ret_index = index;
 	return 0;
+}
+
+struct route_search {
+	const struct net *to;
+	int found[64]; /* distinct: fn may use the socket, so it is called afterwards */
+	size_t count;
+};
+
+static void
+note_route(struct route_search *s, int index)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->found[i] == index)
+			return;
+	if (s->count < ARRAY_LEN(s->found))
+		s->found[s->count++] = index;
+}
+
+/* Do the first `bits` bits agree? */
+static bool
+same_prefix(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+	unsigned rest = bits % 8;
+
+	if (memcmp(a, b, bits / 8) != 0)
+		return false;
+	return rest == 0 || (a[bits / 8] ^ b[bits / 8]) >> (8 - rest) == 0;
+}
+
+/* Every interface has a link-local route; only who asks for such an address means it. */
+static bool
+is_route_to(const struct net *to, const struct rtmsg *rtm, struct nlattr *dst)
+{
+	static const uint8_t any[16], link_local[] = { 0xfe, 0x80 };
+	const uint8_t *addr = dst != NULL ? nla_data(dst) : any;
+
+	if (rtm->rtm_type != RTN_UNICAST || rtm->rtm_table == RT_TABLE_LOCAL ||
+	    rtm->rtm_dst_len < to->prefix)
+		return false;
+	if (to->family == 6 && to->prefix < 10 && rtm->rtm_dst_len >= 10 &&
+	    same_prefix(addr, link_local, 10))
+		return false;
+	return same_prefix(addr, to->addr, to->prefix);
+}
+
+static void
+note_multipath(struct route_search *s, struct nlattr *multipath)
+{
+	const struct rtnexthop *hop = nla_data(multipath);
+	int left = nla_len(multipath);
+
+	for (; RTNH_OK(hop, left);
+	     left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+		note_route(s, hop->rtnh_ifindex);
+}
+
+static int
+on_dumped_route(void *ctx, const struct nlmsghdr *h)
+{
+	struct nlattr *tb[RTA_MAX + 1];
+	struct route_search *s = ctx;
+
+	if (h->nlmsg_type != RTM_NEWROUTE ||
+	    nl_attrs(h, sizeof(struct rtmsg), tb, RTA_MAX) < 0)
+		return -EBADMSG;
+	if (!is_route_to(s->to, nlmsg_data(h), tb[RTA_DST]))
+		return 0;
+	if (tb[RTA_OIF] != NULL)
+		note_route(s, (int)nla_get_u32(tb[RTA_OIF]));
+	if (tb[RTA_MULTIPATH] != NULL)
+		note_multipath(s, tb[RTA_MULTIPATH]);
+	return 0;
+}
+
+int
+link_routes(struct nl *n, const struct net *to, int (*fn)(void *ctx, int index),
+    void *ctx, struct err *e)
+{
+	struct route_search s = { .to = to };
+	struct err none = { 0 };
+	int index, rc = -EINTR;
+
+	for (int i = 0; i < DUMP_TRIES && rc == -EINTR; i++) {
+		struct rtmsg *rtm = nl_begin(n, RTM_GETROUTE, NLM_F_DUMP, sizeof(*rtm));
+
+		rtm->rtm_family = to->family == 4 ? AF_INET : AF_INET6;
+		rc = nl_each(n, on_dumped_route, &s);
+	}
+	if (rc < 0)
+		return err_set(e, rc, "list routes: %s", strerror(-rc));
+	/* What a wider route leads to; for a /0 that is the default route, listed above. */
+	if (to->prefix > 0 && link_route(n, to, &index, s.count == 0 ? e : &none) == 0)
+		note_route(&s, index);
+	if (s.count == 0)
+		return to->prefix > 0 ? e->code :
+					err_set(e, -ENETUNREACH, "no route to anywhere");
+	for (size_t i = 0; i < s.count && rc == 0; i++)
+		rc = fn(ctx, s.found[i]);
+	return rc;
 }

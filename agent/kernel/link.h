@@ -27,4 +27,10 @@ int link_delete(struct nl *n, const char *name, const char *kind, struct err *e)
 /* The interface that carries the route to an address: ifindex, or -ENETUNREACH. */
 int link_route(struct nl *n, const struct net *to, int *ret_index, struct err *e);
 
+/* Call fn for every interface that a route to the network, or to a part of it, leads over:
+ * none but loopback's own when nothing else does, every routed one for a /0.  fn may see
+ * an interface twice; it stops with non-zero.  -ENETUNREACH when there is none. */
+int link_routes(struct nl *n, const struct net *to, int (*fn)(void *ctx, int index),
+    void *ctx, struct err *e);
+
 #endif
