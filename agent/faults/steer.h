@@ -28,6 +28,7 @@ struct steer {
 	/* What follows -j: for TCP, and for everything else. */
 	const char *tcp[STEER_FAMILIES], *other[STEER_FAMILIES];
 	bool passes_answers; /* resets and port-unreachables pass: with REJECT */
+	bool passes_loopback;
 
 	/* steer's own */
 	bool is_used[STEER_FAMILIES];

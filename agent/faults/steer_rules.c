@@ -125,6 +125,8 @@ steer_rules(const struct steer *s, int family, int hook, uint32_t *ret_sets)
 	r.f = open_memstream(&text, &len);
 	if (r.f == NULL)
 		abort(); /* out of memory, before anything was touched */
+	if (s->passes_loopback)
+		pass(&r, "%s lo", hook == HOOK_OUT ? "-o" : "-i");
 	pass_ssh(&r);
 	pass_link(&r);
 	if (s->passes_answers)
