@@ -69,6 +69,7 @@ struct fault {
 #define FAULT_LIST(X) \
  X(cpu_load)          \
  X(disk_fill)         \
+ X(net_delay)         \
  X(net_partition)     \
  X(process_kill)
 
