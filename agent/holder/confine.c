@@ -48,7 +48,7 @@ static const char tool_calls[] =
     "getpriority sched_setscheduler sched_getscheduler sched_setparam "
     "sched_getparam sched_setattr sched_setaffinity munlockall kill pipe "
     "chdir getresuid getresgid getgroups capget ioctl alarm setitimer "
-    "fadvise64 getpgrp getpgid membarrier sysfs";
+    "fadvise64 getpgrp getpgid membarrier sysfs memfd_create";
 
 /* Only write and _exit: we are in the middle of anything. */
 static void
