@@ -92,7 +92,8 @@ const struct kind kind_net_delay = {
 	.summary = "add latency to packets of chosen peers",
 	.params = params,
 	.flags = KIND_NETWORK,
-	.caps = CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW),
+	/* SYS_PTRACE only to see which connections sshd holds: no login is ever cut */
+	.caps = CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_SYS_PTRACE),
 	.check = net_delay_check,
 	.undone_by =
 	    "With the nfqueue engine packets pass undelayed the moment the fault's "

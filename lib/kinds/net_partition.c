@@ -59,7 +59,8 @@ const struct kind kind_net_partition = {
 	.summary = "cut the network between this host and chosen peers",
 	.params = params,
 	.flags = KIND_NETWORK,
-	.caps = CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW),
+	/* SYS_PTRACE only to see which connections sshd holds: no login is ever cut */
+	.caps = CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_SYS_PTRACE),
 	.check = kind_check_nothing,
 	.undone_by =
 	    "The rules match on two address sets of the fault's own.  When its holder "
