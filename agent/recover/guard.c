@@ -136,7 +136,7 @@ undo_all(const struct recover *o)
 		if (left == 0)
 			return 0;
 		if (i < UNDO_TRIES) {
-			log_warn("%d faults are not undone, will retry in %llu ms", left,
+			log_warn("%d not undone, will retry in %llu ms", left,
 			    (unsigned long long)(pause / USEC_PER_MSEC));
 			sleep_usec(pause);
 		}
