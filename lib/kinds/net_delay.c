@@ -99,13 +99,13 @@ const struct kind kind_net_delay = {
 	    "With the nfqueue engine packets pass undelayed the moment the fault's "
 	    "holder ends (the queue is made with bypass); the rules that fed it are "
 	    "then removed by the record.  With the netem engine the agent, or its "
-	    "guardian, deletes the filter first and then the ifb link: the traffic "
-	    "of the interface never passes through a queueing discipline of ours "
-	    "that could be left behind.",
+	    "guardian, deletes the filter first and then the ifb link: the other way "
+	    "round the matched traffic would vanish.  The interface's own queueing "
+	    "discipline is never touched.",
 	.by_hand =
-	    "The fault's record names the objects.  netem: delete the filter, then the "
+	    "The fault's record names the objects.  With netem, delete the filter, then the "
 	    "link, in this order (tc filter del dev IFACE egress pref N; ip link del "
-	    "sd<id>e).  nfqueue: delete the jump to the chain SD-<id>, flush and "
+	    "sd<id>e).  With nfqueue, delete the jump to the chain SD-<id>, flush and "
 	    "delete the chain with iptables and ip6tables, and destroy the sets "
 	    "sd-<id>-4 and sd-<id>-6.",
 	.teaches = "timeout, retry with backoff and jitter, circuit breaker",
