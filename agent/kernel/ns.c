@@ -16,9 +16,9 @@
 #include "cleanup.h"
 #include "err.h"
 
-    /* A descriptor of the namespace at this path if it is the one asked for, else -1. */
-    static int
-    open_if_same(int dir, const char *path, uint64_t inode)
+/* A descriptor of the namespace at this path if it is the one asked for, else -1. */
+static int
+open_if_same(int dir, const char *path, uint64_t inode)
 {
 	_cleanup_close_ int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	struct stat st;

@@ -21,11 +21,12 @@
 #include "proc.h"
 #include "xalloc.h"
 
-    enum { SSH_PORT = 22,
-	    TCP_STATE_ESTABLISHED = 0x01,
-	    TCP_STATE_LISTEN = 0x0A,
-	    SOCKETS_MAX = 4096,
-    };
+enum {
+	SSH_PORT = 22,
+	TCP_STATE_ESTABLISHED = 0x01,
+	TCP_STATE_LISTEN = 0x0A,
+	SOCKETS_MAX = 4096,
+};
 
 struct sshd_sockets {
 	uint64_t inode[SOCKETS_MAX];
