@@ -43,7 +43,7 @@ static const char file_calls[] =
 
 /* What the forked child does before its exec, and what the tool's own start needs. */
 static const char tool_calls[] =
-    "clone clone3 vfork fork execve arch_prctl set_tid_address prlimit64 "
+    "memfd_create clone clone3 vfork fork execve arch_prctl set_tid_address prlimit64 "
     "getrlimit setrlimit prctl close_range setsid setpgid setpriority "
     "getpriority sched_setscheduler sched_getscheduler sched_setparam "
     "sched_getparam sched_setattr sched_setaffinity munlockall kill pipe "
