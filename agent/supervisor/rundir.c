@@ -87,12 +87,15 @@ read_halted(struct rundir *r)
 	r->is_halted = false;
 }
 
+/* The records' directory too: without one nobody can tell "no records" from "no agent". */
 static int
-make_empty(struct rundir *r, const char *run_dir, struct err *e)
+make_inside(struct rundir *r, const char *run_dir, struct err *e)
 {
 	snprintf(r->empty_path, sizeof(r->empty_path), "%s/empty", run_dir);
 	if (mkdir(r->empty_path, 0555) != 0 && errno != EEXIST)
 		return err_errno(e, "make '%s'", r->empty_path);
+	if (mkdirat(r->dir, UNDO_DIR, 0700) != 0 && errno != EEXIST)
+		return err_errno(e, "make '%s/" UNDO_DIR "'", run_dir);
 	return 0;
 }
 
@@ -105,7 +108,7 @@ rundir_open(struct rundir *r, const struct options *o, struct err *e)
 	r->dir = open(o->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (r->dir < 0)
 		return err_errno(e, "open '%s'", o->run_dir);
-	if (take_lock(r, o->run_dir, e) != 0 || make_empty(r, o->run_dir, e) != 0 ||
+	if (take_lock(r, o->run_dir, e) != 0 || make_inside(r, o->run_dir, e) != 0 ||
 	    locks_open(&r->locks_dir, o->host_dir, e) != 0)
 		return e->code;
 	read_halted(r);
