@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_WORLD_H
+#define AGENT_WORLD_H
+/*
+ * A real stormd in a world of its own, with a front that we are ourselves: this program,
+ * started by stormd under the name of stormd-front, carries raw messages between the
+ * agent's socket and stormd.  So a test can say what a real front never would.
+ */
+#include "api.h"
+#include "chan.h"
+#include "cleanup.h"
+#include "err.h"
+#include "fdio.h"
+#include "kind.h"
+#include "msg.h"
+#include "parse.h"
+#include "pidns.h"
+#include "test.h"
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define PATIENCE_MS 20000 /* until a test gives up: never a measure */
+
+struct world {
+	char top[64], bin[96], run[96], host[96], policy[96], front_pid[128];
+	pid_t stormd;
+	int lifeline; /* ephemeral: our end */
+	int socket;   /* connected to the agent's socket */
+	uint32_t seq;
+};
+
+/* What an answer consisted of. */
+struct reply {
+	struct err err;
+	struct agent_status agent;
+	size_t drills, faults, texts;
+	struct drill_status drill; /* the last one */
+	struct fault_status fault[DRILL_FAULTS_MAX];
+	char text[OPS_TEXT_MAX]; /* the last one */
+};
+
+/* --- the front: length and bytes on the stream, datagrams on the channel ----------------- */
+
+static bool
+carry_in(int client)
+{
+	static char bytes[65536];
+	uint32_t len;
+
+	if (recv(client, &len, sizeof(len), MSG_WAITALL) != sizeof(len) ||
+	    len > sizeof(bytes))
+		return false;
+	if (recv(client, bytes, len, MSG_WAITALL) != (ssize_t)len)
+		return false;
+	(void)!send(CHAN_FD, bytes, len, MSG_NOSIGNAL);
+	return true;
+}
+
+static bool
+carry_out(int client)
+{
+	static char bytes[65536];
+	ssize_t n = recv(CHAN_FD, bytes, sizeof(bytes), MSG_DONTWAIT);
+	uint32_t len = (uint32_t)n;
+
+	if (n == 0)
+		return false;
+	if (n > 0 && client >= 0) {
+		(void)!write(client, &len, sizeof(len));
+		(void)!write(client, bytes, len);
+	}
+	return true;
+}
+
+static int
+front_main(void)
+{
+	int client = -1;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (;;) {
+		struct pollfd fds[] = { { CHAN_FD, POLLIN, 0 }, { LISTEN_FD, POLLIN, 0 },
+			{ client, POLLIN, 0 } };
+
+		(void)poll(fds, 3, -1);
+		if (fds[0].revents != 0 && !carry_out(client))
+			return 0;
+		if (fds[1].revents != 0) {
+			if (client >= 0)
+				(void)close(client);
+			client = accept(LISTEN_FD, NULL, NULL);
+		} else if (fds[2].revents != 0 && !carry_in(client)) {
+			(void)close(client);
+			client = -1;
+		}
+	}
+}
+
+/* --- the world --------------------------------------------------------------------------- */
+
+static void
+copy_program(const char *from, const char *to)
+{
+	char bytes[65536];
+	_cleanup_close_ int in = open(from, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	ssize_t n;
+
+	assert_true(in >= 0 && out >= 0);
+	while ((n = read(in, bytes, sizeof(bytes))) > 0)
+		assert_int_equal(write_all(out, bytes, (size_t)n), 0);
+}
+
+/* stormd looks beside itself for the others: a copy of it, and links to them. */
+static void
+world_open(struct world *w)
+{
+	static const char *const others[] = { "stormd-fault", "stormd-undo" };
+	char self[256] = "", path[512], to[256];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	assert_true(n > 0);
+	*w = (struct world){
+		.top = "/tmp/storm-agent.XXXXXX", .lifeline = -1, .socket = -1
+	};
+	assert_non_null(mkdtemp(w->top));
+	(void)snprintf(w->bin, sizeof(w->bin), "%s/bin", w->top);
+	(void)snprintf(w->host, sizeof(w->host), "%s/host", w->top);
+	(void)snprintf(w->run, sizeof(w->run), "%s/host/test", w->top);
+	(void)snprintf(w->policy, sizeof(w->policy), "%s/policy", w->top);
+	assert_int_equal(mkdir(w->bin, 0755), 0);
+	(void)snprintf(to, sizeof(to), "%s/stormd-front", w->bin);
+	assert_int_equal(symlink(self, to), 0);
+	/* …/tests/contract/agent → …/bin */
+	for (int i = 0; i < 3; i++)
+		*strrchr(self, '/') = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		(void)snprintf(path, sizeof(path), "%s/bin/%s", self, others[i]);
+		(void)snprintf(to, sizeof(to), "%s/%s", w->bin, others[i]);
+		assert_int_equal(symlink(path, to), 0);
+	}
+	(void)snprintf(path, sizeof(path), "%s/bin/stormd", self);
+	(void)snprintf(to, sizeof(to), "%s/stormd", w->bin);
+	copy_program(path, to);
+}
+
+static void
+write_policy(const struct world *w, const char *text)
+{
+	_cleanup_close_ int fd =
+	    open(w->policy, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_int_equal(write_all(fd, text, strlen(text)), 0);
+}
+
+static void
+remove_tree(const char *path)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)execl("/bin/rm", "rm", "-rf", "--", path, (char *)NULL);
+		_exit(127);
+	}
+	(void)waitpid(pid, NULL, 0);
+}
+
+static void
+exec_stormd(const struct world *w, int lifeline, int ready)
+{
+	char path[128], state[128], lifeline_text[16], ready_text[16];
+	const char *argv[20] = { "stormd", "--run-dir", w->run, "--host-dir", w->host,
+		"--state-dir", state, "--policy", w->policy, "--ready-fd", ready_text };
+
+	(void)snprintf(path, sizeof(path), "%s/stormd", w->bin);
+	(void)snprintf(state, sizeof(state), "%s/state", w->top);
+	(void)snprintf(ready_text, sizeof(ready_text), "%d", ready);
+	if (lifeline >= 0) {
+		(void)snprintf(lifeline_text, sizeof(lifeline_text), "%d", lifeline);
+		argv[11] = "--ephemeral";
+		argv[12] = "--lifeline-fd";
+		argv[13] = lifeline_text;
+	}
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)execv(path, (char *const *)(uintptr_t)argv);
+	_exit(127);
+}
+
+static void
+agent_connect(struct world *w)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	if (w->socket >= 0)
+		(void)close(w->socket);
+	w->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/" API_SOCKET, w->run);
+	assert_int_equal(connect(w->socket, (struct sockaddr *)&addr, sizeof(addr)), 0);
+}
+
+/* Starts stormd; true when it says that it is ready. */
+static bool
+agent_try(struct world *w, bool ephemeral)
+{
+	int ready[2], life[2] = { -1, -1 };
+	char said[4] = "";
+
+	assert_int_equal(pipe(ready), 0);
+	if (ephemeral)
+		assert_int_equal(pipe(life), 0);
+	w->stormd = fork();
+	if (w->stormd == 0) {
+		(void)close(life[1]);
+		exec_stormd(w, life[0], ready[1]);
+	}
+	(void)close(ready[1]);
+	if (ephemeral)
+		(void)close(life[0]);
+	w->lifeline = life[1];
+	(void)!read(ready[0], said, sizeof(said));
+	(void)close(ready[0]);
+	return said[0] == '1';
+}
+
+static void
+agent_start(struct world *w, bool ephemeral)
+{
+	assert_true(agent_try(w, ephemeral));
+	agent_connect(w);
+}
+
+static int
+agent_end(struct world *w)
+{
+	int status;
+
+	if (w->lifeline >= 0)
+		(void)close(w->lifeline);
+	w->lifeline = -1;
+	assert_int_equal(waitpid(w->stormd, &status, 0), w->stormd);
+	w->stormd = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* By its name, in our own pid namespace; 0: there is none. */
+static pid_t
+find_guardian(void)
+{
+	DIR *proc = opendir("/proc");
+	struct err e = { 0 };
+	uint64_t pid = 0, found = 0;
+
+	for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
+		char path[300], comm[32] = "";
+
+		(void)snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		if (read_file_at(AT_FDCWD, path, comm, sizeof(comm)) > 0 &&
+		    strcmp(comm, "stormd-guardian\n") == 0 &&
+		    parse_u64(entry->d_name, &pid, &e) == 0)
+			found = pid;
+	}
+	(void)closedir(proc);
+	return (pid_t)found;
+}
+
+static void
+world_close(struct world *w)
+{
+	if (w->stormd > 0) {
+		(void)kill(w->stormd, SIGKILL);
+		(void)agent_end(w);
+	}
+	for (int i = 0; i < PATIENCE_MS / 10 && find_guardian() != 0; i++)
+		(void)usleep(10000);
+	if (w->socket >= 0)
+		(void)close(w->socket);
+	remove_tree(w->top);
+}
+
+/* --- talking ------------------------------------------------------------------------------- */
+
+static void
+agent_send(struct world *w, const void *bytes, size_t len)
+{
+	uint32_t n = (uint32_t)len;
+
+	assert_int_equal(send(w->socket, &n, sizeof(n), MSG_NOSIGNAL), sizeof(n));
+	assert_int_equal(send(w->socket, bytes, len, MSG_NOSIGNAL), len);
+}
+
+static bool
+read_message(struct world *w, union msg *ret)
+{
+	struct pollfd p = { .fd = w->socket, .events = POLLIN };
+	uint32_t len = 0;
+
+	if (poll(&p, 1, PATIENCE_MS) == 0)
+		fail_msg("stormd does not answer");
+	if (recv(w->socket, &len, sizeof(len), MSG_WAITALL) != sizeof(len))
+		return false;
+	assert_true(len <= sizeof(*ret));
+	assert_int_equal(recv(w->socket, ret, len, MSG_WAITALL), len);
+	assert_int_equal(len, msg_size(ret->head.type));
+	return true;
+}
+
+/* Everything up to the answer of `seq`; false when the front went away instead. */
+static bool
+agent_read(struct world *w, uint32_t seq, struct reply *r)
+{
+	static union msg m;
+
+	memset(r, 0, sizeof(*r));
+	while (read_message(w, &m)) {
+		if (m.head.seq != seq)
+			continue; /* of a request nobody waits for any more */
+		if (m.head.type == MSG_ANSWER) {
+			r->err = m.answer.err;
+			return true;
+		}
+		if (m.head.type == MSG_AGENT)
+			r->agent = m.agent.agent;
+		if (m.head.type == MSG_DRILL) {
+			r->drill = m.drill.drill;
+			r->drills++;
+			r->faults = 0;
+		}
+		if (m.head.type == MSG_FAULT && r->faults < ARRAY_LEN(r->fault))
+			r->fault[r->faults++] = m.fault.fault;
+		if (m.head.type == MSG_TEXT) {
+			memcpy(r->text, m.text.text, sizeof(r->text));
+			r->texts++;
+		}
+	}
+	return false;
+}
+
+static uint32_t
+send_verb(struct world *w, uint32_t type, const char *drill)
+{
+	struct msg_drill_verb m = { .head = { .type = type, .seq = ++w->seq },
+		.cause = type == MSG_UNDO ? UNDO_ASKED : 0 };
+
+	if (drill != NULL)
+		(void)snprintf(m.drill, sizeof(m.drill), "%s", drill);
+	agent_send(w, &m, msg_size(type));
+	return w->seq;
+}
+
+static struct reply
+verb(struct world *w, uint32_t type, const char *drill)
+{
+	struct reply r;
+
+	assert_true(agent_read(w, send_verb(w, type, drill), &r));
+	return r;
+}
+
+static struct msg_arm
+arm_message(struct world *w, const char *drill, uint16_t count)
+{
+	struct msg_arm a = { .head = { .type = MSG_ARM, .seq = ++w->seq },
+		.name = "test",
+		.who = "tester (uid 0)",
+		.lease_ms = 60000,
+		.pid = getpid(),
+		.count = count };
+
+	(void)snprintf(a.drill, sizeof(a.drill), "%s", drill);
+	return a;
+}
+
+static void
+send_arm(struct world *w, const struct msg_arm *a, const struct spec *faults)
+{
+	static struct msg_spec m;
+
+	agent_send(w, a, sizeof(*a));
+	for (size_t i = 0; i < a->count; i++) {
+		m = (struct msg_spec){ .head = { .type = MSG_ARM_FAULT,
+					   .seq = a->head.seq,
+					   .uid = a->head.uid },
+			.spec = faults[i] };
+		agent_send(w, &m, sizeof(m));
+	}
+}
+
+static struct reply
+arm(struct world *w, const char *drill, const struct spec *faults, uint16_t count)
+{
+	struct msg_arm a = arm_message(w, drill, count);
+	struct reply r;
+
+	send_arm(w, &a, faults);
+	assert_true(agent_read(w, a.head.seq, &r));
+	return r;
+}
+
+/* "cpu.load percent=5 cpus=0" */
+static struct spec
+spec_make(const char *name, usec_t duration, const char *text)
+{
+	char copy[256], *save = NULL, *word;
+	struct err e = { 0 };
+	struct spec s;
+
+	(void)snprintf(copy, sizeof(copy), "%s", text);
+	spec_init(&s, kind_find(strtok_r(copy, " ", &save)));
+	while ((word = strtok_r(NULL, " ", &save)) != NULL) {
+		char *value = strchr(word, '=');
+
+		*value++ = '\0';
+		if (spec_set(&s, word, value, &e) != 0)
+			fail_msg("%s", e.msg);
+	}
+	s.duration = duration;
+	(void)snprintf(s.name, sizeof(s.name), "%s", name);
+	if (spec_finish(&s, &e) != 0)
+		fail_msg("%s", e.msg);
+	return s;
+}
+
+static struct reply
+wait_state(struct world *w, const char *drill, enum fault_state state)
+{
+	struct reply r;
+
+	for (int i = 0; i < PATIENCE_MS / 5; i++) {
+		r = verb(w, MSG_SHOW, drill);
+		if (r.faults > 0 && r.fault[0].state == state)
+			return r;
+		(void)usleep(5000);
+	}
+	fail_msg("fault is %s, never %s: %s", fault_state_name(r.fault[0].state),
+	    fault_state_name(state), r.fault[0].err.msg);
+	return r;
+}
+
+static size_t
+count_files(const struct world *w, const char *below)
+{
+	char path[256];
+	size_t n = 0;
+	DIR *d;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", w->host, below);
+	d = opendir(path);
+	if (d == NULL)
+		return 0;
+	for (struct dirent *entry; (entry = readdir(d)) != NULL;)
+		n += entry->d_name[0] != '.';
+	(void)closedir(d);
+	return n;
+}
+
+static void
+wait_no_records(const struct world *w)
+{
+	for (int i = 0; i < PATIENCE_MS / 10; i++) {
+		if (count_files(w, "test/undo") == 0)
+			return;
+		(void)usleep(10000);
+	}
+	fail_msg("a record is left");
+}
+
+#endif
