@@ -31,6 +31,7 @@
 #define UNDO_DIR       "undo" /* one readable record per live fault */
 #define LOCK_FILE      "lock" /* flock: one stormd, or one stormd-undo */
 #define HALTED_FILE    "halted"
+#define EMPTY_DIR      "empty" /* the front's root */
 /* Written by stormd --ephemeral: whoever leaves the run-dir empty removes it. */
 #define EPHEMERAL_FILE "ephemeral"
 /* Below host-dir: shared by every instance of the host */

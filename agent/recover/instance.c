@@ -149,6 +149,7 @@ instance_tidy(const char *run_dir)
 		return;
 	if (unlinkat(dir, UNDO_DIR, AT_REMOVEDIR) < 0)
 		return;
+	(void)unlinkat(dir, EMPTY_DIR, AT_REMOVEDIR);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		(void)unlinkat(dir, files[i], 0);
 	(void)rmdir(run_dir);

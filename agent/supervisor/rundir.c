@@ -91,7 +91,7 @@ read_halted(struct rundir *r)
 static int
 make_inside(struct rundir *r, const char *run_dir, struct err *e)
 {
-	snprintf(r->empty_path, sizeof(r->empty_path), "%s/empty", run_dir);
+	snprintf(r->empty_path, sizeof(r->empty_path), "%s/" EMPTY_DIR, run_dir);
 	if (mkdir(r->empty_path, 0555) != 0 && errno != EEXIST)
 		return err_errno(e, "make '%s'", r->empty_path);
 	if (mkdirat(r->dir, UNDO_DIR, 0700) != 0 && errno != EEXIST)

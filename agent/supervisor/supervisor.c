@@ -236,7 +236,10 @@ supervisor_main(const struct options *o)
 
 	s.opt = *o;
 	s.started = clock_boottime();
-	log_open("stormd", o->is_verbose ? LOG_L_DEBUG : LOG_L_INFO);
+	/* embedded, it is stormctl that tells the drill on this terminal */
+	log_open("stormd", o->is_verbose   ? LOG_L_DEBUG :
+			   o->is_ephemeral ? LOG_L_WARN :
+					     LOG_L_INFO);
 	if (super_start(&s, &rc, &e) != 0 || watch(&s, &e) != 0) {
 		log_error("%s", e.msg);
 		return rc;
