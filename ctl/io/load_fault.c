@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `targets:` and `faults:`.  A fault's key with a dot in it is its kind; its parameters go
- * through spec_set, the same door as the command line and the API.  Host names in an
- * address list are resolved here: an agent takes addresses only.
+ * through spec_set, the same door as the command line and the API.
  */
 #include "bounds.h"
 #include "cleanup.h"
@@ -15,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* --- targets -------------------------------------------------------------------------- */
 
 static void
 check_host(struct loader *l, const struct item *i, const char *text, void *ctx)
@@ -73,67 +70,13 @@ next_target(const void *ctx, size_t i)
 		   NULL;
 }
 
-/* --- the parameters of one fault ------------------------------------------------------- */
-
-struct param_at {
-	const struct param *param;
-	struct fault_def *fault;
-};
-
-static void
-set_host(struct loader *l, const struct item *i, const char *name, struct param_at *p)
-{
-	_cleanup_free_ char *line = xasprintf("%s is", name);
-	struct net nets[RESOLVE_MAX];
-	struct err e;
-	char text[64], *shorter;
-	int count = resolve_host(name, nets, &e);
-
-	if (count < 0)
-		load_bad(l, i, &e);
-	for (int k = 0; k < count; k++) {
-		(void)format_net(&nets[k], text, sizeof(text));
-		if (spec_set(&p->fault->spec, p->param->name, text, &e) < 0) {
-			diag_error(&l->diag, i->value->place, "%s", e.msg);
-			return;
-		}
-		shorter = line;
-		line = xasprintf("%s%s %s", shorter, k > 0 ? "," : "", text);
-		free(shorter);
-	}
-	if (count > 0)
-		list_add(&p->fault->resolved, line);
-}
-
-static void
-set_one_net(struct loader *l, const struct item *i, const char *text, struct param_at *p)
-{
-	struct err e;
-
-	if (strcmp(text, "any") != 0 && is_host_name(text))
-		set_host(l, i, text, p);
-	else if (spec_set(&p->fault->spec, p->param->name, text, &e) < 0)
-		diag_error(&l->diag, i->value->place, "%s", e.msg);
-}
-
 static void
 set_value(struct loader *l, const struct item *i, const char *text, void *ctx)
 {
-	struct param_at *p = ctx;
+	struct fault_def *f = ctx;
 	struct err e;
 
-	if (p->param->type == PARAM_NETS) {
-		for (size_t len = 0;; text += len + 1) {
-			_cleanup_free_ char *one = NULL;
-
-			len = strcspn(text, ",");
-			one = xstrndup(text, len);
-			set_one_net(l, i, one, p);
-			if (text[len] == '\0')
-				return;
-		}
-	}
-	if (spec_set(&p->fault->spec, p->param->name, text, &e) < 0)
+	if (resolve_set(&f->spec, i->key, text, &f->resolved, &e) < 0)
 		diag_error(&l->diag, i->value->place, "%s", e.msg);
 }
 
@@ -141,15 +84,14 @@ static void
 set_param(
     struct loader *l, const struct item *i, const struct kind *k, struct fault_def *f)
 {
-	struct param_at p = { kind_param(k, i->key), f };
 	struct err e;
 
-	if (p.param == NULL) {
+	if (kind_param(k, i->key) == NULL) {
 		(void)spec_set(&f->spec, i->key, "", &e);
 		diag_error(&l->diag, i->place, "%s", e.msg);
 		return;
 	}
-	load_each(l, i, set_value, &p);
+	load_each(l, i, set_value, f);
 }
 
 /* A parameter whose variable has no value is not missing: that was said elsewhere. */
@@ -181,8 +123,6 @@ set_params(
 	    spec_finish(&f->spec, &e) < 0)
 		diag_error(&l->diag, i->place, "%s", e.msg);
 }
-
-/* --- one fault -------------------------------------------------------------------------- */
 
 static const char *
 next_word(const void *ctx, size_t i)

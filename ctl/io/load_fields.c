@@ -10,18 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void
-list_add(char ***list, const char *text)
-{
-	size_t count = 0;
-
-	for (char **at = *list; at != NULL && *at != NULL; at++)
-		count++;
-	*list = xrealloc(*list, (count + 2) * sizeof(**list));
-	(*list)[count] = xstrdup(text);
-	(*list)[count + 1] = NULL;
-}
-
 const char *
 load_hint(const char *near, char *buf, size_t size)
 {

@@ -96,7 +96,7 @@ add_header(struct loader *l, const struct item *i, struct http_probe *h)
 		return;
 	}
 	line = xasprintf("%s: %s", i->key, text);
-	list_add(&h->headers, line);
+	string_list_add(&h->headers, line);
 }
 
 static void
@@ -172,7 +172,7 @@ add_resolve(struct loader *l, const struct item *i, const char *text, void *ctx)
 		    "resolve: '%s' is not HOST:PORT:ADDRESS", text);
 		return;
 	}
-	list_add(&h->resolve, text);
+	string_list_add(&h->resolve, text);
 }
 
 static void
@@ -201,9 +201,9 @@ set_auth(struct loader *l, const struct item *i, void *object)
 	else if (h->basic != NULL && strchr(h->basic, ':') == NULL)
 		diag_error(&l->diag, i->place, "basic: write USER:PASSWORD");
 	if (h->bearer != NULL)
-		list_add(&l->x->secrets, h->bearer);
+		string_list_add(&l->x->secrets, h->bearer);
 	if (h->basic != NULL)
-		list_add(&l->x->secrets, h->basic);
+		string_list_add(&l->x->secrets, h->basic);
 	l->diag.secrets = l->x->secrets;
 }
 

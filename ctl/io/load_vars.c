@@ -198,9 +198,9 @@ note_value(struct loader *l, const struct var *v)
 	_cleanup_free_ char *line =
 	    xasprintf("%s=%s", v->name, v->secret ? "***" : v->value);
 
-	list_add(&l->x->vars, line);
+	string_list_add(&l->x->vars, line);
 	if (v->secret && v->value[0] != '\0') {
-		list_add(&l->x->secrets, v->value);
+		string_list_add(&l->x->secrets, v->value);
 		l->diag.secrets = l->x->secrets;
 	}
 }

@@ -9,6 +9,7 @@
 #include "diag.h"
 #include "experiment.h"
 #include "load_yaml.h"
+#include "string_list.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -64,9 +65,6 @@ bool load_usec(
 void load_bad(struct loader *l, const struct item *i, const struct err *e);
 /* "(did you mean 'x'?)" or "", into buf. */
 const char *load_hint(const char *near, char *buf, size_t size);
-
-/* Append a copy to a NULL-terminated list. */
-void list_add(char ***list, const char *text);
 
 /* `vars:`, --var, the environment; then every ${name} of the rest of the file. */
 void load_vars(struct loader *l, struct node *root, const char *const *given);

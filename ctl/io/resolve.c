@@ -4,7 +4,12 @@
  * same although resolvers shuffle.
  */
 #include "resolve.h"
+#include "cleanup.h"
 #include "err.h"
+#include "kind.h"
+#include "spec.h"
+#include "string_list.h"
+#include "xalloc.h"
 #include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
@@ -83,4 +88,51 @@ resolve_host(const char *name, struct net ret[static RESOLVE_MAX], struct err *e
 			ret[unique++] = ret[i];
 	}
 	return unique;
+}
+
+static int
+set_host(
+    struct spec *s, const char *name, const char *host, char ***resolved, struct err *e)
+{
+	_cleanup_free_ char *line = xasprintf("%s is", host);
+	struct net nets[RESOLVE_MAX];
+	int count = resolve_host(host, nets, e);
+
+	if (count < 0)
+		return err_wrap(e, "%s", name);
+	for (int i = 0; i < count; i++) {
+		char text[64], *shorter = line;
+		int r = spec_set(s, name, format_net(&nets[i], text, sizeof(text)), e);
+
+		if (r < 0)
+			return r;
+		line = xasprintf("%s%s %s", shorter, i > 0 ? "," : "", text);
+		free(shorter);
+	}
+	string_list_add(resolved, line);
+	return 0;
+}
+
+int
+resolve_set(
+    struct spec *s, const char *name, const char *text, char ***resolved, struct err *e)
+{
+	const struct kind *k = kind_find(s->kind);
+	const struct param *p = k != NULL ? kind_param(k, name) : NULL;
+
+	if (p == NULL || p->type != PARAM_NETS)
+		return spec_set(s, name, text, e);
+	for (size_t len;; text += len + 1) {
+		_cleanup_free_ char *one = NULL;
+		int r;
+
+		len = strcspn(text, ",");
+		one = xstrndup(text, len);
+		if (strcmp(one, "any") != 0 && is_host_name(one))
+			r = set_host(s, name, one, resolved, e);
+		else
+			r = spec_set(s, name, one, e);
+		if (r < 0 || text[len] == '\0')
+			return r;
+	}
 }

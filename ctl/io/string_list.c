@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Short lists that grow by one: headers, secrets, what a name resolved to. */
+#include "string_list.h"
+#include "xalloc.h"
+#include <stddef.h>
+#include <stdlib.h>
+
+void
+string_list_add(char ***list, const char *text)
+{
+	size_t count = 0;
+
+	for (char **at = *list; at != NULL && *at != NULL; at++)
+		count++;
+	*list = xrealloc(*list, (count + 2) * sizeof(**list));
+	(*list)[count] = xstrdup(text);
+	(*list)[count + 1] = NULL;
+}
+
+void
+string_list_free(char **list)
+{
+	for (char **at = list; at != NULL && *at != NULL; at++)
+		free(*at);
+	free(list);
+}

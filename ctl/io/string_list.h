@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STRING_LIST_H
+#define STRING_LIST_H
+/* A NULL-terminated list of strings that owns them; NULL is the empty one. */
+
+void string_list_add(char ***list, const char *text); /* a copy of it */
+void string_list_free(char **list);
+
+#endif
