@@ -9,6 +9,7 @@
 #include "err.h"
 #include "fdio.h"
 #include "kind.h"
+#include "xalloc.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -51,7 +52,7 @@ check_owner(int fd, const char *path, struct err *e)
 int
 policy_load(const char *path, bool is_ephemeral, struct policy *ret, struct err *e)
 {
-	_cleanup_free_ char *text = malloc(POLICY_TEXT_MAX);
+	_cleanup_free_ char *text = xcalloc(1, POLICY_TEXT_MAX);
 	_cleanup_close_ int fd = -1;
 	struct policy p;
 	ssize_t n;
@@ -69,8 +70,6 @@ policy_load(const char *path, bool is_ephemeral, struct policy *ret, struct err 
 		return err_errno(e, "open policy '%s'", path);
 	if (check_owner(fd, path, e) != 0)
 		return e->code;
-	if (text == NULL)
-		return err_set(e, -ENOMEM, "read policy '%s'", path);
 	n = read(fd, text, POLICY_TEXT_MAX);
 	if (n < 0)
 		return err_errno(e, "read policy '%s'", path);
