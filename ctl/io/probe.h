@@ -52,8 +52,10 @@ void prober_start(struct prober *p, usec_t from);
 /* No new requests; what is outstanding is forgotten (it was not judged). */
 void prober_stop(struct prober *p);
 int prober_run(struct prober *p, struct err *e);
-/* A late answer changes this only: per probe, since the last call; may be NULL. */
+/* Latencies since the last call, late answers included (they change nothing else), moved
+ * into *into.  Requests due from `from` on, of the last prober_mark, are counted apart. */
 struct hist;
-void prober_hist(struct prober *p, size_t probe, struct hist *into);
+void prober_mark(struct prober *p, usec_t from);
+void prober_hist(struct prober *p, size_t probe, bool marked, struct hist *into);
 
 #endif

@@ -262,7 +262,7 @@ prober_open(struct prober **ret, const struct probe_def *probes, size_t count,
 	struct prober *p = xcalloc(1, sizeof(*p));
 
 	p->epoll = p->timer = -1;
-	p->curl_at = p->armed = USEC_INFINITY;
+	p->curl_at = p->armed = p->mark = USEC_INFINITY;
 	p->on_sample = on_sample;
 	p->ctx = ctx;
 	p->count = count;
@@ -322,11 +322,16 @@ prober_stop(struct prober *p)
 }
 
 void
-prober_hist(struct prober *p, size_t probe, struct hist *into)
+prober_mark(struct prober *p, usec_t from)
 {
-	struct hist *h = &p->probes[probe].hist;
+	p->mark = from;
+}
 
-	if (into != NULL)
-		hist_merge(into, h);
+void
+prober_hist(struct prober *p, size_t probe, bool marked, struct hist *into)
+{
+	struct hist *h = &p->probes[probe].hist[marked];
+
+	hist_merge(into, h);
 	memset(h, 0, sizeof(*h));
 }

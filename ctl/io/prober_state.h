@@ -35,7 +35,7 @@ struct probe {
 	struct schedule schedule;
 	struct transfers idle, waiting, overdue; /* waiting: oldest first */
 	size_t in_flight, in_flight_max;
-	struct hist hist;
+	struct hist hist[2]; /* of requests due before the mark, and from it on */
 };
 
 struct prober {
@@ -43,6 +43,7 @@ struct prober {
 	CURLM *multi;
 	usec_t curl_at; /* when libcurl wants to be called; USEC_INFINITY: never */
 	usec_t armed;   /* what the timer is set to */
+	usec_t mark;
 	bool is_running, stop_asked;
 	void (*on_sample)(void *ctx, const struct sample *s);
 	void *ctx;

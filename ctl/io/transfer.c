@@ -193,7 +193,7 @@ finish(struct transfer *t, CURLcode rc)
 	/* A request that never came back counts with the time it was given; one that was
 	 * refused at once says nothing about latency. */
 	if (rc == CURLE_OK || rc == CURLE_OPERATION_TIMEDOUT)
-		hist_add(&b->hist, latency);
+		hist_add(&b->hist[t->intended >= b->prober->mark], latency);
 	if (!t->judged) {
 		char why[HTTP_WHY_MAX] = "";
 		enum sample_class class =
@@ -238,7 +238,8 @@ transfers_forget(struct probe *b, usec_t now)
 	while ((t = TAILQ_FIRST(&b->waiting)) != NULL)
 		rest(t);
 	while ((t = TAILQ_FIRST(&b->overdue)) != NULL) {
-		hist_add(&b->hist, now - t->intended); /* at least that long */
+		/* at least that long */
+		hist_add(&b->hist[t->intended >= b->prober->mark], now - t->intended);
 		rest(t);
 	}
 }

@@ -425,7 +425,7 @@ a_late_answer_is_judged_once_and_reaches_the_histogram(void **state)
 	for (usec_t end = clock_boottime() + PATIENCE_S * USEC_PER_SEC;
 	     h->count == 0 && clock_boottime() < end;) {
 		run_until(&seen, clock_boottime() + 100 * USEC_PER_MSEC);
-		prober_hist(seen.prober, 0, h);
+		prober_hist(seen.prober, 0, false, h);
 	}
 	prober_free(seen.prober);
 	assert_int_equal(seen.count, 1);
