@@ -172,10 +172,9 @@ faults_array(const struct report_input *in)
 static json_t *
 undo_object(const struct digest *d)
 {
-	json_t *j = json_object();
-
 	if (d->undo == NULL)
 		return json_null();
+	json_t *j = json_object();
 	put(j, "cause", json_text(d->undo->subject));
 	for (enum digest_moment m = 0; m < MOMENTS; m++)
 		if (d->moment[m].is_known)

@@ -34,7 +34,7 @@ markdown_ms(FILE *f, double us)
 	if (isnan(us))
 		(void)fputs("–", f);
 	else
-		(void)fprintf(f, "%.*f ms", fabs(us) < 10000 ? 2 : 0, us / 1000);
+		(void)fprintf(f, "%.*f ms", fabs(us) < 100000 ? 2 : 0, us / 1000);
 }
 
 static void

@@ -3,7 +3,9 @@
  * The two long tables of summary.md: the probes per phase, and the story.  The story is cut
  * in the middle when it is long: the beginning and the end are what people read.
  */
+#include "cleanup.h"
 #include "markdown.h"
+#include "xalloc.h"
 #include <math.h>
 #include <string.h>
 
@@ -119,25 +121,42 @@ story_row(FILE *f, const struct event *v)
 	(void)fputs(" |\n", f);
 }
 
+/* In the order of what happened, which is not that of when it was heard of. */
+static size_t
+collect_story(const struct report_input *in, const struct event **story)
+{
+	size_t rows = 0;
+
+	for (size_t i = 0; i < in->count; i++) {
+		const struct event *v = &in->events[i];
+		size_t at = rows;
+
+		if (!belongs_in_story(v))
+			continue;
+		for (; at > 0 && story[at - 1]->at > v->at; at--)
+			story[at] = story[at - 1];
+		story[at] = v;
+		rows++;
+	}
+	return rows;
+}
+
 void
 markdown_timeline(FILE *f, const struct report_input *in)
 {
-	size_t rows = 0, row = 0;
+	_cleanup_free_ const struct event **story = xcalloc(in->count, sizeof(*story));
+	size_t rows = collect_story(in, story);
 
-	for (size_t i = 0; i < in->count; i++)
-		rows += belongs_in_story(&in->events[i]);
 	if (rows == 0)
 		return;
 	(void)fputs("\n## What happened\n\n| Time | What | |\n|---:|---|---|\n", f);
-	for (size_t i = 0; i < in->count; i++) {
-		if (!belongs_in_story(&in->events[i]))
-			continue;
-		row++;
-		if (rows > STORY_MAX && row == STORY_MAX / 2)
+	for (size_t i = 0; i < rows; i++) {
+		bool is_middle = i + 1 >= STORY_MAX / 2 && i + STORY_MAX / 2 < rows;
+
+		if (rows > STORY_MAX && i + 1 == STORY_MAX / 2)
 			(void)fprintf(f, "| … | | %zu more in events.ndjson |\n",
 			    rows - STORY_MAX + 1);
-		if (rows <= STORY_MAX || row < STORY_MAX / 2 ||
-		    row > rows - STORY_MAX / 2)
-			story_row(f, &in->events[i]);
+		if (rows <= STORY_MAX || !is_middle)
+			story_row(f, story[i]);
 	}
 }

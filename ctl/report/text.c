@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "report.h"
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ static const char *const tints[] = {
 static void
 line(FILE *f, const struct event *v, int colour, enum tint tint, const char *word)
 {
-	(void)fprintf(f, "%s%+10.3fs  %-9s%s", colour ? tints[tint] : "",
+	(void)fprintf(f, "%s%+10.3fs  %-10s%s", colour ? tints[tint] : "",
 	    (double)v->at / (double)USEC_PER_SEC, word,
 	    colour && tint > 0 ? "\033[0m" : "");
 }
@@ -34,7 +35,7 @@ ms(FILE *f, const char *before, const struct event *v, const char *key)
 	double us = event_get(v, key, NAN);
 
 	if (!isnan(us))
-		(void)fprintf(f, "%s%.*f ms", before, us < 10000 ? 2 : 0, us / 1000);
+		(void)fprintf(f, "%s%.*f ms", before, us < 100000 ? 2 : 0, us / 1000);
 }
 
 static void
@@ -59,11 +60,17 @@ totals(FILE *f, const struct event *v)
 static void
 say_undo(FILE *f, const struct event *v)
 {
+	bool is_end = strcmp(v->subject, "end") == 0;
+
 	(void)fputs(v->text, f);
-	ms(f, ": disarmed ", v, "disarmed_us");
-	ms(f, ", undone ", v, "undone_us");
-	ms(f, ", clean ", v, "clean_us");
-	(void)fputs(" after the decision\n", f);
+	if (strncmp(v->text, "good", 4) == 0) {
+		ms(f, ": first good answer ", v, "first_good_us");
+	} else {
+		ms(f, ": disarmed ", v, "disarmed_us");
+		ms(f, ", undone ", v, "undone_us");
+		ms(f, ", clean ", v, "clean_us");
+	}
+	(void)fprintf(f, " after %s\n", is_end ? "its time was up" : "the decision");
 }
 
 static enum tint

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events to bytes: what a line, a summary and a journal say, and what they never say. */
+#include "cleanup.h"
+#include "event.h"
+#include "redact.h"
+#include "report.h"
+#include "sha256.h"
+#include "test.h"
+#include "xalloc.h"
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct event
+event_of(enum event_type t, const char *subject, const char *text)
+{
+	struct event v;
+
+	event_init(&v, t, 12345000, 1700000000000000, subject, "%s", text);
+	return v;
+}
+
+static char *
+line_of(const struct event *v, int colour)
+{
+	char *line = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&line, &len);
+
+	assert_non_null(f);
+	event_to_text(v, f, colour);
+	assert_int_equal(fclose(f), 0);
+	return line;
+}
+
+static void
+a_line_of_ndjson_is_an_object_with_its_numbers(void **state)
+{
+	struct event v = event_of(EVENT_UNDO, "breach", "quote \" and\nnewline");
+	char buf[4096];
+	json_error_t why;
+
+	(void)state;
+	event_num(&v, "clean_us", 1234);
+	int len = event_to_ndjson(&v, buf, sizeof(buf));
+	assert_int_equal(len, strlen(buf));
+	assert_ptr_equal(strchr(buf, '\n'), buf + len - 1);
+	json_t *j = json_loads(buf, 0, &why);
+	assert_non_null(j);
+	assert_string_equal(json_string_value(json_object_get(j, "type")), "undo");
+	assert_int_equal(json_integer_value(json_object_get(j, "at_us")), 12345000);
+	assert_int_equal(json_integer_value(json_object_get(j, "clean_us")), 1234);
+	assert_string_equal(
+	    json_string_value(json_object_get(j, "text")), "quote \" and\nnewline");
+	json_decref(j);
+}
+
+static void
+bytes_that_are_not_text_still_make_json(void **state)
+{
+	struct event v = event_of(EVENT_BAD, "shop", "caf\xe9 \xff");
+	char buf[4096];
+
+	(void)state;
+	assert_true(event_to_ndjson(&v, buf, sizeof(buf)) > 0);
+	assert_non_null(strstr(buf, "caf? ?"));
+	assert_int_equal(event_to_ndjson(&v, buf, 20), -ENOSPC);
+}
+
+static void
+a_line_for_people_is_aligned_and_colourless(void **state)
+{
+	struct event v = event_of(EVENT_BAD, "shop", "status 503");
+	_cleanup_free_ char *plain = line_of(&v, 0);
+	_cleanup_free_ char *bright = line_of(&v, 1);
+
+	(void)state;
+	assert_string_equal(plain, "   +12.345s  bad       shop: status 503\n");
+	assert_non_null(strstr(bright, "\033[33m"));
+	assert_null(strchr(plain, '\033'));
+}
+
+static void
+what_is_not_worth_a_line_has_none(void **state)
+{
+	struct event quiet = event_of(EVENT_SAMPLES, "shop", "");
+	struct event kernel = event_of(EVENT_NOTE, "kernel", "Linux 6.1");
+	_cleanup_free_ char *one = line_of(&quiet, 0), *two = line_of(&kernel, 0);
+
+	(void)state;
+	assert_string_equal(one, "");
+	assert_string_equal(two, "");
+}
+
+static void
+secrets_are_blotted_out_in_place(void **state)
+{
+	char one[] = "hunter2", two[] = "", text[] = "a hunter2 b hunter2hunter2";
+	char *secrets[] = { two, one, NULL };
+
+	(void)state;
+	assert_true(has_secret(text, secrets));
+	redact(text, secrets);
+	assert_string_equal(text, "a ******* b **************");
+	assert_false(has_secret(text, secrets));
+	redact(text, NULL);
+}
+
+static void
+sha256_is_that_of_sha256sum(void **state)
+{
+	char hex[SHA256_HEX_LEN], block[119];
+
+	(void)state;
+	sha256_hex("abc", 3, hex);
+	assert_string_equal(
+	    hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	sha256_hex("", 0, hex);
+	assert_string_equal(
+	    hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	memset(block, 'a', sizeof(block)); /* two blocks, the padding in the second */
+	sha256_hex(block, sizeof(block), hex);
+	assert_string_equal(
+	    hex, "31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb");
+}
+
+/* --- summaries ------------------------------------------------------------------------ */
+
+static char *
+summary_of(const struct event *events, size_t count, enum verdict v)
+{
+	struct probe_def shop = { .name = "shop", .objective = 0.99 };
+	struct experiment x = { .name = "cut|off",
+		.probes = &shop,
+		.probe_count = 1,
+		.text = (char *)"abc" };
+	const struct report_input in = { .experiment = &x,
+		.drill = "9f0b1c2d-0000-4000-8000-000000000000",
+		.events = events,
+		.count = count,
+		.verdict = v };
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	assert_int_equal(report_markdown.write(f, &in), 0);
+	assert_int_equal(fclose(f), 0);
+	return text;
+}
+
+static void
+a_summary_opens_with_the_verdict_and_the_numbers(void **state)
+{
+	struct event v[4] = { event_of(EVENT_DRILL, "cut|off", "It holds."),
+		event_of(EVENT_DECISION, "shop", "7 of the last 7 answers bad"),
+		event_of(EVENT_UNDO, "breach", "clean"),
+		event_of(EVENT_PROBE, "shop", "during") };
+
+	(void)state;
+	event_num(&v[2], "first_bad_us", -43100);
+	event_num(&v[2], "disarmed_us", 412);
+	event_num(&v[3], "n", 100);
+	event_num(&v[3], "bad", 7);
+	event_num(&v[3], "good_share", 0.93);
+	event_num(&v[3], "timeout", 7);
+	_cleanup_free_ char *text = summary_of(v, 4, VERDICT_BREACHED);
+	const char *verdict = strstr(text, "aborted and undone");
+	const char *numbers = strstr(text, "## The abort in numbers");
+
+	assert_non_null(strstr(text, "# cut\\|off: breached\n"));
+	assert_non_null(verdict);
+	assert_true(numbers > verdict);
+	assert_non_null(strstr(text, "| first bad answer known | -43.10 ms |"));
+	assert_non_null(strstr(text, "disarmed: no fault has any effect | 0.41 ms |"));
+	assert_non_null(strstr(text,
+	    "| shop | during | 100 | 7 | 93.00 % | 99 % | – | – | – | 7 timeout |"));
+}
+
+static void
+a_long_story_is_cut_in_the_middle(void **state)
+{
+	static struct event v[1000];
+
+	(void)state;
+	for (size_t i = 0; i < 1000; i++) {
+		v[i] = event_of(EVENT_BAD, "shop", "");
+		(void)snprintf(v[i].text, sizeof(v[i].text), "number %zu.", i);
+	}
+	_cleanup_free_ char *text = summary_of(v, 1000, VERDICT_HELD);
+	assert_non_null(strstr(text, "number 0."));
+	assert_non_null(strstr(text, "number 999."));
+	assert_null(strstr(text, "number 500."));
+	assert_non_null(strstr(text, "881 more in events.ndjson"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_line_of_ndjson_is_an_object_with_its_numbers),
+		cmocka_unit_test(bytes_that_are_not_text_still_make_json),
+		cmocka_unit_test(a_line_for_people_is_aligned_and_colourless),
+		cmocka_unit_test(what_is_not_worth_a_line_has_none),
+		cmocka_unit_test(secrets_are_blotted_out_in_place),
+		cmocka_unit_test(sha256_is_that_of_sha256sum),
+		cmocka_unit_test(a_summary_opens_with_the_verdict_and_the_numbers),
+		cmocka_unit_test(a_long_story_is_cut_in_the_middle),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
