@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing while a drill runs.  The loop that judges must never wait for a reader: a line
+ * goes to stdout only when poll says that it fits, else it is counted as lost.  (Setting
+ * O_NONBLOCK instead would change the terminal for the shell, too.)
+ */
+#include "output.h"
+#include "cleanup.h"
+#include "clock.h"
+#include "err.h"
+#include "fdio.h"
+#include "redact.h"
+#include "run.h"
+#include "xalloc.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define EVENTS_KEPT  20000 /* for the reports; events.ndjson has them all */
+#define LINE_MAX_LEN 4096
+
+/* --- the directory -------------------------------------------------------------------- */
+
+/* "results/2026-11-22T02-13-05Z-name"; the n-th of that second when n > 0. */
+static char *
+default_dir(const struct experiment *x, unsigned n)
+{
+	char wall[32];
+
+	(void)clock_iso8601(clock_wall(), wall, sizeof(wall));
+	for (char *c = wall; *c != '\0'; c++)
+		*c = *c == ':' ? '-' : *c;
+	wall[19] = '\0'; /* no fraction */
+	if (n == 0)
+		return xasprintf("results/%sZ-%s", wall, x->name);
+	return xasprintf("results/%sZ-%s.%u", wall, x->name, n);
+}
+
+static int
+make_dir(struct output *o, const struct experiment *x, const char *asked, struct err *e)
+{
+	if (asked != NULL) {
+		o->dir = xstrdup(asked);
+		return make_dirs(asked, 0755, e);
+	}
+	int r = make_dirs("results", 0755, e);
+	for (unsigned n = 0; r == 0 && n < 100; n++) {
+		free(o->dir);
+		o->dir = default_dir(x, n);
+		if (mkdir(o->dir, 0755) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return err_errno(e, "create '%s'", o->dir);
+	}
+	return r;
+}
+
+int
+output_open(struct output *o, const struct experiment *x, const struct run_options *run,
+    struct err *e)
+{
+	*o = (struct output){ .ndjson = -1,
+		.quiet = run->quiet,
+		.json = run->json,
+		.colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL,
+		.secrets = x->secrets };
+	int r = make_dir(o, x, run->out_dir, e);
+
+	if (r < 0)
+		return err_wrap(e, "results");
+	_cleanup_free_ char *path = xasprintf("%s/events.ndjson", o->dir);
+	o->ndjson = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
+	if (o->ndjson < 0 && errno == EEXIST)
+		return err_set(e, -EEXIST,
+		    "results: '%s' already holds a drill; name another directory",
+		    o->dir);
+	if (o->ndjson < 0)
+		return err_errno(e, "results: create '%s'", path);
+	return 0;
+}
+
+/* --- writing -------------------------------------------------------------------------- */
+
+static void
+note_trouble(struct output *o, const char *what, int code)
+{
+	if (o->trouble[0] != '\0')
+		return;
+	(void)snprintf(o->trouble, sizeof(o->trouble), "%s: %s", what, strerror(code));
+	(void)fprintf(stderr, "stormctl: %s, the drill goes on\n", o->trouble);
+}
+
+static void
+show(struct output *o, const char *line, size_t len)
+{
+	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	if (o->is_out_lost || len == 0)
+		return;
+	if (poll(&pfd, 1, 0) != 1) {
+		o->lines_lost++;
+		return;
+	}
+	int r = write_all(STDOUT_FILENO, line, len);
+	if (r < 0) {
+		o->is_out_lost = true;
+		note_trouble(o, "standard output", -r);
+	}
+}
+
+static void
+append_line(struct output *o, const char *line, size_t len)
+{
+	struct stat before;
+
+	if (o->ndjson < 0 || fstat(o->ndjson, &before) < 0)
+		return;
+	int r = write_all(o->ndjson, line, len);
+	if (r == 0)
+		return;
+	/* Half a line would spoil the file for every reader. */
+	(void)!ftruncate(o->ndjson, before.st_size);
+	note_trouble(o, "events.ndjson", -r);
+}
+
+static void
+keep(struct output *o, const struct event *v)
+{
+	if (v->type == EVENT_SAMPLES || o->count >= EVENTS_KEPT)
+		return;
+	if (o->count == o->room) {
+		o->room = o->room > 0 ? 2 * o->room : 64;
+		o->events = xrealloc(o->events, o->room * sizeof(*o->events));
+	}
+	o->events[o->count++] = *v;
+}
+
+static void
+show_as_text(struct output *o, const struct event *v)
+{
+	char *line = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&line, &len);
+
+	if (f == NULL)
+		return;
+	event_to_text(v, f, o->colour);
+	if (fclose(f) == 0)
+		show(o, line, len);
+	free(line);
+}
+
+void
+output_event(struct output *o, const struct event *v)
+{
+	struct event clean = *v;
+	char line[LINE_MAX_LEN];
+
+	redact(clean.subject, o->secrets);
+	redact(clean.text, o->secrets);
+	keep(o, &clean);
+	int len = event_to_ndjson(&clean, line, sizeof(line));
+	if (len > 0 && !has_secret(line, o->secrets)) {
+		append_line(o, line, (size_t)len);
+		if (o->json)
+			show(o, line, (size_t)len);
+	}
+	if (!o->quiet && !o->json)
+		show_as_text(o, &clean);
+}
+
+void
+output_say(struct output *o, const char *fmt, ...)
+{
+	char line[LINE_MAX_LEN];
+	va_list ap;
+
+	if (o->json)
+		return;
+	va_start(ap, fmt);
+	int len = vsnprintf(line, sizeof(line) - 1, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		return;
+	redact(line, o->secrets);
+	len = len < (int)sizeof(line) - 2 ? len : (int)sizeof(line) - 2;
+	line[len++] = '\n';
+	show(o, line, (size_t)len);
+}
+
+/* --- at the end ----------------------------------------------------------------------- */
+
+static void
+write_report(struct output *o, const struct report *r, const struct report_input *in)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", o->dir, r->file);
+	FILE *f = fopen(path, "we");
+	int code = f == NULL ? -errno : r->write(f, in);
+
+	if (f != NULL && fclose(f) != 0 && code == 0)
+		code = -errno;
+	if (code < 0)
+		note_trouble(o, r->file, -code);
+}
+
+void
+output_reports(
+    struct output *o, const struct experiment *x, const char *drill, enum verdict verdict)
+{
+	struct report_input in = {
+		.experiment = x,
+		.drill = drill,
+		.events = o->events,
+		.count = o->count,
+		.verdict = verdict,
+	};
+
+	if (o->dir == NULL)
+		return;
+	write_report(o, &report_json, &in);
+	write_report(o, &report_markdown, &in);
+}
+
+void
+output_release(struct output *o)
+{
+	cleanup_close(&o->ndjson);
+	free(o->events);
+	free(o->dir);
+	o->ndjson = -1;
+	o->events = NULL;
+	o->dir = NULL;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of a drill: results directory, agent, before, arm, fire, during, undo, after,
+ * verdict.  Every step may end the drill; what follows the undo always happens.
+ */
+#include "run.h"
+#include "cleanup.h"
+#include "drill.h"
+#include "err.h"
+#include "xalloc.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+/* --- events --------------------------------------------------------------------------- */
+
+void
+drill_stamp(struct drill *d, struct event *v, usec_t at)
+{
+	usec_t now = clock_boottime();
+
+	v->at = at > d->began ? at - d->began : 0;
+	v->wall = clock_wall() - (now - at);
+}
+
+static struct event
+vevent(
+    struct drill *d, enum event_type t, const char *subject, const char *fmt, va_list ap)
+{
+	char text[sizeof(((struct event *)0)->text)] = "";
+	struct event v;
+
+	if (fmt != NULL)
+		(void)vsnprintf(text, sizeof(text), fmt, ap);
+	event_init(&v, t, clock_boottime() - d->began, clock_wall(), subject, "%s", text);
+	return v;
+}
+
+struct event
+drill_event(struct drill *d, enum event_type t, const char *subject, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	struct event v = vevent(d, t, subject, fmt, ap);
+	va_end(ap);
+	return v;
+}
+
+void
+drill_emit(struct drill *d, const struct event *v)
+{
+	output_event(&d->out, v);
+}
+
+void
+drill_say(struct drill *d, enum event_type t, const char *subject, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	struct event v = vevent(d, t, subject, fmt, ap);
+	va_end(ap);
+	drill_emit(d, &v);
+}
+
+/* --- begin and end -------------------------------------------------------------------- */
+
+static void
+say_start(struct drill *d)
+{
+	struct utsname u;
+	struct event v = drill_event(d, EVENT_DRILL, d->x->name, "%s",
+	    d->x->hypothesis != NULL ? d->x->hypothesis : "");
+
+	(void)gethostname(v.host, sizeof(v.host) - 1);
+	event_num(&v, "lease_ms", d->lease_ms);
+	event_num(&v, "before_us", (double)d->x->steady.before);
+	event_num(&v, "during_us", (double)d->x->steady.during);
+	event_num(&v, "after_us", (double)d->x->steady.after);
+	event_num(&v, "false_abort", d->x->budget.false_abort);
+	drill_emit(d, &v);
+	if (uname(&u) == 0)
+		drill_say(
+		    d, EVENT_NOTE, "kernel", "%s %s %s", u.sysname, u.release, u.machine);
+	if (d->o->reason != NULL)
+		drill_say(d, EVENT_NOTE, "reason", "%s", d->o->reason);
+}
+
+static void
+init(struct drill *d, const struct experiment *x, const struct run_options *o)
+{
+	memset(d, 0, sizeof(*d));
+	d->x = x;
+	d->o = o;
+	d->epoll = d->timer = d->signals = -1;
+	d->agent.pidfd = d->agent.lifeline = -1;
+	d->after_from = USEC_INFINITY;
+	d->began = clock_boottime();
+	d->next_second = d->began + USEC_PER_SEC;
+	d->lease_ms = x->lease_ms != 0 ? x->lease_ms : LEASE_DEFAULT_MS;
+	uuid_make(d->id);
+	d->check_count = x->probe_count + x->guard_count;
+	d->checks = xcalloc(d->check_count, sizeof(*d->checks));
+	d->tally = xcalloc(d->check_count, sizeof(*d->tally));
+	if (x->probe_count > 0)
+		memcpy(d->checks, x->probes, x->probe_count * sizeof(*d->checks));
+	if (x->guard_count > 0)
+		memcpy(d->checks + x->probe_count, x->guards,
+		    x->guard_count * sizeof(*d->checks));
+	for (size_t i = 0; i < d->check_count; i++)
+		d->tally[i].def = &d->checks[i];
+}
+
+static void
+release(struct drill *d)
+{
+	loop_close(d);
+	for (size_t i = 0; i < d->check_count; i++)
+		tally_release(&d->tally[i]);
+	free(d->tally);
+	free(d->checks);
+	output_release(&d->out);
+}
+
+/* From here on the drill has a place for its results and owes a verdict. */
+static enum verdict
+run_steps(struct drill *d)
+{
+	struct err e = { 0 };
+
+	say_start(d);
+	if (loop_open(d, &e) < 0) {
+		d->found.refused = true;
+		d->is_invalid = e.outcome == OUTCOME_INVALID;
+		drill_say(d, EVENT_ERROR, NULL, "%s", e.msg);
+	} else if (agent_connect(d) && phase_before(d) && agent_arm(d)) {
+		phase_during(d);
+		if (!d->is_armed) /* a rehearsal, or no faults: nobody else explains it */
+			abort_explain(d);
+		abort_finish(d);
+		phase_after(d);
+		report_totals(d, PHASE_DURING);
+		report_totals(d, PHASE_AFTER);
+		if (d->first_good != 0)
+			abort_say(d, "good again");
+	} else {
+		abort_finish(d);
+	}
+	agent_judge_faults(d);
+	agent_end(d);
+	return report_verdict(d);
+}
+
+enum verdict
+run_drill(const struct experiment *x, const struct run_options *o)
+{
+	struct drill *d = xcalloc(1, sizeof(*d)); /* too large for a stack */
+	struct err e = { 0 };
+	enum verdict v = VERDICT_USAGE;
+
+	init(d, x, o);
+	if (output_open(&d->out, x, o, &e) < 0) {
+		(void)fprintf(stderr, "stormctl: %s\n", e.msg);
+	} else {
+		v = run_steps(d);
+		output_reports(&d->out, x, d->id, v);
+		report_last_words(d, v);
+	}
+	release(d);
+	free(d);
+	return v;
+}

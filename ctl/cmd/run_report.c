@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the drill has shown: totals, the verdict by its rules, and the last words. */
+#include "digest.h"
+#include "drill.h"
+#include "probe.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SAMPLES_MIN    30
+#define LATE_SHARE_MAX 0.05
+
+static void
+quantile(struct event *v, const char *key, const struct hist *h, double q)
+{
+	if (hist_supports(h, q))
+		event_num(v, key, (double)hist_quantile(h, q));
+}
+
+void
+report_totals(struct drill *d, enum phase p)
+{
+	for (size_t i = 0; i < d->check_count; i++) {
+		const struct totals *t = &d->tally[i].phase[p];
+
+		if (t->n + t->skipped == 0)
+			continue;
+		struct event v =
+		    drill_event(d, EVENT_PROBE, d->checks[i].name, "%s", phase_name(p));
+		event_num(&v, "n", (double)t->n);
+		event_num(&v, "bad", (double)t->bad);
+		event_num(&v, "skipped", (double)t->skipped);
+		event_num(&v, "late", (double)t->late);
+		event_num(&v, "good_share", totals_good_share(t));
+		quantile(&v, "p50_us", &t->hist, 0.5);
+		quantile(&v, "p90_us", &t->hist, 0.9);
+		quantile(&v, "p99_us", &t->hist, 0.99);
+		if (t->hist.count > 0)
+			event_num(&v, "max_us", (double)t->hist.max);
+		for (enum sample_class c = SAMPLE_SLOW; c < SAMPLE_SKIPPED; c++)
+			if (t->by_class[c] > 0)
+				event_num(
+				    &v, sample_class_name(c), (double)t->by_class[c]);
+		drill_emit(d, &v);
+	}
+}
+
+/* Of a drill that ran to its end: was each objective met, and were there enough answers to
+ * say so? */
+static void
+judge_probes(struct drill *d)
+{
+	for (size_t i = 0; i < d->x->probe_count; i++) {
+		const struct totals *t = &d->tally[i].phase[PHASE_DURING];
+		const struct probe_def *p = &d->checks[i];
+
+		if (t->n < SAMPLES_MIN) {
+			d->found.inconclusive = true;
+			drill_say(d, EVENT_NOTE, NULL,
+			    "%s: only %llu answers during the drill, 30 are needed",
+			    p->name, (unsigned long long)t->n);
+		} else if (totals_good_share(t) < p->objective) {
+			d->found.missed = true;
+			drill_say(d, EVENT_NOTE, NULL,
+			    "%s: %.4g %% of the answers were good, the objective is %.6g %%",
+			    p->name, 100 * totals_good_share(t), 100 * p->objective);
+		}
+		if (totals_late_share(t) > LATE_SHARE_MAX) {
+			d->found.inconclusive = true;
+			drill_say(d, EVENT_NOTE, NULL,
+			    "%s: our own prober was late or skipped %.0f %% of the samples",
+			    p->name, 100 * totals_late_share(t));
+		}
+	}
+}
+
+enum verdict
+report_verdict(struct drill *d)
+{
+	if (d->stop == STOP_NOT && d->fired != 0)
+		judge_probes(d);
+	enum verdict v = verdict_of(&d->found);
+
+	if (v == VERDICT_REFUSED && d->is_invalid)
+		v = VERDICT_INVALID;
+	struct event ev =
+	    drill_event(d, EVENT_VERDICT, verdict_name(v), "%s", verdict_sentence(v));
+	event_num(&ev, "exit", v);
+	drill_emit(d, &ev);
+	return v;
+}
+
+/* "first bad -43.1 ms → decision → disarmed 0.41 ms → undone 0.90 ms → clean 23.1 ms" */
+static void
+say_abort_numbers(struct drill *d, const struct digest *g)
+{
+	static const struct {
+		enum digest_moment moment;
+		const char *word;
+	} shown[] = {
+		{ MOMENT_DISARMED, "disarmed" },
+		{ MOMENT_UNDONE, "undone" },
+		{ MOMENT_CLEAN, "clean" },
+	};
+	char line[300];
+	size_t at = 0;
+
+	if (g->decision == NULL || g->undo == NULL)
+		return;
+	if (g->moment[MOMENT_FIRST_BAD].is_known)
+		at += (size_t)snprintf(line, sizeof(line),
+		    "first bad answer, %.1f ms later ",
+		    -g->moment[MOMENT_FIRST_BAD].us / 1000);
+	at += (size_t)snprintf(line + at, sizeof(line) - at, "the decision; from there");
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		if (g->moment[shown[i].moment].is_known && at < sizeof(line))
+			at += (size_t)snprintf(line + at, sizeof(line) - at,
+			    "%s %s %.2f ms", i > 0 ? "," : "", shown[i].word,
+			    g->moment[shown[i].moment].us / 1000);
+	output_say(&d->out, "abort:   %s", line);
+}
+
+void
+report_last_words(struct drill *d, enum verdict v)
+{
+	struct report_input in = {
+		.experiment = d->x,
+		.drill = d->id,
+		.events = d->out.events,
+		.count = d->out.count,
+		.verdict = v,
+	};
+	struct digest g;
+
+	digest_make(&g, &in);
+	output_say(&d->out, "verdict: %s (exit %d)", verdict_sentence(v), (int)v);
+	say_abort_numbers(d, &g);
+	if (d->out.lines_lost > 0)
+		output_say(&d->out, "%zu lines were not shown: nobody read them in time",
+		    d->out.lines_lost);
+	output_say(&d->out, "results: %s/summary.md", d->out.dir);
+}

@@ -1,0 +1,708 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whole drills, from run_drill to its exit code and its files, with everything real but
+ * the agent: this file has one of its own, whose single fault breaks the very server that
+ * is probed, as it is told.  What a drill does with a real agent is tests/system.
+ */
+#include "cleanup.h"
+#include "client.h"
+#include "clock.h"
+#include "err.h"
+#include "kind.h"
+#include "run.h"
+#include "test.h"
+#include "xalloc.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <microhttpd.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* --- the system under test ------------------------------------------------------------ */
+
+static struct {
+	struct MHD_Daemon *daemon;
+	char url[64];
+	atomic_bool is_broken; /* by the fault */
+	atomic_int percent;    /* of all answers that are bad anyway */
+	atomic_uint asked;
+} shop;
+
+static enum MHD_Result
+shop_answers(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
+    const char *version, const char *data, size_t *size, void **con)
+{
+	static char text[] = "hello";
+	unsigned n = atomic_fetch_add(&shop.asked, 1);
+	bool bad = atomic_load(&shop.is_broken) ||
+		   (int)(n * 37 % 100) < atomic_load(&shop.percent);
+
+	(void)ctx, (void)url, (void)method, (void)version, (void)data, (void)size;
+	(void)con;
+	struct MHD_Response *r =
+	    MHD_create_response_from_buffer(5, text, MHD_RESPMEM_PERSISTENT);
+	enum MHD_Result q = MHD_queue_response(c, bad ? 503 : 200, r);
+	MHD_destroy_response(r);
+	return q;
+}
+
+/* --- the agent ------------------------------------------------------------------------ */
+
+static struct {
+	/* how it is to behave */
+	bool breaks_shop, has_no_effect, refuses, dies, is_dirty, stays_broken,
+	    ends_early;
+	bool is_slow_to_answer;
+	usec_t lasts;
+	/* how it is */
+	int wake; /* its hot connection */
+	bool is_dead, undo_asked, undo_was_breach, renewed;
+	unsigned arms, fires, recoveries, leaves;
+	struct drill_view view;
+} agent;
+
+struct client {
+	int unused;
+};
+
+static void
+end_fault(usec_t at, enum undo_cause cause)
+{
+	struct fault_status *f = &agent.view.fault[0];
+
+	if (f->state == FAULT_GONE)
+		return;
+	f->told = f->disarmed = f->undone = at;
+	f->clean = at + 1000;
+	f->state = FAULT_GONE;
+	f->effect = agent.has_no_effect ? 0 : 17;
+	f->dirty = agent.is_dirty;
+	if (agent.is_dirty)
+		(void)snprintf(f->err.msg, sizeof(f->err.msg), "a chain is left");
+	agent.view.drill.ended = 1;
+	agent.view.drill.undo_told = at;
+	agent.view.drill.cause = cause;
+	if (!agent.stays_broken)
+		atomic_store(&shop.is_broken, false);
+}
+
+static void
+age(void)
+{
+	usec_t now = clock_boottime();
+
+	if (agent.view.drill.fired && now >= agent.view.drill.fired_at + agent.lasts)
+		end_fault(agent.view.drill.fired_at + agent.lasts, UNDO_END);
+}
+
+int
+agent_find(struct agent *a, const struct agent_options *o, struct err *e)
+{
+	(void)o, (void)e;
+	a->is_embedded = true;
+	a->pidfd = a->lifeline = -1;
+	return 0;
+}
+
+int
+agent_leave(struct agent *a, struct err *e)
+{
+	(void)a, (void)e;
+	agent.leaves++;
+	return 0;
+}
+
+int
+agent_recover(struct agent *a, struct err *e)
+{
+	(void)a, (void)e;
+	agent.recoveries++;
+	atomic_store(&shop.is_broken, false);
+	return 0;
+}
+
+int
+client_open(struct client **ret, const char *path, struct err *e)
+{
+	(void)path, (void)e;
+	*ret = xcalloc(1, sizeof(**ret));
+	return 0;
+}
+
+void
+client_free(struct client *c)
+{
+	free(c);
+}
+
+void
+drill_view_release(struct drill_view *v)
+{
+	(void)v;
+}
+
+int
+client_arm(
+    struct client *c, const struct arm_request *r, struct drill_view *ret, struct err *e)
+{
+	struct fault_status *f = &agent.view.fault[0];
+
+	(void)c;
+	agent.arms++;
+	if (agent.refuses)
+		return err_refused(e, "policy does not allow %s", r->faults[0].kind);
+	agent.view.count = 1;
+	(void)snprintf(agent.view.drill.drill, UUID_LEN, "%s", r->drill);
+	(void)snprintf(f->name, sizeof(f->name), "%s", r->faults[0].name);
+	(void)snprintf(f->effect_unit, sizeof(f->effect_unit), "packets");
+	f->state = FAULT_STAGED;
+	f->staged = clock_boottime();
+	*ret = agent.view;
+	return 0;
+}
+
+int
+client_fire(struct client *c, const char *drill, struct drill_view *ret, struct err *e)
+{
+	struct fault_status *f = &agent.view.fault[0];
+
+	(void)c, (void)drill, (void)e;
+	agent.fires++;
+	agent.view.drill.fired = 1;
+	agent.view.drill.fired_at = f->active = clock_boottime();
+	f->state = FAULT_ACTIVE;
+	atomic_store(&shop.is_broken, agent.breaks_shop);
+	*ret = agent.view;
+	return 0;
+}
+
+int
+client_selftest(struct client *c, const char *drill, usec_t *ret, struct err *e)
+{
+	(void)c, (void)drill, (void)e;
+	*ret = agent.is_slow_to_answer ? 2 * USEC_PER_SEC : 400;
+	return 0;
+}
+
+int
+client_show(
+    struct client *c, const char *drill, bool wait, struct drill_view *ret, struct err *e)
+{
+	(void)c, (void)drill, (void)wait, (void)e;
+	age();
+	*ret = agent.view;
+	return 0;
+}
+
+int
+client_undo(struct client *c, const char *drill, struct drill_view *ret, struct err *e)
+{
+	(void)c, (void)drill, (void)e;
+	agent.undo_asked = true;
+	end_fault(clock_boottime(), UNDO_ASKED);
+	*ret = agent.view;
+	return 0;
+}
+
+int
+client_hot_open(struct client *c, const char *drill, struct err *e)
+{
+	(void)c, (void)drill, (void)e;
+	agent.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return 0;
+}
+
+int
+client_hot_fd(const struct client *c)
+{
+	(void)c;
+	return agent.wake;
+}
+
+int
+client_hot_renew(struct client *c, struct err *e)
+{
+	(void)c;
+	if (agent.is_dead)
+		return err_set(e, -EPIPE, "broken pipe");
+	agent.is_dead = agent.dies && agent.fires > 0;
+	agent.renewed = true;
+	return eventfd_write(agent.wake, 1);
+}
+
+int
+client_hot_undo(struct client *c, bool breach, struct err *e)
+{
+	(void)c, (void)e;
+	agent.undo_asked = true;
+	agent.undo_was_breach = breach;
+	end_fault(clock_boottime(), breach ? UNDO_BREACH : UNDO_ASKED);
+	return eventfd_write(agent.wake, 1);
+}
+
+int
+client_hot_read(
+    struct client *c, bool *ret_was_undo, struct drill_view *ret, struct err *e)
+{
+	eventfd_t n;
+
+	(void)c, (void)e;
+	if (eventfd_read(agent.wake, &n) < 0)
+		return 0;
+	age();
+	*ret_was_undo = agent.undo_asked;
+	*ret = agent.view;
+	return 1;
+}
+
+/* --- experiments ---------------------------------------------------------------------- */
+
+struct world {
+	char dir[64], out[96];
+	struct experiment x;
+	struct probe_def probe;
+	struct fault_def fault;
+	struct run_options o;
+};
+
+static int
+set_up(void **state)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+	struct sockaddr_in a = { .sin_family = AF_INET };
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	memset(&agent, 0, sizeof(agent));
+	agent.lasts = 400 * USEC_PER_MSEC;
+	atomic_store(&shop.is_broken, false);
+	atomic_store(&shop.percent, 0);
+	shop.daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL,
+	    shop_answers, NULL, MHD_OPTION_SOCK_ADDR, &a, MHD_OPTION_END);
+	assert_non_null(shop.daemon);
+	(void)snprintf(shop.url, sizeof(shop.url), "http://127.0.0.1:%u/",
+	    MHD_get_daemon_info(shop.daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
+	(void)snprintf(w->dir, sizeof(w->dir), "/tmp/run.XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	(void)snprintf(w->out, sizeof(w->out), "%s/out", w->dir);
+
+	w->probe = (struct probe_def){ .name = "shop",
+		.http = { .method = (char *)"GET",
+		    .url = shop.url,
+		    .timeout = USEC_PER_SEC },
+		.rate_mhz = 400 * 1000,
+		.good = { .status = { { 200, 399 } },
+		    .status_count = 1,
+		    .within = USEC_PER_SEC },
+		.objective = 0.9,
+		.abort_at = 0.5 };
+	spec_init(&w->fault.spec, kind_find("net.partition"));
+	(void)snprintf(w->fault.spec.name, NAME_MAX_LEN, "cut");
+	w->fault.spec.duration = agent.lasts;
+	w->x = (struct experiment){ .name = "a-test",
+		.hypothesis = (char *)"the shop | stays open for s3cret",
+		.probes = &w->probe,
+		.probe_count = 1,
+		.faults = &w->fault,
+		.fault_count = 1,
+		.steady = { .before = 200 * USEC_PER_MSEC,
+		    .during = 500 * USEC_PER_MSEC },
+		.budget = { .false_abort = 0.001 },
+		.lease_ms = 300 };
+	w->o = (struct run_options){ .out_dir = w->out, .quiet = true };
+	*state = w;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	static const char *const files[] = { "events.ndjson", "journal.json",
+		"summary.md" };
+	struct world *w = *state;
+
+	MHD_stop_daemon(shop.daemon);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", w->out, files[i]);
+
+		(void)unlink(path);
+	}
+	(void)rmdir(w->out);
+	(void)rmdir(w->dir);
+	if (agent.wake > 0)
+		(void)close(agent.wake);
+	free(w);
+	return 0;
+}
+
+static json_t *
+journal_of(const struct world *w)
+{
+	_cleanup_free_ char *path = xasprintf("%s/journal.json", w->out);
+	json_error_t why;
+	json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+
+	if (j == NULL)
+		fail_msg("%s: %s at line %d", path, why.text, why.line);
+	return j;
+}
+
+static char *
+text_of(const struct world *w, const char *file)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", w->out, file);
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	char *text = xcalloc(1, 1 << 20);
+
+	assert_non_null(f);
+	assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
+	return text;
+}
+
+static void
+expect_in(const struct world *w, const char *file, const char *words)
+{
+	_cleanup_free_ char *text = text_of(w, file);
+
+	if (strstr(text, words) == NULL)
+		fail_msg("%s does not say '%s':\n%s", file, words, text);
+}
+
+static void
+expect(struct world *w, enum verdict v)
+{
+	enum verdict got = run_drill(&w->x, &w->o);
+
+	if (got != v) {
+		_cleanup_free_ char *text = text_of(w, "events.ndjson");
+
+		fail_msg("verdict %s, expected %s\n%s", verdict_name(got),
+		    verdict_name(v), text);
+	}
+}
+
+static void
+a_fault_the_system_stands_is_held(void **state)
+{
+	struct world *w = *state;
+
+	expect(w, VERDICT_HELD);
+	assert_false(agent.undo_asked); /* it ended by itself */
+	assert_true(agent.renewed);
+	assert_int_equal(agent.leaves, 1);
+	expect_in(w, "summary.md", "The hypothesis held");
+}
+
+static void
+an_outage_is_stopped_and_undone_with_numbers(void **state)
+{
+	struct world *w = *state;
+
+	agent.breaks_shop = true;
+	agent.lasts = w->x.steady.during = w->fault.spec.duration = 20 * USEC_PER_SEC;
+	w->x.steady.after = 20 * USEC_PER_SEC; /* at most */
+	expect(w, VERDICT_BREACHED);
+	assert_true(agent.undo_was_breach);
+	json_t *j = journal_of(w);
+	const json_t *undo = json_object_get(j, "undo");
+	assert_string_equal(json_string_value(json_object_get(undo, "cause")), "breach");
+	assert_true(json_integer_value(json_object_get(undo, "first_bad_us")) < 0);
+	assert_true(json_integer_value(json_object_get(undo, "disarmed_us")) >= 0);
+	assert_true(json_integer_value(json_object_get(undo, "clean_us")) > 0);
+	assert_true(json_integer_value(json_object_get(undo, "first_good_us")) > 0);
+	json_decref(j);
+	expect_in(w, "summary.md", "The abort in numbers");
+	expect_in(w, "summary.md", "17 packets");
+	expect_in(w, "events.ndjson", "\"status 503\"");
+}
+
+static void
+an_objective_missed_without_breach_is_refuted(void **state)
+{
+	struct world *w = *state;
+
+	w->x.steady.before = 0;
+	w->probe.objective = 0.995;
+	w->probe.abort_at = 0.5;
+	atomic_store(&shop.percent, 5);
+	expect(w, VERDICT_REFUTED);
+}
+
+static void
+an_unsteady_system_is_left_alone(void **state)
+{
+	struct world *w = *state;
+
+	atomic_store(&shop.percent, 60);
+	expect(w, VERDICT_UNSTEADY);
+	assert_int_equal(agent.arms, 0);
+	expect_in(w, "summary.md", "no steady state");
+}
+
+static void
+too_few_answers_are_inconclusive(void **state)
+{
+	struct world *w = *state;
+
+	w->probe.rate_mhz = 20 * 1000; /* eight before */
+	expect(w, VERDICT_INCONCLUSIVE);
+	assert_int_equal(agent.arms, 0);
+}
+
+static void
+a_fault_without_effect_is_inconclusive(void **state)
+{
+	agent.has_no_effect = true;
+	expect(*state, VERDICT_INCONCLUSIVE);
+	expect_in(*state, "summary.md", "had no effect");
+}
+
+static void
+a_system_that_does_not_come_back_is_said_to(void **state)
+{
+	struct world *w = *state;
+
+	agent.breaks_shop = agent.stays_broken = true;
+	w->x.steady.after = 500 * USEC_PER_MSEC;
+	expect(w, VERDICT_NOT_RECOVERED);
+}
+
+static void
+a_refusal_injects_nothing(void **state)
+{
+	agent.refuses = true;
+	expect(*state, VERDICT_REFUSED);
+	assert_int_equal(agent.fires, 0);
+	expect_in(*state, "events.ndjson", "policy does not allow net.partition");
+}
+
+static void
+what_cannot_be_stopped_in_time_is_not_started(void **state)
+{
+	agent.is_slow_to_answer = true;
+	expect(*state, VERDICT_REFUSED);
+	assert_int_equal(agent.fires, 0);
+	assert_true(agent.undo_asked); /* what was armed is swept */
+}
+
+static void
+residue_outranks_everything(void **state)
+{
+	struct world *w = *state;
+
+	agent.is_dirty = agent.breaks_shop = true;
+	agent.lasts = w->x.steady.during = w->fault.spec.duration = 20 * USEC_PER_SEC;
+	expect(w, VERDICT_UNDO_FAILED);
+	expect_in(w, "summary.md", "a chain is left");
+}
+
+static void
+a_lost_agent_is_followed_by_stormd_undo(void **state)
+{
+	agent.dies = true;
+	expect(*state, VERDICT_AGENT_LOST);
+	assert_int_equal(agent.recoveries, 1);
+	assert_int_equal(agent.leaves, 0);
+}
+
+static void
+a_guard_stops_the_drill(void **state)
+{
+	struct world *w = *state;
+	struct probe_def guard = w->probe;
+
+	(void)snprintf(guard.name, sizeof(guard.name), "alerts");
+	guard.rate_mhz = 10 * 1000;
+	w->x.guards = &guard;
+	w->x.guard_count = 1;
+	w->probe.abort_at = 0.9;
+	w->probe.rate_mhz = 100 * 1000;
+	w->x.steady.before = 1200 * USEC_PER_MSEC;
+	agent.breaks_shop = true;
+	w->x.budget.false_abort = 1e-12; /* so that the guard comes first */
+	w->probe.objective = 0.6;
+	expect(w, VERDICT_BREACHED);
+	expect_in(w, "events.ndjson", "the guard no longer holds");
+}
+
+static void
+a_guard_that_does_not_hold_stops_it_before(void **state)
+{
+	struct world *w = *state;
+	struct probe_def guard = w->probe;
+
+	(void)snprintf(guard.name, sizeof(guard.name), "alerts");
+	guard.good.status[0] = (struct status_range){ 204, 204 };
+	guard.rate_mhz = 10 * 1000;
+	w->x.guards = &guard;
+	w->x.guard_count = 1;
+	expect(w, VERDICT_UNSTEADY);
+	assert_int_equal(agent.arms, 0);
+}
+
+static void
+ctrl_c_undoes(void **state)
+{
+	struct world *w = *state;
+	const struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
+		.sigev_signo = SIGINT };
+	const struct itimerspec in = { .it_value.tv_nsec = 500000000 };
+	timer_t timer;
+
+	agent.lasts = w->x.steady.during = w->fault.spec.duration = 20 * USEC_PER_SEC;
+	assert_int_equal(
+	    timer_create(CLOCK_MONOTONIC, (struct sigevent *)&ev, &timer), 0);
+	assert_int_equal(timer_settime(timer, 0, &in, NULL), 0);
+	expect(w, VERDICT_STOPPED);
+	(void)timer_delete(timer);
+	assert_true(agent.undo_asked);
+	assert_false(agent.undo_was_breach);
+}
+
+static void
+a_rehearsal_injects_nothing(void **state)
+{
+	struct world *w = *state;
+
+	w->o.rehearse = true;
+	expect(w, VERDICT_HELD);
+	assert_int_equal(agent.arms, 1);
+	assert_int_equal(agent.fires, 0);
+}
+
+static void
+probes_alone_need_no_agent(void **state)
+{
+	struct world *w = *state;
+
+	w->x.fault_count = 0;
+	expect(w, VERDICT_HELD);
+	assert_int_equal(agent.arms, 0);
+	assert_int_equal(agent.leaves, 0);
+}
+
+static void
+a_fault_alone_ends_with_its_time(void **state)
+{
+	struct world *w = *state;
+
+	w->x.probe_count = 0;
+	w->x.steady.before = w->x.steady.during = w->x.steady.after = 0;
+	expect(w, VERDICT_HELD);
+	assert_int_equal(agent.fires, 1);
+}
+
+static void
+secrets_reach_no_output(void **state)
+{
+	static const char *const files[] = { "events.ndjson", "journal.json",
+		"summary.md" };
+	char secret[] = "s3cret";
+	char *secrets[] = { secret, NULL };
+	struct world *w = *state;
+
+	w->x.secrets = secrets;
+	expect(w, VERDICT_HELD);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		_cleanup_free_ char *text = text_of(w, files[i]);
+
+		assert_null(strstr(text, "s3cret"));
+		assert_non_null(strstr(text, i < 2 ? "for ******" : "for \\*\\*"));
+	}
+}
+
+static void
+a_full_disk_does_not_keep_it_from_the_undo(void **state)
+{
+	struct world *w = *state;
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC), out = dup(STDOUT_FILENO);
+
+	agent.breaks_shop = true;
+	agent.lasts = w->x.steady.during = w->fault.spec.duration = 20 * USEC_PER_SEC;
+	w->o.quiet = false;
+	(void)fflush(stdout);
+	assert_true(full >= 0 && dup2(full, STDOUT_FILENO) >= 0);
+	enum verdict v = run_drill(&w->x, &w->o);
+	assert_true(dup2(out, STDOUT_FILENO) >= 0);
+	(void)close(full);
+	(void)close(out);
+	assert_int_equal(v, VERDICT_BREACHED);
+	assert_true(agent.undo_was_breach);
+}
+
+static void
+results_are_never_overwritten(void **state)
+{
+	struct world *w = *state;
+
+	w->x.fault_count = 0;
+	expect(w, VERDICT_HELD);
+	assert_int_equal(run_drill(&w->x, &w->o), VERDICT_USAGE);
+}
+
+static void
+every_line_of_events_is_one_object(void **state)
+{
+	struct world *w = *state;
+	size_t lines = 0;
+
+	expect(w, VERDICT_HELD);
+	_cleanup_free_ char *text = text_of(w, "events.ndjson");
+	char *rest = NULL;
+	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		json_error_t why;
+		json_t *j = json_loads(line, JSON_REJECT_DUPLICATES, &why);
+
+		if (j == NULL)
+			fail_msg("%s: %s", why.text, line);
+		assert_true(json_is_string(json_object_get(j, "type")));
+		assert_true(json_is_integer(json_object_get(j, "at_us")));
+		json_decref(j);
+		lines++;
+	}
+	assert_true(lines > 10);
+}
+
+int
+main(void)
+{
+#define DRILL(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		DRILL(a_fault_the_system_stands_is_held),
+		DRILL(an_outage_is_stopped_and_undone_with_numbers),
+		DRILL(an_objective_missed_without_breach_is_refuted),
+		DRILL(an_unsteady_system_is_left_alone),
+		DRILL(too_few_answers_are_inconclusive),
+		DRILL(a_fault_without_effect_is_inconclusive),
+		DRILL(a_system_that_does_not_come_back_is_said_to),
+		DRILL(a_refusal_injects_nothing),
+		DRILL(what_cannot_be_stopped_in_time_is_not_started),
+		DRILL(residue_outranks_everything),
+		DRILL(a_lost_agent_is_followed_by_stormd_undo),
+		DRILL(a_guard_stops_the_drill),
+		DRILL(a_guard_that_does_not_hold_stops_it_before),
+		DRILL(ctrl_c_undoes),
+		DRILL(a_rehearsal_injects_nothing),
+		DRILL(probes_alone_need_no_agent),
+		DRILL(a_fault_alone_ends_with_its_time),
+		DRILL(secrets_reach_no_output),
+		DRILL(a_full_disk_does_not_keep_it_from_the_undo),
+		DRILL(results_are_never_overwritten),
+		DRILL(every_line_of_events_is_one_object),
+	};
+	sigset_t set;
+
+	/* Blocked before the server's threads exist, so that they do not take them. */
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
