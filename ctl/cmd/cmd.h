@@ -46,7 +46,13 @@ struct cmd {
 /* One line per command, sorted; its file is cmd_<name>.c. */
 #define CMD_LIST(X) \
  X(check)           \
- X(faults)
+ X(doctor)          \
+ X(faults)          \
+ X(halt)            \
+ X(inject)          \
+ X(resume)          \
+ X(run)             \
+ X(status)
 
 #define CMD_DECLARE(name) extern const struct cmd cmd_##name;
 CMD_LIST(CMD_DECLARE)

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `stormctl doctor`: can this host run drills, which faults can it do, and is anything
+ * left of an old one?  Asks the agent for the kinds, since only root can try them; starts
+ * one of its own for the question when there is none.
+ */
+#include "api.h"
+#include "client.h"
+#include "cmd.h"
+#include "err.h"
+#include "instances.h"
+#include "kind.h"
+#include "verdict.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct findings_of_host {
+	bool has_agent, is_embedded;
+	char agent[ERR_MSG_MAX]; /* why there is none */
+	json_t *kinds;           /* [{"kind", "supported", "reason"}] */
+	bool is_clean, was_searched;
+};
+
+static void
+ask_agent(struct findings_of_host *h, const struct agent_options *o)
+{
+	struct agent a = { .pidfd = -1, .lifeline = -1 };
+	struct client *c = NULL;
+	json_t *answer = NULL;
+	struct err e = { 0 };
+	int r = agent_find(&a, o, &e);
+
+	h->is_embedded = a.is_embedded;
+	if (r == 0)
+		r = client_open(&c, a.socket, &e);
+	if (r == 0)
+		r = client_get(c, "/v1/doctor", &answer, &e);
+	client_free(c);
+	h->has_agent = r == 0;
+	if (r == 0)
+		h->kinds = json_incref(json_object_get(answer, "kinds"));
+	else
+		(void)snprintf(h->agent, sizeof(h->agent), "%s", e.msg);
+	json_decref(answer);
+	if (a.is_embedded && agent_leave(&a, &e) < 0)
+		(void)fprintf(stderr, "stormctl doctor: %s\n", e.msg);
+}
+
+static bool
+is_supported(const json_t *row)
+{
+	return json_is_true(json_object_get(row, "supported"));
+}
+
+static void
+print_kinds(const json_t *kinds)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(kinds, i, row)
+	{
+		const char *kind = json_string_value(json_object_get(row, "kind"));
+		const char *why = json_string_value(json_object_get(row, "reason"));
+
+		(void)printf("  %-16s %s%s\n", kind != NULL ? kind : "?",
+		    is_supported(row) ? "yes" : "no: ",
+		    is_supported(row) || why == NULL ? "" : why);
+	}
+}
+
+static void
+print_text(const struct findings_of_host *h)
+{
+	if (!h->has_agent)
+		(void)printf("agent: none: %s\n", h->agent);
+	else if (h->is_embedded)
+		(void)printf("agent: none runs; as root, stormctl starts its own\n");
+	else
+		(void)printf("agent: stormd answers\n");
+	if (h->kinds != NULL) {
+		(void)printf("faults this host can do:\n");
+		print_kinds(h->kinds);
+	}
+	if (!h->was_searched)
+		(void)printf("residue: not looked for, that needs root\n");
+}
+
+static void
+print_json(const struct findings_of_host *h)
+{
+	json_t *j = json_pack("{s:b, s:b, s:O?}", "agent", h->has_agent, "embedded",
+	    h->is_embedded, "kinds", h->kinds);
+
+	if (!h->has_agent)
+		(void)json_object_set_new(j, "reason", json_string(h->agent));
+	(void)json_object_set_new(
+	    j, "clean", h->was_searched ? json_boolean(h->is_clean) : json_null());
+	(void)json_dumpf(j, stdout, JSON_INDENT(2));
+	(void)putchar('\n');
+	json_decref(j);
+}
+
+/* What is left of old drills, said by stormd-undo itself. */
+static void
+search_residue(struct findings_of_host *h, const struct agent_options *o, bool quiet)
+{
+	struct instance in = { 0 }, found[INSTANCES_MAX];
+	struct err e = { 0 };
+	int r = 0;
+
+	if (geteuid() != 0)
+		return;
+	if (o->run_dir != NULL || o->instance != NULL)
+		r = instances_find(o, found, INSTANCES_MAX, &e);
+	if (r > 0)
+		in = found[0];
+	else
+		(void)snprintf(in.host_dir, sizeof(in.host_dir), "%s",
+		    o->host_dir != NULL ? o->host_dir : HOST_DIR_DEFAULT);
+	if (r >= 0)
+		r = instance_undo(&in, "--doctor", quiet, &e);
+	if (r < 0) {
+		(void)fprintf(stderr, "stormctl doctor: %s\n", e.msg);
+		return;
+	}
+	h->was_searched = true;
+	h->is_clean = r == 0;
+}
+
+static int
+run(const struct invocation *v)
+{
+	struct findings_of_host h = { 0 };
+	struct agent_options o = { 0 };
+	bool json = option_has(v, "json");
+
+	agent_options_of(v, &o);
+	ask_agent(&h, &o);
+	if (!json)
+		print_text(&h);
+	search_residue(&h, &o, json);
+	if (json)
+		print_json(&h);
+	json_decref(h.kinds);
+	if (h.was_searched && !h.is_clean)
+		return VERDICT_UNDO_FAILED;
+	return h.has_agent ? 0 : VERDICT_REFUSED;
+}
+
+static const struct option_def options[] = { OPTION_JSON, OPTIONS_AGENT, { 0 } };
+
+const struct cmd cmd_doctor = {
+	.name = "doctor",
+	.summary = "can this host run drills, and is anything left of old ones?",
+	.options = options,
+	.run = run,
+	.help =
+	    "Says whether an agent answers, which faults this host supports and what is\n"
+	    "missing for the others, and looks for residue (as root).  Exit 0 when all is\n"
+	    "well, 9 when no agent can be had, 20 when something is left behind.",
+};
