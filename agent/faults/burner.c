@@ -25,6 +25,7 @@
 
 #define PERIOD_NS   UINT64_C(1000000)
 #define DEBT_MAX_NS (50 * PERIOD_NS) /* beyond this a lost turn stays lost */
+#define IDLE_NS     (20 * PERIOD_NS) /* how soon a new share is seen by one that had none */
 #define SPINS       2000 /* some microseconds between two looks at the clock */
 
 void
@@ -90,13 +91,14 @@ burn(struct load_slot *slot)
 	uint64_t wall = now_ns(CLOCK_MONOTONIC), next = wall, owed = 0, used = 0;
 
 	for (;;) {
+		const uint32_t share = atomic_load(&slot->share);
 		uint64_t now = now_ns(CLOCK_MONOTONIC);
 
-		owed += (now - wall) * atomic_load(&slot->share) / LOAD_WHOLE;
+		owed += (now - wall) * share / LOAD_WHOLE;
 		wall = now;
 		if (owed > used + DEBT_MAX_NS)
 			owed = used + DEBT_MAX_NS;
-		next += PERIOD_NS;
+		next += share > 0 ? PERIOD_NS : IDLE_NS;
 		if (next < now) /* we were not let run for longer than a period */
 			next = now + PERIOD_NS;
 		used = pay(owed, base, next);

@@ -5,12 +5,18 @@
  * 0.1 %: but others change.  Each window back in time gives an interval that the truth must
  * lie in as long as nothing changed; windows are taken, short ones first, for as long as
  * their intervals have a point in common.
+ *
+ * That estimate lags behind others who come in bursts; what was missed or overshot since
+ * is kept as a debt and paid over the next second.
  */
 #include "cpu_share.h"
+#include <stdbool.h>
 
 #define STEP       10000  /* µs: USER_HZ, twice as the ends are rounded alike */
 #define WINDOW_MIN 300000 /* µs: below this the steps drown the answer */
 #define WHOLE      1000000
+#define DEBT_MAX   50000   /* µs: old misses are no reason to be off now */
+#define PAY_OVER   1000000 /* µs */
 
 struct interval {
 	int64_t low, high; /* millionths of a CPU */
@@ -52,11 +58,10 @@ others_use(const struct cpu_share *s)
 {
 	struct interval known = { 0, WHOLE };
 	const size_t kept = s->count < SAMPLES_MAX ? s->count : SAMPLES_MAX;
-	const struct cpu_sample *now = sample(s, 0);
 	size_t used = 0;
 
 	for (size_t back = 1; back < kept; back++) {
-		const struct cpu_sample *then = sample(s, back);
+		const struct cpu_sample *now = sample(s, 0), *then = sample(s, back);
 		struct interval seen;
 
 		if (now->wall - then->wall < WINDOW_MIN)
@@ -71,12 +76,37 @@ others_use(const struct cpu_share *s)
 	return used == 0 ? 0 : (uint32_t)((known.low + known.high) / 2);
 }
 
+static int64_t
+clamp(int64_t value, int64_t low, int64_t high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+/* What the time between the last two samples was busy too little, or too much, as far as
+ * that was our doing: others alone may be busier than was asked. */
+static void
+keep_debt(struct cpu_share *s, uint32_t asked)
+{
+	const struct cpu_sample *now = sample(s, 0), *then = sample(s, 1);
+	const int64_t wall = (int64_t)(now->wall - then->wall);
+	const int64_t busy = wall - (int64_t)(now->idle - then->idle);
+	const int64_t ours = (int64_t)(now->used - then->used);
+	int64_t missed = wall * asked / WHOLE - busy;
+
+	if (missed < -ours)
+		missed = -ours;
+	s->debt = clamp(s->debt + missed, -DEBT_MAX, DEBT_MAX);
+}
+
 uint32_t
 cpu_share_of(struct cpu_share *s, uint32_t asked)
 {
-	const uint32_t others = s->count == 0 ? 0 : others_use(s);
+	const bool has_begun = s->begin.wall != 0 && s->count > 1;
 
-	s->given = others < asked ? asked - others : 0;
+	if (has_begun)
+		keep_debt(s, asked);
+	s->given = (uint32_t)clamp(
+	    (int64_t)asked - others_use(s) + s->debt * WHOLE / PAY_OVER, 0, WHOLE);
 	return s->given;
 }
 

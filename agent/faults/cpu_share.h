@@ -18,13 +18,14 @@ struct cpu_share {
 	struct cpu_sample ring[SAMPLES_MAX];
 	size_t count;            /* samples ever added */
 	struct cpu_sample begin; /* when the load was applied */
+	int64_t debt;            /* µs that the CPU was busy too little since then */
 	uint32_t given;          /* millionths, as last decided */
 };
 
 void cpu_share_add(struct cpu_share *s, const struct cpu_sample *now);
 /* The last sample is where the load begins. */
 void cpu_share_begin(struct cpu_share *s);
-/* The burner's share in millionths, for `asked` millionths in all. */
+/* The burner's share in millionths, for `asked` millionths in all; once per sample. */
 uint32_t cpu_share_of(struct cpu_share *s, uint32_t asked);
 uint32_t cpu_share_given(const struct cpu_share *s);
 /* How busy the CPU was since the load began, in thousandths of a percent. */

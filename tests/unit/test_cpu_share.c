@@ -2,7 +2,8 @@
 /* The arithmetic of cpu.load against a CPU whose idle clock goes in steps of 10 ms. */
 #include "cpu_share.h"
 #include "test.h"
-#include <stdlib.h>
+#include <math.h>
+#include <stdio.h>
 
 #define SAMPLE 100000 /* µs between two looks */
 
@@ -58,6 +59,28 @@ what_others_use_counts(void **state)
 	}
 }
 
+/* Others who come and go: no second is far off, and all seconds together are exact. */
+static void
+bursts_are_made_up_for(void **state)
+{
+	static const uint32_t bursts[] = { 0, 0, 60000, 0, 150000, 0, 0, 30000, 0, 0, 0 };
+	struct cpu c = { .idle = 1234 };
+	double idle, sum = 0;
+
+	(void)state;
+	run(&c, 20, 20000, 400000);
+	cpu_share_begin(&c.share);
+	for (unsigned i = 0; i < 1000; i += 10) {
+		idle = c.idle;
+		for (unsigned k = 0; k < 10; k++)
+			run(&c, 1, bursts[(i + k) % 11], 400000);
+		if (i >= 50) /* the first seconds are for finding out */
+			sum += fabs((1e6 - (c.idle - idle)) / 1e4 - 40);
+	}
+	assert_true(sum / 95 < 1.0);
+	assert_in_range(cpu_share_seen(&c.share), 39900, 40100);
+}
+
 static void
 a_change_is_followed_within_a_second(void **state)
 {
@@ -101,6 +124,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(alone_it_uses_what_was_asked),
 		cmocka_unit_test(what_others_use_counts),
+		cmocka_unit_test(bursts_are_made_up_for),
 		cmocka_unit_test(a_change_is_followed_within_a_second),
 		cmocka_unit_test(nothing_is_added_to_a_cpu_that_is_busier_already),
 		cmocka_unit_test(what_was_seen_is_since_the_load_began),
