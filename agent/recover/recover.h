@@ -49,7 +49,7 @@ int count_records(const char *run_dir);
 void instance_tidy(const char *run_dir);
 
 /* halt.c: ask the stormd that has the lock to halt, and wait until it has, or until the
- * lock is free because it died.  1 halted and clean, 0 with the lock in *ret_lock,
+ * lock is free because it died.  1 all clean (by it, or by its guardian), 0 with the lock in *ret_lock,
  * -EBUSY when it said that something is left, -ETIMEDOUT when nobody did anything. */
 int halt_or_lock(const char *run_dir, int *ret_lock, struct err *e);
 
