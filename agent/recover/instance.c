@@ -8,6 +8,7 @@
 #include "api.h"
 #include "cleanup.h"
 #include "err.h"
+#include "log.h"
 #include "store.h"
 #include <dirent.h>
 #include <errno.h>
@@ -36,8 +37,13 @@ instance_each(const struct recover *o,
 	struct dirent **names = NULL;
 	int count, sum = 0;
 
-	if (o->run_dir[0] != '\0')
-		return has_undo_dir(AT_FDCWD, o->run_dir) ? fn(o, o->run_dir) : 0;
+	if (o->run_dir[0] != '\0' && has_undo_dir(AT_FDCWD, o->run_dir))
+		return fn(o, o->run_dir);
+	if (o->run_dir[0] != '\0') {
+		log_notice(
+		    "'%s' is no instance's directory: nothing to undo", o->run_dir);
+		return 0;
+	}
 	count = scandir(o->host_dir, &names, NULL, alphasort);
 	if (count < 0)
 		return errno == ENOENT ? 0 : err_errno(e, "list '%s'", o->host_dir);
