@@ -78,7 +78,7 @@ instance_lock(const char *run_dir, struct err *e)
 }
 
 int
-instance_records(const char *run_dir, struct store *ret, struct err *e)
+instance_open_records(const char *run_dir, struct store *ret, struct err *e)
 {
 	char path[PATH_LEN_MAX];
 	int n = snprintf(path, sizeof(path), "%s/" UNDO_DIR, run_dir);
@@ -102,13 +102,13 @@ count_one(void *ctx, const char *name, const struct record *r, const struct err 
 
 /* What cannot be counted is not none. */
 int
-count_records(const char *run_dir)
+instance_count_records(const char *run_dir)
 {
 	struct store store;
 	struct err e = { 0 };
 	int count = 0;
 
-	if (instance_records(run_dir, &store, &e) < 0)
+	if (instance_open_records(run_dir, &store, &e) < 0)
 		return access(run_dir, F_OK) < 0 ? 0 :
 						   1; /* an embedded one took it along */
 	if (store_each(&store, count_one, &count, &e) < 0)

@@ -43,8 +43,8 @@ int instance_each(const struct recover *o,
 /* The flock on run_dir: a descriptor, -EWOULDBLOCK when somebody has it. */
 int instance_lock(const char *run_dir, struct err *e);
 /* The records of an instance, for reading only: nothing is made. */
-int instance_records(const char *run_dir, struct store *ret, struct err *e);
-int count_records(const char *run_dir);
+int instance_open_records(const char *run_dir, struct store *ret, struct err *e);
+int instance_count_records(const char *run_dir);
 /* Takes a run-dir away that only an embedded drill needed and that holds nothing any more. */
 void instance_tidy(const char *run_dir);
 
