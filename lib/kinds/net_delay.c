@@ -103,10 +103,11 @@ const struct kind kind_net_delay = {
 	    "round the matched traffic would vanish.  The interface's own queueing "
 	    "discipline is never touched.",
 	.by_hand =
-	    "The fault's record names the objects.  With netem, delete the filter, then the "
-	    "link, in this order (tc filter del dev IFACE egress pref N; ip link del "
-	    "sd<id>e).  With nfqueue, delete the jump to the chain SD-<id>, flush and "
-	    "delete the chain with iptables and ip6tables, and destroy the sets "
-	    "sd-<id>-4 and sd-<id>-6.",
+	    "The fault's record names the objects and the commands.  With netem, delete "
+	    "the filter, then the link, in this order (tc filter del dev IFACE egress pref "
+	    "N; ip link del sd<id>e).  With nfqueue, ipset flush sd-<id>-4 and ipset flush "
+	    "sd-<id>-6 end the delay; then delete the jumps to SD-<id>-I and SD-<id>-O in "
+	    "the mangle table and the chains with iptables and ip6tables, and destroy the "
+	    "sets.",
 	.teaches = "timeout, retry with backoff and jitter, circuit breaker",
 };

@@ -68,9 +68,9 @@ const struct kind kind_net_partition = {
 	    "which ends the partition at once, and then removes the jumps, the "
 	    "chains and the sets.  A reboot removes all of it.",
 	.by_hand =
-	    "ipset flush sd-<id>-4 and ipset flush sd-<id>-6 end the partition.  Then "
-	    "delete the jumps to SD-<id> (the fault's record says from which chains), "
-	    "flush and delete the chain with iptables and ip6tables, and destroy the "
-	    "sets.",
+	    "ipset flush sd-<id>-4 and ipset flush sd-<id>-6 end the partition.  Then delete "
+	    "the jumps to SD-<id>-I and SD-<id>-O in INPUT and OUTPUT, flush and delete these "
+	    "chains with iptables and ip6tables, and destroy the sets; the fault's record "
+	    "has the commands.",
 	.teaches = "circuit breaker, fallback, timeout, leader election",
 };
