@@ -50,6 +50,7 @@ struct cmd {
  X(faults)          \
  X(halt)            \
  X(inject)          \
+ X(plan)            \
  X(resume)          \
  X(run)             \
  X(status)

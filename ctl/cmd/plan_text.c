@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plan for people. */
+#include "kind.h"
+#include "plan.h"
+#include <inttypes.h>
+#include <string.h>
+
+static const char *
+time_text(usec_t t, char *buf, size_t size)
+{
+	return format_usec(t, buf, size);
+}
+
+static void
+print_head(const struct experiment *x, FILE *f)
+{
+	(void)fprintf(f, "%s\n", x->name);
+	if (x->hypothesis != NULL)
+		(void)fprintf(f, "  %s\n", x->hypothesis);
+	if (x->vars != NULL)
+		(void)fputs("\nvariables\n", f);
+	for (char **v = x->vars; v != NULL && *v != NULL; v++)
+		(void)fprintf(f, "  %s\n", *v);
+}
+
+static void
+print_phases(const struct experiment *x, FILE *f)
+{
+	char t[32];
+
+	(void)fputs("\nphases\n", f);
+	if (x->probe_count > 0)
+		(void)fprintf(f,
+		    "  before  %-6s steady state must hold, or nothing is injected\n",
+		    time_text(x->steady.before, t, sizeof(t)));
+	(void)fprintf(f,
+	    "  during  %-6s from fire on; a breach stops the drill and undoes everything\n",
+	    time_text(x->steady.during, t, sizeof(t)));
+	if (x->probe_count > 0)
+		(void)fprintf(f,
+		    "  after   %-6s within this it must meet its objectives again\n",
+		    time_text(x->steady.after, t, sizeof(t)));
+	(void)fprintf(f,
+	    "  lease   %-6s without a word from stormctl the agent undoes everything\n",
+	    time_text(x->lease_ms * USEC_PER_MSEC, t, sizeof(t)));
+}
+
+static void
+print_good(const struct good *g, FILE *f)
+{
+	char t[32];
+
+	(void)fputs("    good       status ", f);
+	for (size_t i = 0; i < g->status_count; i++) {
+		(void)fprintf(f, "%s%u", i > 0 ? ", " : "", g->status[i].low);
+		if (g->status[i].high != g->status[i].low)
+			(void)fprintf(f, "-%u", g->status[i].high);
+	}
+	(void)fprintf(f, " within %s", time_text(g->within, t, sizeof(t)));
+	if (g->body != NULL)
+		(void)fprintf(f, ", body matches '%s'", g->body);
+	(void)fputc('\n', f);
+}
+
+static void
+print_judge(const struct plan *p, size_t i, FILE *f)
+{
+	const struct probe_def *d = &p->x->probes[i];
+	unsigned bad = judge_outage_samples(&p->judge, i);
+	char t[32];
+	usec_t takes = (usec_t)((double)(bad - 1) * 1000 / (double)d->rate_mhz *
+				(double)USEC_PER_SEC);
+
+	(void)fprintf(f, "    objective  %g %% good; %g %% bad is worth stopping for\n",
+	    d->objective * 100, d->abort_at * 100);
+	(void)fprintf(f,
+	    "    judge      p0 %.2g %%, h %.1f: a full outage stops the drill at %u bad answers "
+	    "(%s after the first is known)\n",
+	    p->judge.probe[i].p0 * 100, p->judge.h, bad,
+	    time_text(takes / USEC_PER_MSEC * USEC_PER_MSEC, t, sizeof(t)));
+}
+
+static void
+print_probes(const struct plan *p, FILE *f)
+{
+	const struct experiment *x = p->x;
+
+	if (x->probe_count > 0)
+		(void)fputs("\nprobes\n", f);
+	for (size_t i = 0; i < x->probe_count; i++) {
+		const struct probe_def *d = &x->probes[i];
+
+		(void)fprintf(f, "  %s: %s %s\n", d->name, d->http.method, d->http.url);
+		(void)fprintf(f,
+		    "    rate       %g/s: %.0f samples before, %.0f during, %.0f after\n",
+		    (double)d->rate_mhz / 1000, plan_samples(d, x->steady.before),
+		    plan_samples(d, x->steady.during), plan_samples(d, x->steady.after));
+		print_good(&d->good, f);
+		print_judge(p, i, f);
+	}
+	for (size_t i = 0; i < x->guard_count; i++)
+		(void)fprintf(f, "%s  %s: %s %s, %g/s\n", i == 0 ? "\nguards\n" : "",
+		    x->guards[i].name, x->guards[i].http.method, x->guards[i].http.url,
+		    (double)x->guards[i].rate_mhz / 1000);
+}
+
+static void
+print_budget(const struct experiment *x, FILE *f)
+{
+	if (x->probe_count == 0)
+		return;
+	(void)fprintf(f,
+	    "\nbudget\n  at most %g %% of the drills of a healthy system are stopped by chance\n",
+	    x->budget.false_abort * 100);
+	if (x->budget.max_bad != 0)
+		(void)fprintf(
+		    f, "  stops at %" PRIu64 " bad answers in all\n", x->budget.max_bad);
+	if (x->budget.consecutive != 0)
+		(void)fprintf(f, "  stops at %u bad answers of one probe in a row\n",
+		    x->budget.consecutive);
+}
+
+static void
+print_lines(const char *lines, const char *indent, FILE *f)
+{
+	for (size_t len; *lines != '\0'; lines += len + (lines[len] == '\n')) {
+		len = strcspn(lines, "\n");
+		(void)fprintf(f, "%s%.*s\n", indent, (int)len, lines);
+	}
+}
+
+static void
+print_fault(const struct plan *p, size_t i, FILE *f)
+{
+	const struct fault_def *d = &p->x->faults[i];
+	const struct kind *k = kind_find(d->spec.kind);
+	const char *ops = plan_ops(p, i);
+	char at[32], lasts[32], text[512];
+
+	(void)fprintf(f, "  at %-6s %s %-6s %s: %s\n",
+	    time_text(d->spec.at, at, sizeof(at)), d->spec.duration > 0 ? "for" : "   ",
+	    d->spec.duration > 0 ? time_text(d->spec.duration, lasts, sizeof(lasts)) :
+				   "once",
+	    d->spec.name, spec_describe(&d->spec, text, sizeof(text)));
+	(void)fprintf(
+	    f, "      on %s\n", d->target[0] != '\0' ? d->target : "the local host");
+	if (k != NULL && (k->flags & KIND_IRREVERSIBLE) != 0)
+		(void)fputs("      cannot be undone\n", f);
+	for (char **r = d->resolved; r != NULL && *r != NULL; r++)
+		(void)fprintf(f, "      %s\n", *r);
+	if (ops == NULL)
+		return;
+	if (p->view.fault[i].note[0] != '\0')
+		(void)fprintf(f, "      %s\n", p->view.fault[i].note);
+	print_lines(ops, "        ", f);
+}
+
+/* By their time; those of one time stay in the file's order. */
+static void
+print_faults(const struct plan *p, FILE *f)
+{
+	size_t order[DRILL_FAULTS_MAX], at;
+
+	(void)fputs("\nfaults, by the time since fire\n", f);
+	for (size_t i = 0; i < p->x->fault_count && i < DRILL_FAULTS_MAX; i++) {
+		for (at = i; at > 0 && p->x->faults[order[at - 1]].spec.at >
+					   p->x->faults[i].spec.at;
+		     at--)
+			order[at] = order[at - 1];
+		order[at] = i;
+	}
+	for (size_t i = 0; i < p->x->fault_count && i < DRILL_FAULTS_MAX; i++)
+		print_fault(p, order[i], f);
+}
+
+void
+plan_print(const struct plan *p, FILE *f)
+{
+	print_head(p->x, f);
+	print_phases(p->x, f);
+	print_probes(p, f);
+	print_budget(p->x, f);
+	print_faults(p, f);
+	if (p->asked == ASKED_NOT)
+		(void)fprintf(f,
+		    "\nno agent was asked (%s):\n"
+		    "the exact operations and their inverses are not shown\n",
+		    p->why.msg);
+}
