@@ -130,7 +130,7 @@ look_for_residue(struct err *e)
 }
 
 int
-cmd_doctor(const struct recover *o)
+cmd_doctor_host(const struct recover *o)
 {
 	struct err e = { 0 };
 	int problems, residue;

@@ -140,7 +140,7 @@ set_option(struct parsed *p, int option)
 		set_fault(p, optarg);
 		break;
 	case OPT_DOCTOR:
-		set_verb(p, cmd_doctor);
+		set_verb(p, cmd_doctor_host);
 		break;
 	case OPT_GUARD:
 		set_verb(p, cmd_guard);

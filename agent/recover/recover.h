@@ -33,7 +33,7 @@ int recover_main(int argc, char **argv);
 int cmd_list(const struct recover *o);
 int cmd_all(const struct recover *o);
 int cmd_fault(const struct recover *o);
-int cmd_doctor(const struct recover *o);
+int cmd_doctor_host(const struct recover *o);
 int cmd_guard(const struct recover *o);
 
 /* instance.c: call fn for the one run-dir asked for, or for each below host_dir that has

@@ -21,7 +21,7 @@ static const char *const halted_names[] = { "clean", "unreachable", "not verifie
 static enum halted
 without_agent(const struct instance *i, const struct err *why, struct err *e)
 {
-	int left = instance_records(i);
+	int left = instance_left(i);
 
 	if (left == 0) {
 		(void)err_set(

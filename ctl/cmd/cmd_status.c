@@ -122,7 +122,7 @@ print_agent(const struct instance *in, const json_t *j)
 static int
 no_agent(const struct instance *i, const struct err *why, json_t *list)
 {
-	int left = instance_records(i);
+	int left = instance_left(i);
 
 	if (list != NULL) {
 		(void)json_array_append_new(

@@ -90,7 +90,7 @@ instance_open(const struct instance *i, struct client **ret, struct err *e)
 }
 
 int
-instance_records(const struct instance *i)
+instance_left(const struct instance *i)
 {
 	char path[PATH_LEN_MAX + sizeof(UNDO_DIR) + 1];
 	const struct dirent *entry;

@@ -27,7 +27,7 @@ int instances_find(
 /* As client_open, on its socket. */
 int instance_open(const struct instance *i, struct client **ret, struct err *e);
 /* Records on disk that nobody has taken back yet; for one whose agent does not answer. */
-int instance_records(const struct instance *i);
+int instance_left(const struct instance *i);
 /* stormd-undo on this instance, or on every one of host_dir when run_dir is "": its exit
  * code; its words go to our stdout unless `quiet`, and to stderr. */
 int instance_undo(const struct instance *i, const char *verb, bool quiet, struct err *e);
