@@ -36,7 +36,8 @@ size_t option_all(
     const struct invocation *v, const char *name, const char **ret, size_t max);
 
 struct cmd {
-	const char *name, *args, *summary;
+	const char *name, *summary;
+	const char *args; /* "FILE"; NULL: none */
 	size_t args_min, args_max;
 	const struct option_def *options; /* ends with { 0 }; common ones are added */
 	int (*run)(const struct invocation *v); /* the exit code */

@@ -37,7 +37,7 @@ help_command(FILE *f, const struct cmd *c)
 	static const struct option_def help = { "help", NULL, false, "print this" };
 
 	(void)fprintf(f, "usage: stormctl %s [OPTION…]%s%s\n\n%s\n\noptions:\n", c->name,
-	    c->args[0] != '\0' ? " " : "", c->args, c->help);
+	    c->args != NULL ? " " : "", c->args != NULL ? c->args : "", c->help);
 	for (const struct option_def *o = c->options; o->name != NULL; o++)
 		help_option(f, o);
 	help_option(f, &help);

@@ -66,8 +66,8 @@ next_option(const void *ctx, size_t i)
 static int
 usage(const struct cmd *c)
 {
-	(void)fprintf(stderr, "usage: stormctl %s [OPTION…] %s (--help says more)\n",
-	    c->name, c->args);
+	(void)fprintf(stderr, "usage: stormctl %s [OPTION…]%s%s (--help says more)\n",
+	    c->name, c->args != NULL ? " " : "", c->args != NULL ? c->args : "");
 	return VERDICT_USAGE;
 }
 

@@ -127,6 +127,21 @@ too_many_options_are_refused(void **state)
 }
 
 static void
+every_command_has_help(void **state)
+{
+	char line[64];
+
+	(void)state;
+	for (const struct cmd *const *c = cmd_table; *c != NULL; c++) {
+		(void)snprintf(line, sizeof(line), "%s --help", (*c)->name);
+		assert_int_equal(parse(line), 0);
+		assert_non_null(strstr(said, (*c)->help));
+		(void)snprintf(line, sizeof(line), "%s --no-such-option", (*c)->name);
+		refuse(parse(line), "unknown option '--no-such-option'");
+	}
+}
+
+static void
 every_row_is_complete(void **state)
 {
 	const char *last = "";
@@ -136,8 +151,8 @@ every_row_is_complete(void **state)
 		size_t count = 0;
 
 		assert_true(strcmp(last, (*c)->name) < 0);
-		assert_true(
-		    (*c)->summary != NULL && (*c)->args != NULL && (*c)->help != NULL);
+		assert_true((*c)->summary != NULL && (*c)->help != NULL);
+		assert_int_equal((*c)->args != NULL, (*c)->args_max > 0);
 		assert_true((*c)->args_min <= (*c)->args_max);
 		while ((*c)->options[count].name != NULL)
 			assert_non_null((*c)->options[count++].help);
@@ -155,6 +170,7 @@ main(void)
 		cmocka_unit_test(mistakes_are_named_with_a_suggestion),
 		cmocka_unit_test(help_and_version_are_answers_not_errors),
 		cmocka_unit_test(too_many_options_are_refused),
+		cmocka_unit_test(every_command_has_help),
 		cmocka_unit_test(every_row_is_complete),
 	};
 
