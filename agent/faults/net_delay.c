@@ -46,7 +46,9 @@ netem_will_do(const struct delay *d, struct err *e)
 static int
 reason_length(const char *reason)
 {
-	return (int)strcspn(reason, "(");
+	size_t len = strcspn(reason, "(");
+
+	return (int)(len > 0 && reason[len - 1] == ' ' ? len - 1 : len);
 }
 
 static int

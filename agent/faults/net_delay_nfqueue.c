@@ -10,7 +10,8 @@
  *
  * Unlike over a slow wire, a parked packet still counts against the buffer of the local
  * socket that sent it, so bulk transfers out of this host slow down more than the delay
- * alone explains.  netem has no such effect.
+ * alone explains.  netem has no such effect.  And ping(8) does not see what is held on the
+ * way in, because it believes the stamp of the packet's arrival: ping -U does.
  */
 #include "net_delay.h"
 
