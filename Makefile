@@ -135,7 +135,7 @@ check-unit: all $(UNIT_T)
 check-root: all $(ROOT_T)
 	$(Q)tests/run.sh $(BUILD) root $(filter-out $(BUILD)/tests/bench/%,$(ROOT_T)) \
 		$(sort $(wildcard tests/system/*.sh tests/crash/*.sh))
-check-vm: all
+check-vm: all $(addprefix $(BUILD)/tests/,unit/test_tc contract/net_delay)
 	$(Q)tests/run.sh $(BUILD) vm tests/vm/smoke.sh
 # No leak check: a holder's memory is freed by its end, by design, and LeakSanitizer cannot
 # trace a process in a pid namespace of its own.

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs in the guest of tests/vm/smoke.sh.  Emulation is slow, so delays are compared
+# generously and by their median, and nothing here has to be fast.
+set -u
+[ -n "${IN_VM:-}" ] || {
+	echo "guest-delay.sh: only in the guest: use tests/vm/smoke.sh" >&2
+	exit 2
+}
+if [ -z "${STORM_SANDBOX:-}" ]; then
+	for program in unit/test_tc "contract/net_delay netem"; do
+		# shellcheck disable=SC2086
+		"$BUILD"/tests/$program >/tmp/program.log 2>&1 || {
+			cat /tmp/program.log
+			echo "FAIL: $program"
+			exit 1
+		}
+		echo "ok: $program: $(grep -c ' OK ' /tmp/program.log) tests"
+	done
+fi
+# shellcheck source=tests/system/lib.sh
+. tests/system/lib.sh
+sandbox "$0" "$@"
+
+host b1 10.1.1.2
+host b2 10.1.2.2
+tc qdisc replace dev v-b1 root fq_codel
+wait_for 10 ping -q -c 1 -W 1 10.1.1.2 || fail "the test network does not work"
+snapshot >"$T/before"
+
+rtt() { # median of some round trips, in whole ms
+	ping -n -c 5 -i 0.1 -W 5 "$1" | sed -n 's/.*time=\([0-9]*\).*/\1/p' | sort -n | sed -n 3p
+}
+about() { # about ADDRESS MS
+	local ms
+	ms=$(rtt "$1")
+	[ -n "$ms" ] || fail "no answer from $1"
+	if [ "$ms" -lt $(($2 * 9 / 10)) ] || [ "$ms" -gt $(($2 * 2 + 30)) ]; then
+		fail "$1: $ms ms, expected about $2"
+	fi
+	echo "ok: $1 takes $ms ms of $2"
+}
+inject() {
+	"$BIN/stormctl" inject net.delay engine=netem "$@" --for 60s --out "$T/out" \
+		"${DIRS[@]}" --embedded >"$T/ctl.log" 2>&1 &
+	CTL=$!
+	wait_for 60 delayed || fail "the delay never came"
+}
+delayed() { [ "$(rtt 10.1.1.2)" -ge 40 ]; }
+at_once() { [ "$(rtt 10.1.1.2)" -lt 30 ]; }
+clean() {
+	! ip link show type ifb | grep -q . && ! tc qdisc show | grep -q clsact && storm_gone
+}
+
+inject delay=50ms "to=10.1.1.2,$(host_v6 10.1.1.2)" direction=both
+about 10.1.1.2 100
+about "$(host_v6 10.1.1.2)" 100
+about 10.1.2.2 0
+tc qdisc show dev v-b1 | grep -q '^qdisc fq_codel .* root' || fail "the root qdisc was touched"
+kill -INT $CTL
+wait $CTL
+rc=$?
+[ $rc -eq 8 ] || [ $rc -eq 0 ] || fail "stopped inject ended with $rc"
+clean || fail "left behind after Ctrl-C: $(ip -br link show type ifb; tc qdisc show | grep clsact)"
+snapshot >"$T/after"
+same "$T/before" "$T/after" "Ctrl-C"
+about 10.1.1.2 0
+rm -rf "$T/out"
+
+inject delay=50ms to=10.1.1.2
+about 10.1.1.2 50
+kill -KILL "$(pgrep -x stormd | head -n 1)"
+wait_for 10 at_once || fail "the delay stays after the agent was killed"
+wait_for 30 clean || fail "left behind after the agent was killed: $(tc qdisc show; ip -br link)"
+wait $CTL
+rc=$?
+[ $rc -eq 30 ] || fail "stormctl ended with $rc after its agent was killed, not 30"
+snapshot >"$T/after"
+same "$T/before" "$T/after" "SIGKILL of stormd"
+echo "ok: nothing is left"
