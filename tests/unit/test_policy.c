@@ -2,11 +2,13 @@
 /* The policy file: what is understood, what is refused, and what nobody else may write. */
 #include "cleanup.h"
 #include "err.h"
+#include "fdio.h"
 #include "kind.h"
 #include "policy.h"
 #include "process.h"
 #include "test.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
@@ -305,6 +307,25 @@ capabilities_are_those_of_what_is_allowed(void **state)
 	assert_true((policy_caps(&p) & CAP_BIT(CAP_NET_ADMIN)) != 0);
 }
 
+/* What we ship must be understood; from wherever the tests are run. */
+static void
+the_sample_is_a_policy(void **state)
+{
+	char text[8192] = "", sample[256] = "";
+	struct policy p = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	(void)snprintf(sample, sizeof(sample), "%s", __FILE__);
+	*strstr(sample, "tests/unit") = '\0';
+	(void)snprintf(sample + strlen(sample), sizeof(sample) - strlen(sample),
+	    "packaging/policy.sample");
+	assert_true(read_file_at(AT_FDCWD, sample, text, sizeof(text)) > 0);
+	if (policy_parse(text, &p, &e) != 0)
+		fail_msg("%s", e.msg);
+	assert_true(p.allowed != 0 && p.irreversible == 0 && p.limit_count > 0);
+}
+
 static int
 setup(void **state)
 {
@@ -336,6 +357,7 @@ main(void)
 		cmocka_unit_test(mistakes_name_file_and_line),
 		cmocka_unit_test(too_much_of_anything_is_an_error),
 		cmocka_unit_test(a_file_that_others_may_write_is_not_believed),
+		cmocka_unit_test(the_sample_is_a_policy),
 		cmocka_unit_test(capabilities_are_those_of_what_is_allowed),
 	};
 
