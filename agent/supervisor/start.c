@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SWEEP_PATIENCE_MS 60000
@@ -97,6 +98,8 @@ super_start(struct super *s, int *ret_exit, struct err *e)
 		*ret_exit = EXIT_IS_REFUSED;
 		return err_refused(e, "the agent must be root");
 	}
+	/* a service manager's 077 would lock the socket's group out of its directory */
+	(void)umask(022);
 	if (find_programs(&s->programs, e) != 0)
 		return e->code;
 	*ret_exit = EXIT_IS_USAGE;
