@@ -158,8 +158,12 @@ disarm(struct holder *h, struct err *e)
 {
 	if (undo_run(h->ctx, &h->run.undo, BEAT_DISARM, e) != 0)
 		return e->code;
-	if (h->status.disarmed == 0)
+	if (h->status.disarmed == 0) {
 		h->status.disarmed = clock_boottime();
+		/* stormd's 50 ms end here: reading back may wait for burners to die, who on
+		 * a busy machine need their turn for that as well */
+		holder_report(h, h->status.state);
+	}
 	if (undo_check(h->ctx, &h->run.undo, BEAT_DISARM, e) != 0)
 		return e->code;
 	if (h->status.undone == 0)

@@ -20,6 +20,7 @@
 #define STAGE_PATIENCE   (20 * USEC_PER_SEC) /* iptables waits for the xtables lock */
 #define APPLY_PATIENCE   (15 * USEC_PER_SEC) /* a load measures itself before it says so */
 #define DISARM_PATIENCE  (50 * USEC_PER_MSEC)
+#define CHECK_PATIENCE   (2 * USEC_PER_SEC) /* disarmed, to be read back */
 #define UNSTAGE_PATIENCE (3 * USEC_PER_SEC) /* told in the middle of staging: no effect */
 #define SWEEP_PATIENCE   (90 * USEC_PER_SEC) /* held packets drain first */
 #define EXIT_PATIENCE    (2 * USEC_PER_SEC)
@@ -229,6 +230,8 @@ take_state(struct active *a, const struct fault_status *f, usec_t now)
 	struct fault_status *mine = &a->status;
 	bool is_new = mine->state != f->state;
 
+	if (a->is_told && mine->disarmed == 0 && f->disarmed != 0)
+		a->patience = now + CHECK_PATIENCE;
 	mine->state = f->state;
 	mine->outcome = f->outcome;
 	mine->err = f->err;
