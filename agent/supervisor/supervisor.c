@@ -75,7 +75,8 @@ super_status(struct super *s, usec_t now, struct agent_status *ret)
 	};
 	snprintf(ret->instance, sizeof(ret->instance), "%s", s->opt.instance);
 	FOR_EACH_DRILL(s, d) {
-		ret->drill_count++;
+		if (!d->status.ended)
+			ret->drill_count++;
 	}
 }
 

@@ -54,6 +54,15 @@ send_drill(struct super *s, uint32_t seq, const struct drill *d, bool with_text)
 	}
 }
 
+/* Of the whole agent: what is live, and for a halt what it has just ended. */
+static bool
+belongs(const struct waiter *w, const struct drill *d)
+{
+	if (w->type == MSG_HALT && d->status.undo_told >= w->received)
+		return true;
+	return !d->status.ended;
+}
+
 static void
 send_agent(struct super *s, uint32_t seq)
 {
@@ -74,7 +83,8 @@ answer(struct super *s, const struct waiter *w, const struct err *err)
 		send_agent(s, w->seq);
 	if (whole) {
 		FOR_EACH_DRILL(s, d) {
-			send_drill(s, w->seq, d, false);
+			if (belongs(w, d))
+				send_drill(s, w->seq, d, false);
 		}
 	} else if (w->drill != NULL) {
 		send_drill(
