@@ -5,9 +5,11 @@
  */
 #include "agent_world.h"
 
-#define A   "aaaaaaaa-0000-4000-8000-000000000001"
-#define B   "bbbbbbbb-0000-4000-8000-000000000002"
 #define MIN (60 * USEC_PER_SEC)
+
+/* Two drills; new ones in every run, because names of cgroups follow from them and those
+ * are the machine's. */
+static char A[UUID_LEN], B[UUID_LEN];
 
 static const char load_text[] = "cpu.load percent=2 cpus=0";
 static const char cut_text[] = "net.partition to=192.0.2.0/24";
@@ -295,10 +297,11 @@ strangers_may_look_and_stop_but_not_start(void **state)
 	struct spec s = spec_make("one", MIN, load_text);
 	struct msg_arm a = arm_message(w, B, 1);
 	struct msg_drill_verb v = {
-		.head = { .type = MSG_RENEW, .seq = 900, .uid = 1000 }, .drill = A
+		.head = { .type = MSG_RENEW, .seq = 900, .uid = 1000 },
 	};
 	struct reply r;
 
+	memcpy(v.drill, A, sizeof(v.drill));
 	a.head.uid = 1000;
 	send_arm(w, &a, &s);
 	assert_true(agent_read(w, a.head.seq, &r));
@@ -332,11 +335,9 @@ static void
 a_lying_front_is_ended_with_its_drills(void **state)
 {
 	struct world *w = *state;
-	struct msg_drill_verb unknown = { .head.type = 77, .drill = A };
+	struct msg_drill_verb unknown = { .head.type = 77 };
 	struct msg_drill_verb endless = { .head.type = MSG_SHOW };
-	struct msg_drill_verb cause = {
-		.head.type = MSG_UNDO, .drill = A, .cause = UNDO_HALT
-	};
+	struct msg_drill_verb cause = { .head.type = MSG_UNDO, .cause = UNDO_HALT };
 	struct msg_fault state_of = { .head.type = MSG_STATE };
 	struct msg_arm none = arm_message(w, B, 0), many = arm_message(w, B, 17);
 	struct msg_arm early = arm_message(w, B, 2);
@@ -358,6 +359,8 @@ a_lying_front_is_ended_with_its_drills(void **state)
 	struct reply r;
 
 	memset(endless.drill, 'x', sizeof(endless.drill));
+	memcpy(cause.drill, A, sizeof(cause.drill));
+	memcpy(unknown.drill, A, sizeof(unknown.drill));
 	(void)activate(w, A, load_text, MIN);
 	agent_send(w, &early, sizeof(early));
 	(void)send_verb(w, MSG_STATUS, NULL); /* instead of the two faults it owes */
@@ -483,6 +486,8 @@ setup(void **state)
 {
 	static struct world w;
 
+	uuid_make(A);
+	uuid_make(B);
 	world_open(&w);
 	write_policy(&w, "allow cpu.load net.partition\nirreversible process.kill\n");
 	agent_start(&w, false);
