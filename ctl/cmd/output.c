@@ -139,6 +139,16 @@ keep(struct output *o, const struct event *v)
 	o->events[o->count++] = *v;
 }
 
+/* Errors go to stderr, whatever was said of stdout; a stderr that nobody reads loses them. */
+static void
+show_error(const char *line, size_t len)
+{
+	struct pollfd pfd = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	if (poll(&pfd, 1, 0) == 1)
+		(void)write_all(STDERR_FILENO, line, len);
+}
+
 static void
 show_as_text(struct output *o, const struct event *v)
 {
@@ -149,7 +159,9 @@ show_as_text(struct output *o, const struct event *v)
 	if (f == NULL)
 		return;
 	event_to_text(v, f, o->colour);
-	if (fclose(f) == 0)
+	if (fclose(f) == 0 && v->type == EVENT_ERROR)
+		show_error(line, len);
+	else
 		show(o, line, len);
 	free(line);
 }
@@ -169,7 +181,7 @@ output_event(struct output *o, const struct event *v)
 		if (o->json)
 			show(o, line, (size_t)len);
 	}
-	if (!o->quiet && !o->json)
+	if (v->type == EVENT_ERROR || (!o->quiet && !o->json))
 		show_as_text(o, &clean);
 }
 

@@ -293,9 +293,10 @@ undo_without_agent(struct drill *d)
 {
 	struct err e = { 0 };
 
-	if (!d->agent.is_embedded && geteuid() != 0) {
+	if (!d->agent.is_embedded) {
 		drill_say(d, EVENT_ERROR, NULL,
-		    "its guardian undoes the faults; as root, stormd-undo --all makes sure");
+		    "its lease and its guardian undo the faults; stormctl status shows, and "
+		    "as root stormd-undo --all makes sure");
 		return;
 	}
 	if (agent_recover(&d->agent, &e) == 0) {
@@ -317,7 +318,7 @@ agent_end(struct drill *d)
 	d->client = NULL;
 	if (!d->has_agent)
 		return;
-	if (d->found.agent_lost) {
+	if (d->found.agent_lost && !d->status.ended) {
 		undo_without_agent(d);
 	} else if (d->agent.is_embedded && agent_leave(&d->agent, &e) < 0) {
 		d->found.undo_failed = true;

@@ -66,7 +66,7 @@ ended_by_agent(struct drill *d, enum undo_cause cause)
 	abort_now(d, STOP_ENDED);
 	if (cause == UNDO_HALT || cause == UNDO_SHUTDOWN)
 		d->found.stopped = true;
-	else if (cause == UNDO_FRONT)
+	else if (cause == UNDO_FRONT || cause == UNDO_LEASE || cause == UNDO_UNCONFIRMED)
 		d->found.agent_lost = true;
 	else
 		d->found.inconclusive = true;

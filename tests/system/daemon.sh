@@ -35,7 +35,7 @@ start() {
 	wait_for 5 api status || fail "stormd does not answer"
 }
 api() { curl -sf --max-time 5 --unix-socket "$T/host/test/api.sock" "http://agent/v1/$1"; }
-state() { api status | jq -r '.. | objects | .state? // empty' | head -n 1; }
+state() { api status | jq -r '.. | objects | .state? // empty' | grep -v gone | tail -n 1; }
 in_state() { [ "$(state)" = "$1" ]; }
 free_of_faults() { [ -z "$(ls "$T/host/test/undo")" ]; }
 cut() { ! ping -q -c 1 -W 1 10.1.1.2 >/dev/null; }
