@@ -23,6 +23,10 @@ without_agent(const struct instance *i, const struct err *why, struct err *e)
 {
 	int left = instance_left(i);
 
+	if (access(i->run_dir, F_OK) < 0) { /* it was named: that may be a slip */
+		(void)err_errno(e, "no agent has its run-dir at '%s'", i->run_dir);
+		return HALT_UNREACHABLE;
+	}
 	if (left == 0) {
 		(void)err_set(
 		    e, why->code, "no agent answers and nothing is outstanding");
