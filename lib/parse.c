@@ -96,11 +96,13 @@ parse_i64(const char *s, int64_t *ret, struct err *e)
 {
 	bool is_negative = *s == '-';
 	uint64_t v, limit = (uint64_t)INT64_MAX + (is_negative ? 1 : 0);
+	const char *p = s + is_negative;
+	int rc = scan_digits(&p, &v);
 
-	if (parse_u64(s + is_negative, &v, e) < 0 || v > limit)
-		return err_invalid(e, "'%s' is not a whole number%s", quote(s).text,
-		    e != NULL && strstr(e->msg, "too large") != NULL ? " we can hold" :
-								       "");
+	if (rc == -ERANGE || (rc == 0 && *p == '\0' && v > limit))
+		return err_invalid(e, "'%s' is too large a number", quote(s).text);
+	if (rc < 0 || *p != '\0')
+		return err_invalid(e, "'%s' is not a whole number", quote(s).text);
 	*ret = is_negative ? (int64_t)(0 - v) : (int64_t)v;
 	return 0;
 }

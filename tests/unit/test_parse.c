@@ -85,6 +85,7 @@ whole_numbers(void **state)
 	assert_true(i == INT64_MAX);
 	assert_int_equal(parse_i64("9223372036854775808", &i, &e), -EINVAL);
 	assert_int_equal(parse_i64("-9223372036854775809", &i, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "too large a number"));
 	assert_int_equal(parse_i64("--1", &i, &e), -EINVAL);
 	assert_int_equal(parse_i64("-", &i, NULL), -EINVAL);
 	assert_int_equal(parse_i64("-0", &i, &e), 0);
