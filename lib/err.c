@@ -2,7 +2,8 @@
 /*
  * Errors: formatting and the names of outcomes.  A message that does not fit is cut, at a
  * character's border, because it may become JSON; the text of errno is what is kept, since
- * it is what a person acts on.  Arguments may point into e->msg itself.
+ * it is what a person acts on.  Control characters become '?', whoever they came from: a
+ * message ends on somebody's terminal.  Arguments may point into e->msg itself.
  */
 #define ERR_IMPLEMENTATION
 #include "err.h"
@@ -45,6 +46,10 @@ format_into(char msg[static ERR_MSG_MAX], const char *fmt, va_list ap)
 {
 	if (vsnprintf(msg, ERR_MSG_MAX, fmt, ap) >= ERR_MSG_MAX)
 		trim_cut_character(msg);
+	for (char *c = msg; *c != '\0'; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
 }
 
 /* msg = msg + ": " + tail, cutting msg rather than tail. */

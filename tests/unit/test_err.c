@@ -108,6 +108,18 @@ arguments_may_come_from_the_error_itself(void **state)
 }
 
 static void
+control_characters_do_not_reach_a_terminal(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	(void)err_invalid(&e, "unknown word '%s'", "\033[2J\r\n.\177");
+	assert_string_equal(e.msg, "unknown word '?[2J??.?'");
+	(void)err_wrap(&e, "line\t1");
+	assert_string_equal(e.msg, "line?1: unknown word '?[2J??.?'");
+}
+
+static void
 no_error_wanted_is_fine(void **state)
 {
 	(void)state;
@@ -144,6 +156,7 @@ main(void)
 		cmocka_unit_test(long_messages_keep_the_text_of_errno),
 		cmocka_unit_test(cut_falls_between_characters),
 		cmocka_unit_test(arguments_may_come_from_the_error_itself),
+		cmocka_unit_test(control_characters_do_not_reach_a_terminal),
 		cmocka_unit_test(no_error_wanted_is_fine),
 		cmocka_unit_test(outcomes_have_names_both_ways),
 	};
