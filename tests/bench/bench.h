@@ -6,6 +6,7 @@
  * without an agent around it.  A benchmark ends with 77 and the reason where its peer is
  * missing; it asserts nothing.
  */
+#include "cleanup.h"
 #include "err.h"
 #include "fault.h"
 #include "pidns.h"
@@ -80,25 +81,27 @@ must(int rc, const char *what, const struct err *e)
 	exit(1);
 }
 
-/* A peer by its name on PATH; its own output is not wanted. */
+/* A peer by its name; started as we start any program, so that the time is its own.  Its
+ * output is not wanted. */
 static inline int
-peer(const char *const *args, char *out, size_t size)
+peer(const char *const *args)
 {
-	const char *argv[24] = { "/usr/bin/env" };
-	const struct run_tool t = {
-		.argv = argv,
-		.out = out,
-		.out_size = size,
-		.keep_fd = -1,
-		.timeout_ms = 60000,
-	};
+	static const char *const dirs[] = { "/usr/bin", "/usr/sbin", "/bin", "/sbin" };
+	char path[64];
+	const char *argv[24] = { path };
+	const struct run_tool t = { .argv = argv, .keep_fd = -1, .timeout_ms = 60000 };
 	struct err e = { 0 };
 
-	for (size_t i = 0; args[i] != NULL; i++)
-		argv[i + 1] = args[i];
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", dirs[i], args[0]);
+		if (access(path, X_OK) == 0)
+			break;
+	}
+	for (size_t i = 1; args[i] != NULL; i++)
+		argv[i] = args[i];
 	return run_tool(&t, &e);
 }
-#define PEER(...) peer((const char *const[]){ __VA_ARGS__, NULL }, NULL, 0)
+#define PEER(...) peer((const char *const[]){ __VA_ARGS__, NULL })
 
 /* One fault, alone. */
 struct lone {
