@@ -169,15 +169,17 @@ describe(const struct filling *f, struct fault_run *r)
 static int
 look_at(struct filling *f, const struct fault_run *r, struct err *e)
 {
+	const char *path = spec_text(r->spec, "path");
 	char fs[32];
 
-	f->dir = disk_open_dir(spec_text(r->spec, "path"), e);
+	f->dir = disk_open_dir(path, e);
 	if (f->dir < 0)
 		return f->dir;
 	if (!disk_counts_plainly(f->dir))
 		return err_unsupported(e,
-		    "what a file takes cannot be measured on %s (copy on write)",
-		    disk_fs_name(f->dir, fs, sizeof(fs)));
+		    "'%s' is on %s, which copies on write: what a file takes there cannot "
+		    "be measured",
+		    path, disk_fs_name(f->dir, fs, sizeof(fs)));
 	return disk_space(f->dir, &f->before, e);
 }
 
@@ -190,7 +192,7 @@ disk_fill_prepare(struct fault_run *r, struct err *e)
 	r->state = f;
 	rc = look_at(f, r, e);
 	if (rc < 0)
-		return err_wrap(e, "'%s'", spec_text(r->spec, "path"));
+		return rc;
 	set_goal(f, r->spec);
 	rc = check_room(f, e);
 	if (rc == 0)
