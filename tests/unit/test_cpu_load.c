@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <string.h>
 
+TEST_WITHOUT_LEAK_CHECK
+
 static struct protect protect;
 static char fault_id[FAULT_ID_LEN]; /* the cgroup tree is the machine's */
 
