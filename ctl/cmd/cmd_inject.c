@@ -22,42 +22,8 @@ free_experimentp(struct experiment **x)
 	experiment_free(*x);
 }
 
-/* A host name in an address list: agents take addresses only. */
 static int
-set_host(struct spec *s, const char *key, const char *name, struct err *e)
-{
-	struct net nets[RESOLVE_MAX];
-	char text[64];
-	int n = resolve_host(name, nets, e), r = n < 0 ? n : 0;
-
-	for (int i = 0; i < n && r == 0; i++) {
-		(void)format_net(&nets[i], text, sizeof(text));
-		(void)printf("%s is %s\n", name, text);
-		r = spec_set(s, key, text, e);
-	}
-	return r;
-}
-
-static int
-set_nets(struct spec *s, const char *key, const char *value, struct err *e)
-{
-	int r = 0;
-
-	for (size_t len; r == 0; value += len + 1) {
-		len = strcspn(value, ",");
-		_cleanup_free_ char *one = xstrndup(value, len);
-		r = strcmp(one, "any") != 0 && is_host_name(one) ?
-			set_host(s, key, one, e) :
-			spec_set(s, key, one, e);
-		if (value[len] == '\0')
-			break;
-	}
-	return r;
-}
-
-static int
-set_params(
-    struct spec *s, const struct kind *k, const struct invocation *v, struct err *e)
+set_params(struct fault_def *f, const struct invocation *v, struct err *e)
 {
 	for (size_t i = 1; i < v->argc; i++) {
 		const char *equals = strchr(v->argv[i], '=');
@@ -66,13 +32,12 @@ set_params(
 			return err_invalid(e, "'%s' is not key=value", v->argv[i]);
 		_cleanup_free_ char *key =
 		    xstrndup(v->argv[i], (size_t)(equals - v->argv[i]));
-		const struct param *p = kind_param(k, key);
-		int r = p != NULL && p->type == PARAM_NETS ?
-			    set_nets(s, key, equals + 1, e) :
-			    spec_set(s, key, equals + 1, e);
+		int r = resolve_set(&f->spec, key, equals + 1, &f->resolved, e);
 		if (r < 0)
 			return r;
 	}
+	for (char **line = f->resolved; line != NULL && *line != NULL; line++)
+		(void)printf("%s\n", *line);
 	return 0;
 }
 
@@ -106,15 +71,16 @@ unknown_kind(const char *name, struct err *e)
 }
 
 static int
-make_spec(struct spec *s, const struct invocation *v, struct err *e)
+make_fault(struct fault_def *f, const struct invocation *v, struct err *e)
 {
 	const struct kind *k = kind_find(v->argv[0]);
+	struct spec *s = &f->spec;
 
 	if (k == NULL)
 		return unknown_kind(v->argv[0], e);
 	spec_init(s, k);
 	(void)snprintf(s->name, sizeof(s->name), "%s", k->name);
-	int r = set_params(s, k, v, e);
+	int r = set_params(f, v, e);
 	if (r == 0)
 		r = set_duration(s, k, option_get(v, "for"), e);
 	return r == 0 ? spec_finish(s, e) : r;
@@ -137,7 +103,7 @@ run(const struct invocation *v)
 	x->fault_count = 1;
 	x->lease_ms = LEASE_DEFAULT_MS;
 	x->budget.false_abort = 0.001;
-	if (make_spec(&x->faults[0].spec, v, &e) < 0) {
+	if (make_fault(&x->faults[0], v, &e) < 0) {
 		(void)fprintf(stderr, "stormctl inject: %s\n", e.msg);
 		return VERDICT_USAGE;
 	}
