@@ -72,7 +72,7 @@ look_at_instance(const struct recover *o, const char *run_dir)
 	int lock;
 
 	(void)o;
-	if (instance_records(run_dir, &store, &e) < 0 ||
+	if (instance_open_records(run_dir, &store, &e) < 0 ||
 	    store_each(&store, look_at_record, &l, &e) < 0) {
 		log_error("%s", e.msg);
 		return 1;

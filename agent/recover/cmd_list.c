@@ -53,7 +53,7 @@ list_instance(const struct recover *o, const char *run_dir)
 	struct err e = { 0 };
 
 	(void)o;
-	if (instance_records(run_dir, &store, &e) < 0 ||
+	if (instance_open_records(run_dir, &store, &e) < 0 ||
 	    store_each(&store, list_one, &l, &e) < 0) {
 		log_error("%s", e.msg);
 		return 1;

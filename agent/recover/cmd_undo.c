@@ -19,7 +19,7 @@
 static int
 check_halted(const char *run_dir)
 {
-	int count = count_records(run_dir);
+	int count = instance_count_records(run_dir);
 
 	if (count > 0)
 		log_error("stormd of '%s' says it is clean, and %d records are left",

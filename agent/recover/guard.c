@@ -153,7 +153,7 @@ take_over(const struct recover *o, const struct pulse *p)
 
 	if (barrier_clear(GUARD_BARRIER_FD, BARRIER_WAIT, &e) < 0)
 		log_error("%s; undoing nevertheless", e.msg);
-	records = count_records(o->run_dir);
+	records = instance_count_records(o->run_dir);
 	if (records == 0 && atomic_load(&p->done) != 0)
 		return EXIT_CLEAN; /* in order: stormd has tidied up itself */
 	if (records > 0)

@@ -102,6 +102,8 @@ halt_or_lock(const char *run_dir, int *ret_lock, struct err *e)
 			*ret_lock = lock;
 			return 0;
 		}
+		if (lock == -ENOENT)
+			return 1; /* undone, and the run-dir of an embedded drill with it */
 	} while (clock_boottime() < until);
 	return err_set(e, -ETIMEDOUT,
 	    "somebody holds '%s/" LOCK_FILE "' and does not answer (see lsof): end it, "

@@ -8,6 +8,7 @@
 #include "api.h"
 #include "cleanup.h"
 #include "err.h"
+#include "log.h"
 #include "store.h"
 #include <dirent.h>
 #include <errno.h>
@@ -36,8 +37,13 @@ instance_each(const struct recover *o,
 	struct dirent **names = NULL;
 	int count, sum = 0;
 
-	if (o->run_dir[0] != '\0')
-		return has_undo_dir(AT_FDCWD, o->run_dir) ? fn(o, o->run_dir) : 0;
+	if (o->run_dir[0] != '\0' && has_undo_dir(AT_FDCWD, o->run_dir))
+		return fn(o, o->run_dir);
+	if (o->run_dir[0] != '\0') {
+		log_notice(
+		    "'%s' is no instance's directory: nothing to undo", o->run_dir);
+		return 0;
+	}
 	count = scandir(o->host_dir, &names, NULL, alphasort);
 	if (count < 0)
 		return errno == ENOENT ? 0 : err_errno(e, "list '%s'", o->host_dir);
@@ -72,7 +78,7 @@ instance_lock(const char *run_dir, struct err *e)
 }
 
 int
-instance_records(const char *run_dir, struct store *ret, struct err *e)
+instance_open_records(const char *run_dir, struct store *ret, struct err *e)
 {
 	char path[PATH_LEN_MAX];
 	int n = snprintf(path, sizeof(path), "%s/" UNDO_DIR, run_dir);
@@ -96,13 +102,13 @@ count_one(void *ctx, const char *name, const struct record *r, const struct err 
 
 /* What cannot be counted is not none. */
 int
-count_records(const char *run_dir)
+instance_count_records(const char *run_dir)
 {
 	struct store store;
 	struct err e = { 0 };
 	int count = 0;
 
-	if (instance_records(run_dir, &store, &e) < 0)
+	if (instance_open_records(run_dir, &store, &e) < 0)
 		return access(run_dir, F_OK) < 0 ? 0 :
 						   1; /* an embedded one took it along */
 	if (store_each(&store, count_one, &count, &e) < 0)

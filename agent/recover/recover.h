@@ -43,13 +43,13 @@ int instance_each(const struct recover *o,
 /* The flock on run_dir: a descriptor, -EWOULDBLOCK when somebody has it. */
 int instance_lock(const char *run_dir, struct err *e);
 /* The records of an instance, for reading only: nothing is made. */
-int instance_records(const char *run_dir, struct store *ret, struct err *e);
-int count_records(const char *run_dir);
+int instance_open_records(const char *run_dir, struct store *ret, struct err *e);
+int instance_count_records(const char *run_dir);
 /* Takes a run-dir away that only an embedded drill needed and that holds nothing any more. */
 void instance_tidy(const char *run_dir);
 
 /* halt.c: ask the stormd that has the lock to halt, and wait until it has, or until the
- * lock is free because it died.  1 halted and clean, 0 with the lock in *ret_lock,
+ * lock is free because it died.  1 all clean (by it, or by its guardian), 0 with the lock in *ret_lock,
  * -EBUSY when it said that something is left, -ETIMEDOUT when nobody did anything. */
 int halt_or_lock(const char *run_dir, int *ret_lock, struct err *e);
 

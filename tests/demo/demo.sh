@@ -38,6 +38,7 @@ drill() { # drill NAME EXPECTED-EXIT
 
 step "A shop: nginx as load balancer on this host, two nginx backends on hosts of their own."
 backend b1 10.1.1.2
+disown # it is going to be killed, and bash need not tell
 backend b2 10.1.2.2
 balancer 8080 10.1.1.2 10.1.2.2
 wait_http http://127.0.0.1:8080/
