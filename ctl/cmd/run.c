@@ -24,7 +24,7 @@ drill_stamp(struct drill *d, struct event *v, usec_t at)
 	v->wall = clock_wall() - (now - at);
 }
 
-static struct event
+__attribute__((format(printf, 4, 0))) static struct event
 vevent(
     struct drill *d, enum event_type t, const char *subject, const char *fmt, va_list ap)
 {

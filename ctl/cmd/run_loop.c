@@ -60,8 +60,14 @@ loop_open(struct drill *d, struct err *e)
 	if (r == 0)
 		r = watch(d, d->timer, ON_TIMER, e);
 	if (r == 0 && d->check_count > 0) {
-		r = prober_open(
-		    &d->prober, d->checks, d->check_count, phase_sample, d, e);
+		const struct prober_options o = {
+			.probes = d->checks,
+			.count = d->check_count,
+			.on_sample = phase_sample,
+			.ctx = d,
+		};
+
+		r = prober_open(&d->prober, &o, e);
 		if (r == 0)
 			r = watch(d, prober_fd(d->prober), ON_PROBER, e);
 	}

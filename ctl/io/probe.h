@@ -40,10 +40,15 @@ struct sample {
 	char why[96];    /* "status 503", "connection refused"; "" when ok */
 };
 
-/* `probes` outlive the prober.  on_sample is called from prober_run, once per sample, as
- * soon as it is known; it may stop a probe's schedule but not free the prober. */
-int prober_open(struct prober **ret, const struct probe_def *probes, size_t count,
-    void (*on_sample)(void *ctx, const struct sample *s), void *ctx, struct err *e);
+struct prober_options {
+	const struct probe_def *probes; /* outlive the prober */
+	size_t count;
+	/* Called from prober_run, once per sample, as soon as it is known; may stop the
+	 * prober but not free it. */
+	void (*on_sample)(void *ctx, const struct sample *s);
+	void *ctx;
+};
+int prober_open(struct prober **ret, const struct prober_options *o, struct err *e);
 void prober_free(struct prober *p);
 /* Its one descriptor for the caller's epoll: readable when prober_run has work. */
 int prober_fd(const struct prober *p);

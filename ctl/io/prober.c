@@ -229,11 +229,11 @@ raise_descriptor_limit(void)
 }
 
 static int
-prober_init(struct prober *p, const struct probe_def *probes, size_t count, struct err *e)
+prober_init(struct prober *p, const struct probe_def *probes, struct err *e)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < p->count; i++) {
 		TAILQ_INIT(&p->probes[i].idle);
 		TAILQ_INIT(&p->probes[i].waiting);
 		TAILQ_INIT(&p->probes[i].overdue);
@@ -247,7 +247,7 @@ prober_init(struct prober *p, const struct probe_def *probes, size_t count, stru
 	if (p->epoll < 0 || p->timer < 0 ||
 	    epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->timer, &ev) < 0)
 		return err_errno(e, "prober: epoll and timer");
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < p->count; i++) {
 		int r = probe_init(&p->probes[i], p, i, &probes[i], e);
 		if (r < 0)
 			return r;
@@ -256,18 +256,17 @@ prober_init(struct prober *p, const struct probe_def *probes, size_t count, stru
 }
 
 int
-prober_open(struct prober **ret, const struct probe_def *probes, size_t count,
-    void (*on_sample)(void *ctx, const struct sample *s), void *ctx, struct err *e)
+prober_open(struct prober **ret, const struct prober_options *o, struct err *e)
 {
 	struct prober *p = xcalloc(1, sizeof(*p));
 
 	p->epoll = p->timer = -1;
 	p->curl_at = p->armed = p->mark = USEC_INFINITY;
-	p->on_sample = on_sample;
-	p->ctx = ctx;
-	p->count = count;
-	p->probes = xcalloc(count, sizeof(*p->probes));
-	int r = prober_init(p, probes, count, e);
+	p->on_sample = o->on_sample;
+	p->ctx = o->ctx;
+	p->count = o->count;
+	p->probes = xcalloc(o->count, sizeof(*p->probes));
+	int r = prober_init(p, o->probes, e);
 	if (r < 0) {
 		prober_free(p);
 		return r;

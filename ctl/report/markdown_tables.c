@@ -123,19 +123,18 @@ story_row(FILE *f, const struct event *v)
 
 /* In the order of what happened, which is not that of when it was heard of. */
 static size_t
-collect_story(const struct report_input *in, const struct event **story)
+collect_story(const struct report_input *in, size_t *story)
 {
 	size_t rows = 0;
 
 	for (size_t i = 0; i < in->count; i++) {
-		const struct event *v = &in->events[i];
 		size_t at = rows;
 
-		if (!belongs_in_story(v))
+		if (!belongs_in_story(&in->events[i]))
 			continue;
-		for (; at > 0 && story[at - 1]->at > v->at; at--)
+		for (; at > 0 && in->events[story[at - 1]].at > in->events[i].at; at--)
 			story[at] = story[at - 1];
-		story[at] = v;
+		story[at] = i;
 		rows++;
 	}
 	return rows;
@@ -144,7 +143,7 @@ collect_story(const struct report_input *in, const struct event **story)
 void
 markdown_timeline(FILE *f, const struct report_input *in)
 {
-	_cleanup_free_ const struct event **story = xcalloc(in->count, sizeof(*story));
+	_cleanup_free_ size_t *story = xcalloc(in->count, sizeof(*story));
 	size_t rows = collect_story(in, story);
 
 	if (rows == 0)
@@ -157,6 +156,6 @@ markdown_timeline(FILE *f, const struct report_input *in)
 			(void)fprintf(f, "| … | | %zu more in events.ndjson |\n",
 			    rows - STORY_MAX + 1);
 		if (rows <= STORY_MAX || !is_middle)
-			story_row(f, story[i]);
+			story_row(f, &in->events[story[i]]);
 	}
 }

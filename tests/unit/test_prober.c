@@ -3,6 +3,7 @@
  * The prober against servers that misbehave: one that listens on loopback in a process of
  * its own and does what the path asks for, and one with a certificate nobody signed.
  */
+#include "bad_server.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "err.h"
@@ -26,182 +27,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define ANSWER_OK  "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"ok\":true}"
-#define PATIENCE_S 20 /* far more than anything here needs */
-
-/* --- the server ----------------------------------------------------------------------- */
-
-static int
-say(int fd, const char *text)
-{
-	return send(fd, text, strlen(text), MSG_NOSIGNAL) < 0 ? -1 : 0;
-}
-
-static void
-stream(int fd)
-{
-	static char block[65536];
-	ssize_t n = say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n");
-
-	while (n >= 0)
-		n = send(fd, block, sizeof(block), MSG_NOSIGNAL);
-}
-
-static void
-drip(int fd)
-{
-	int r = say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
-
-	while (r == 0) {
-		r = say(fd, "x");
-		sleep_usec(200 * USEC_PER_MSEC);
-	}
-}
-
-static void
-reset(int fd)
-{
-	struct linger now = { .l_onoff = 1 };
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-}
-
-static bool
-is_for(const char *request, const char *path)
-{
-	const char *at = strchr(request, ' ');
-
-	return at != NULL && strncmp(at + 1, path, strlen(path)) == 0;
-}
-
-/* 0 to go on with this connection. */
-static int
-answer(int fd, const char *request)
-{
-	if (is_for(request, "/never")) {
-		sleep_usec(60 * USEC_PER_SEC);
-	} else if (is_for(request, "/slow")) {
-		sleep_usec(400 * USEC_PER_MSEC);
-		return say(fd, ANSWER_OK);
-	} else if (is_for(request, "/reset")) {
-		reset(fd);
-	} else if (is_for(request, "/drip")) {
-		drip(fd);
-	} else if (is_for(request, "/huge")) {
-		stream(fd);
-	} else if (is_for(request, "/redirect")) {
-		return say(fd, "HTTP/1.1 302 Found\r\nLocation: /redirect\r\n"
-			       "Content-Length: 0\r\n\r\n");
-	} else if (is_for(request, "/503")) {
-		return say(fd, "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
-	} else if (is_for(request, "/babble")) {
-		(void)say(fd, "nothing of the kind\r\n\r\n");
-	} else if (is_for(request, "/post")) {
-		bool ok = strncmp(request, "POST ", 5) == 0 &&
-			  strstr(request, "Host: shop.test\r\n") != NULL &&
-			  strstr(request, "Authorization: Bearer s3cret\r\n") != NULL &&
-			  strstr(request, "\r\n\r\n{\"sku\":7}") != NULL;
-		return say(
-		    fd, ok ? ANSWER_OK : "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n");
-	} else if (strncmp(request, "HEAD ", 5) == 0) {
-		return say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n");
-	} else if (is_for(request, "/")) {
-		return say(fd, ANSWER_OK);
-	}
-	return -1;
-}
-
-static void *
-serve_connection(void *arg)
-{
-	int fd = (int)(intptr_t)arg;
-	char request[4096];
-	ssize_t n;
-
-	while ((n = recv(fd, request, sizeof(request) - 1, 0)) > 0) {
-		request[n] = '\0';
-		if (answer(fd, request) != 0)
-			break;
-	}
-	(void)close(fd);
-	return NULL;
-}
-
-static void
-serve(int listener)
-{
-	for (;;) {
-		pthread_t t;
-		int fd = accept(listener, NULL, NULL);
-
-		if (fd < 0)
-			continue;
-		if (pthread_create(&t, NULL, serve_connection, (void *)(intptr_t)fd) != 0)
-			_exit(1);
-		(void)pthread_detach(t);
-	}
-}
-
-struct server {
-	pid_t pid;
-	uint16_t port;
-	char unix_path[64];
-};
-
-static pid_t
-serve_in_child(int listener)
-{
-	pid_t parent = getpid(), pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		(void)signal(SIGALRM, SIG_DFL);
-		(void)alarm(5 * PATIENCE_S); /* whatever happens to the test */
-		if (getppid() == parent)
-			serve(listener);
-		_exit(0);
-	}
-	(void)close(listener);
-	return pid;
-}
-
-static int
-listen_on_loopback(uint16_t *ret_port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET };
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	assert_int_equal(listen(fd, 512), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-	*ret_port = ntohs(a.sin_port);
-	return fd;
-}
-
-static int
-start_server(void **state)
-{
-	struct server *s = xcalloc(1, sizeof(*s));
-
-	s->pid = serve_in_child(listen_on_loopback(&s->port));
-	*state = s;
-	return 0;
-}
-
-static int
-stop_server(void **state)
-{
-	struct server *s = *state;
-
-	(void)kill(s->pid, SIGKILL);
-	(void)waitpid(s->pid, NULL, 0);
-	free(s);
-	return 0;
-}
-
 /* --- probing it ----------------------------------------------------------------------- */
 
 struct seen {
@@ -218,6 +43,16 @@ on_sample(void *ctx, const struct sample *s)
 
 	if (seen->count < ARRAY_LEN(seen->sample))
 		seen->sample[seen->count++] = *s;
+}
+
+static int
+open_prober(struct seen *seen, const struct probe_def *d, size_t count, struct err *e)
+{
+	const struct prober_options o = {
+		.probes = d, .count = count, .on_sample = on_sample, .ctx = seen
+	};
+
+	return prober_open(&seen->prober, &o, e);
 }
 
 static struct probe_def
@@ -264,7 +99,7 @@ watch(const struct probe_def *d, size_t count, size_t enough)
 	struct seen seen = { .enough = enough };
 	struct err e = { 0 };
 
-	if (prober_open(&seen.prober, d, count, on_sample, &seen, &e) != 0)
+	if (open_prober(&seen, d, count, &e) != 0)
 		fail_msg("%s", e.msg);
 	prober_start(seen.prober, clock_boottime());
 	run_until(&seen, clock_boottime() + PATIENCE_S * USEC_PER_SEC);
@@ -330,12 +165,12 @@ static void
 a_broken_pattern_is_refused_with_its_place(void **state)
 {
 	struct probe_def d = probe_of("http://127.0.0.1:1/");
-	struct prober *p = NULL;
+	struct seen seen = { 0 };
 	struct err e = { 0 };
 
 	(void)state;
 	d.good.body = (char *)"a(b";
-	assert_int_equal(prober_open(&p, &d, 1, on_sample, NULL, &e), -EINVAL);
+	assert_int_equal(open_prober(&seen, &d, 1, &e), -EINVAL);
 	assert_non_null(strstr(e.msg, "probe 'p'"));
 	assert_non_null(strstr(e.msg, "character 4"));
 }
@@ -420,7 +255,7 @@ a_late_answer_is_judged_once_and_reaches_the_histogram(void **state)
 
 	d.rate_mhz = 500; /* one every two seconds */
 	d.good.within = 100 * USEC_PER_MSEC;
-	assert_int_equal(prober_open(&seen.prober, &d, 1, on_sample, &seen, &e), 0);
+	assert_int_equal(open_prober(&seen, &d, 1, &e), 0);
 	prober_start(seen.prober, clock_boottime());
 	for (usec_t end = clock_boottime() + PATIENCE_S * USEC_PER_SEC;
 	     h->count == 0 && clock_boottime() < end;) {
@@ -516,7 +351,7 @@ after_stop_nothing_is_sampled(void **state)
 	struct err e = { 0 };
 
 	d.good.within = d.http.timeout = 300 * USEC_PER_MSEC;
-	assert_int_equal(prober_open(&seen.prober, &d, 1, on_sample, &seen, &e), 0);
+	assert_int_equal(open_prober(&seen, &d, 1, &e), 0);
 	prober_start(seen.prober, clock_boottime());
 	run_until(&seen, clock_boottime() + 100 * USEC_PER_MSEC);
 	assert_int_equal(seen.count, 0);
