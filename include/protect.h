@@ -6,6 +6,7 @@
  * own stop button needs.  A flat POD; strings are NUL-separated lists, ended by an empty
  * one.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 struct protect {
@@ -15,7 +16,10 @@ struct protect {
 	uint64_t disk_leave;  /* bytes every disk.fill must leave free */
 	char processes[1024]; /* comm or basename of exe */
 	char paths[1024];     /* no disk fault on these mounts */
-	char interfaces[256];
+	char interfaces[256]; /* no network fault on these */
 };
+
+/* Is it in one of the lists above? */
+bool protect_names(const char *list, const char *name);
 
 #endif

@@ -95,6 +95,8 @@ add_link(void *ctx, int index)
 		return rc;
 	if (rc == 0)
 		return err_set(s->e, -ENODEV, "interface %d is gone", index);
+	if (protect_names(s->r->protect->interfaces, b.found.name))
+		return 0; /* passed over, as policy wants it */
 	p->links[p->links_count++] = b.found;
 	rc = check_room(p, s->e);
 	if (rc < 0)
@@ -121,7 +123,12 @@ find_links(struct fault_run *r, struct netem_plan *p, struct err *e)
 		if (rc < 0 && (rc != -ENETUNREACH || net->prefix > 0))
 			return err_set(e, rc, "%s", why.msg);
 	}
-	return p->links_count > 0 ? 0 : err_set(e, -ENETUNREACH, "%s", why.msg);
+	if (p->links_count > 0)
+		return 0;
+	if (why.code == 0)
+		return err_refused(
+		    e, "every route leads over an interface that policy protects");
+	return err_set(e, -ENETUNREACH, "%s", why.msg);
 }
 
 static int

@@ -203,6 +203,7 @@ steer_prepare(struct fault_run *r, struct steer *s, struct err *e)
 	int rc;
 
 	make_names(s, r->spec->id);
+	s->protected_interfaces = r->protect->interfaces;
 	rc = sort_nets(s, r->spec, e);
 	if (rc == 0)
 		rc = check_interface(r, s, e);

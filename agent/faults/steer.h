@@ -36,7 +36,8 @@ struct steer {
 	char chain_in[16], chain_out[16];
 	struct net nets[STEER_FAMILIES][2 * SPEC_NETS_MAX]; /* distinct, none of /0 */
 	size_t count[STEER_FAMILIES];
-	uint32_t rules[STEER_FAMILIES]; /* that match on the set */
+	uint32_t rules[STEER_FAMILIES];   /* that match on the set */
+	const char *protected_interfaces; /* by policy: traffic there passes */
 	struct ssh_session ssh[STEER_SSH_MAX];
 	size_t ssh_count;
 	int chain_use[STEER_FAMILIES]

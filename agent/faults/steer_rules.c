@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
 
@@ -55,6 +56,15 @@ pass_ssh(const struct rules *r)
 			pass(r, "-s %s -p tcp --sport %u --dport %u", remote,
 			    ssh->remote_port, ssh->local_port);
 	}
+}
+
+static void
+pass_protected(const struct rules *r)
+{
+	const char *list = r->steer->protected_interfaces;
+
+	for (; list != NULL && *list != '\0'; list += strlen(list) + 1)
+		pass(r, "%s %s", r->hook == HOOK_OUT ? "-o" : "-i", list);
 }
 
 static void
@@ -127,6 +137,7 @@ steer_rules(const struct steer *s, int family, int hook, uint32_t *ret_sets)
 		abort(); /* out of memory, before anything was touched */
 	if (s->passes_loopback)
 		pass(&r, "%s lo", hook == HOOK_OUT ? "-o" : "-i");
+	pass_protected(&r);
 	pass_ssh(&r);
 	pass_link(&r);
 	if (s->passes_answers)

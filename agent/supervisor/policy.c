@@ -181,6 +181,19 @@ check_ports(const struct policy *p, const struct spec *s, struct err *e)
 	return 0;
 }
 
+/* Without a name the fault itself passes over those that are protected. */
+static int
+check_interface(const struct policy *p, const struct spec *s, struct err *e)
+{
+	const struct kind *k = kind_find(s->kind);
+
+	if (kind_param(k, "interface") == NULL || !spec_has(s, "interface") ||
+	    !protect_names(p->protect.interfaces, spec_text(s, "interface")))
+		return 0;
+	return err_refused(e, "interface '%s' is protected by policy %s",
+	    spec_text(s, "interface"), p->path);
+}
+
 int
 policy_check(const struct policy *p, const struct spec *s, struct err *e)
 {
@@ -197,7 +210,9 @@ policy_check(const struct policy *p, const struct spec *s, struct err *e)
 		    check_limit(p, &p->limit[i], s, e) != 0)
 			return e->code;
 	}
-	return check_ports(p, s, e);
+	if (check_ports(p, s, e) != 0)
+		return e->code;
+	return check_interface(p, s, e);
 }
 
 uint64_t

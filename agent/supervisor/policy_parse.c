@@ -181,6 +181,10 @@ protect_one(struct policy *p, const char *what, const char *value, struct err *e
 	if (strcmp(what, "interface") == 0) {
 		if (parse_ifname(value, name, e) != 0)
 			return e->code;
+		/* iptables would read these as patterns and quotes */
+		if (strpbrk(name, "+\"'\\!") != NULL || name[0] == '-')
+			return err_invalid(
+			    e, "cannot protect an interface named '%s'", name);
 		return append_string(
 		    p->protect.interfaces, sizeof(p->protect.interfaces), name, e);
 	}

@@ -28,6 +28,8 @@ struct timing {
 	double p50, p99;
 };
 
+static const struct protect nothing_protected;
+
 static int
 compare(const void *a, const void *b)
 {
@@ -227,9 +229,11 @@ partition(struct undo_ctx *ctx, struct store *store, unsigned nets, double *ends
 	spec->duration = USEC_PER_SEC;
 	must(spec_finish(spec, &e), &e);
 	memcpy(spec->id, "7b1c09aa", FAULT_ID_LEN);
-	*run = (struct fault_run){
-		.spec = spec, .ctx = ctx, .store = store, .barrier_fd = -1
-	};
+	*run = (struct fault_run){ .protect = &nothing_protected,
+		.spec = spec,
+		.ctx = ctx,
+		.store = store,
+		.barrier_fd = -1 };
 	run_ours(run, fault, &ours, ends);
 	free(run);
 	free(spec);

@@ -86,6 +86,7 @@ holder_step(char step, struct fault_run *r, struct err *e)
 static void
 holder_main(struct shared *s, int channel)
 {
+	static const struct protect nothing_protected;
 	const struct fault *f = fault_find("net.delay");
 	struct fault_run *r = &s->run;
 	static struct store mine;
@@ -94,6 +95,7 @@ holder_main(struct shared *s, int channel)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	r->spec = &s->spec;
+	r->protect = &nothing_protected;
 	r->store = &mine;
 	r->barrier_fd = r->wake_ms = -1;
 	if (open_world(&mine, &r->ctx, &s->e) < 0)

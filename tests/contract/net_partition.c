@@ -18,6 +18,7 @@
 
 #define SNAPSHOT_MAX (256 * 1024)
 
+static const struct protect nothing_protected;
 static struct farside *far_side;
 static struct store store;
 static struct undo_ctx *ctx;
@@ -139,7 +140,8 @@ drill_new(const char *id, const char *args)
 	if (spec_finish(&d->spec, &d->e) < 0)
 		fail_msg("%s", d->e.msg);
 	memcpy(d->spec.id, id, FAULT_ID_LEN);
-	d->run = (struct fault_run){ .spec = &d->spec,
+	d->run = (struct fault_run){ .protect = &nothing_protected,
+		.spec = &d->spec,
 		.ctx = ctx,
 		.store = &store,
 		.barrier_fd = -1,

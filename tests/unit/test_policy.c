@@ -162,6 +162,7 @@ duration_and_ports_are_held(void **state)
 static void
 what_is_protected_reaches_the_holder(void **state)
 {
+	struct spec s;
 	struct policy p;
 	struct err e = { 0 };
 
@@ -174,6 +175,11 @@ what_is_protected_reaches_the_holder(void **state)
 	assert_memory_equal(p.protect.processes, "sshd\0etcd\0kubelet\0", 19);
 	assert_memory_equal(p.protect.paths, "/\0/var/lib\0", 12);
 	assert_memory_equal(p.protect.interfaces, "eth0\0wg0\0", 10);
+	s = spec_of("net.partition", "interface", "wg0");
+	p.allowed = UINT64_MAX;
+	assert_refused(&p, &s, "interface 'wg0' is protected");
+	s = spec_of("net.partition", "interface", "eth1");
+	assert_allowed(&p, &s);
 	assert_true(p.protect.disk_leave == UINT64_C(1) << 30);
 }
 
