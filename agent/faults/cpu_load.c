@@ -11,6 +11,7 @@
 #include "load.h"
 #include "proc.h"
 #include "xalloc.h"
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <seccomp.h>
@@ -177,6 +178,7 @@ tell(struct fault_run *r)
 	uint64_t sum = 0;
 	char percent[32];
 
+	assert(l->load.count > 0); /* load_init sees to it */
 	for (size_t i = 0; i < l->load.count; i++)
 		sum += cpu_share_seen(&l->shares[i]);
 	r->effect = sum / l->load.count;

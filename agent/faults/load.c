@@ -119,6 +119,8 @@ choose_cpus(struct load *l, const char *list, struct err *e)
 	CPU_FREE(c->allowed);
 	if (rc < 0)
 		return rc;
+	if (c->count == 0)
+		return err_invalid(e, "no CPU is left to load");
 	drop_repeats(c);
 	l->count = c->count;
 	l->burners = xcalloc(c->count, sizeof(*l->burners));
