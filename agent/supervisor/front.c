@@ -138,8 +138,9 @@ on_death(void *ctx)
 		return;
 	loop_drop(&f->super->loop, &f->death);
 	(void)close(pidfd);
-	if (!f->is_broken)
-		log_error("front: %s", how);
+	if (f->channel.fd < 0)
+		return; /* we have ended it ourselves */
+	log_error("the front %s", how);
 	front_broken(f, "is gone");
 }
 
