@@ -12,6 +12,9 @@ enum log_level { LOG_L_ERROR = 3, LOG_L_WARN, LOG_L_NOTICE, LOG_L_INFO, LOG_L_DE
 
 /* name: "stormd"; kept, not copied.  Lines above `max` are not written. */
 void log_open(const char *name, enum log_level max);
+/* From now on a line that would have to wait (a full pipe, a stopped terminal) is lost: no
+ * reader of ours may hold up an undo. */
+void log_no_wait(void);
 void log_line(enum log_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

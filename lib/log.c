@@ -7,6 +7,7 @@
 #include "log.h"
 #include "fdio.h"
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 
 static const char *log_name = "stormdrill";
 static enum log_level log_max = LOG_L_INFO;
-static bool log_plain;
+static bool log_plain, log_waits = true;
 
 void
 log_open(const char *name, enum log_level max)
@@ -22,6 +23,21 @@ log_open(const char *name, enum log_level max)
 	log_name = name;
 	log_max = max;
 	log_plain = isatty(STDERR_FILENO) == 1;
+}
+
+void
+log_no_wait(void)
+{
+	log_waits = false;
+}
+
+/* A line fits into what poll calls writable: of a pipe at least PIPE_BUF bytes. */
+static bool
+is_writable(void)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
 }
 
 void
@@ -49,6 +65,7 @@ log_line(enum log_level level, const char *fmt, ...)
 			line[i] = '?';
 	}
 	line[len++] = '\n';
-	(void)write_all(STDERR_FILENO, line, len); /* nowhere left to say so */
+	if (log_waits || is_writable())
+		(void)write_all(STDERR_FILENO, line, len); /* nowhere left to say so */
 	errno = saved_errno;
 }

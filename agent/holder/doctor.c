@@ -27,7 +27,7 @@ doctor_main(void)
 	struct msg_answer done = { .head.type = MSG_ANSWER };
 	struct err e = { 0 };
 
-	log_open("stormd-fault", LOG_L_INFO);
+	log_open("stormd-fault", LOG_L_NOTICE);
 	FOR_EACH_FAULT(f) {
 		if (send_row(*f, &e) != 0)
 			return 1;

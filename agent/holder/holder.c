@@ -296,7 +296,9 @@ holder_main(int argc, char **argv)
 	struct err e = { 0 };
 	sigset_t signals;
 
-	log_open("stormd-fault", LOG_L_INFO);
+	log_open(
+	    "stormd-fault", LOG_L_NOTICE); /* stormd has said what is only of interest */
+	log_no_wait();
 	if (parse_options(argc, argv, &dirs) != 0) {
 		log_error(
 		    "started by stormd as: stormd-fault KIND ID --run-dir D --host-dir H");

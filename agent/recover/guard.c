@@ -176,6 +176,7 @@ cmd_guard(const struct recover *o)
 	const char *hang;
 
 	process_comm("stormd-guardian");
+	log_no_wait();
 	ignore_signals();
 	if (check_descriptors(&e) < 0 || (p = map_pulse(&e)) == NULL) {
 		log_error("%s", e.msg);

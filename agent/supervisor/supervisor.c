@@ -241,6 +241,7 @@ supervisor_main(const struct options *o)
 	log_open("stormd", o->is_verbose   ? LOG_L_DEBUG :
 			   o->is_ephemeral ? LOG_L_WARN :
 					     LOG_L_INFO);
+	log_no_wait();
 	if (super_start(&s, &rc, &e) != 0 || watch(&s, &e) != 0) {
 		log_error("%s", e.msg);
 		return rc;

@@ -438,12 +438,12 @@ a_dead_guardian_is_replaced(void **state)
 	pid_t first, second = 0;
 
 	(void)activate(w, A, load_text, MIN);
-	first = find_guardian();
+	first = find_process("stormd-guardian");
 	assert_true(first > 0);
 	assert_int_equal(kill(first, SIGKILL), 0);
 	for (int i = 0; i < PATIENCE_MS / 10 && (second == 0 || second == first); i++) {
 		(void)usleep(10000);
-		second = find_guardian();
+		second = find_process("stormd-guardian");
 	}
 	assert_true(second > 0 && second != first);
 	r = verb(w, MSG_SHOW, A);
@@ -452,6 +452,33 @@ a_dead_guardian_is_replaced(void **state)
 	assert_int_equal(kill(w->stormd, SIGKILL), 0);
 	(void)agent_end(w);
 	wait_no_records(w);
+}
+
+static void
+nobody_reads_the_log_and_it_does_not_matter(void **state)
+{
+	struct world *w = *state;
+	struct reply r;
+	int ends[2];
+
+	assert_int_equal(kill(w->stormd, SIGTERM), 0);
+	assert_int_equal(agent_end(w), 0);
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	while (write(ends[1], "x", 1) == 1)
+		continue; /* full: the next write would wait */
+	assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
+	w->stderr_fd = ends[1];
+	agent_start(w, false);
+	(void)activate(w, A, load_text, MIN);
+	r = verb(w, MSG_UNDO, A);
+	must(&r);
+	r = verb(w, MSG_WAIT, A);
+	must(&r);
+	assert_int_equal(kill(w->stormd, SIGTERM), 0);
+	assert_int_equal(agent_end(w), 0);
+	w->stderr_fd = 0;
+	(void)close(ends[0]);
+	(void)close(ends[1]);
 }
 
 static void
@@ -530,6 +557,7 @@ main(int argc, char **argv)
 		WITH_AGENT(a_killed_stormd_is_cleaned_up_after_by_its_guardian),
 		WITH_AGENT(a_stopped_stormd_is_ended_by_its_guardian),
 		WITH_AGENT(a_dead_guardian_is_replaced),
+		WITH_AGENT(nobody_reads_the_log_and_it_does_not_matter),
 		WITH_AGENT(one_directory_has_one_agent),
 		WITH_AGENT(the_doctor_asks_every_kind),
 	};

@@ -30,8 +30,9 @@
 struct world {
 	char top[64], bin[96], run[96], host[96], policy[96], front_pid[128];
 	pid_t stormd;
-	int lifeline; /* ephemeral: our end */
-	int socket;   /* connected to the agent's socket */
+	int stderr_fd; /* stormd's, if not ours: 0 */
+	int lifeline;  /* ephemeral: our end */
+	int socket;    /* connected to the agent's socket */
 	uint32_t seq;
 };
 
@@ -188,6 +189,8 @@ exec_stormd(const struct world *w, int lifeline, int ready)
 		argv[13] = lifeline_text;
 	}
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (w->stderr_fd > 0)
+		(void)dup2(w->stderr_fd, STDERR_FILENO);
 	(void)execv(path, (char *const *)(uintptr_t)argv);
 	_exit(127);
 }
@@ -248,9 +251,9 @@ agent_end(struct world *w)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* By its name, in our own pid namespace; 0: there is none. */
+/* By the beginning of its name, in our own pid namespace; 0: there is none. */
 static pid_t
-find_guardian(void)
+find_process(const char *name)
 {
 	DIR *proc = opendir("/proc");
 	struct err e = { 0 };
@@ -261,7 +264,7 @@ find_guardian(void)
 
 		(void)snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
 		if (read_file_at(AT_FDCWD, path, comm, sizeof(comm)) > 0 &&
-		    strcmp(comm, "stormd-guardian\n") == 0 &&
+		    strncmp(comm, name, strlen(name)) == 0 &&
 		    parse_u64(entry->d_name, &pid, &e) == 0)
 			found = pid;
 	}
@@ -276,7 +279,7 @@ world_close(struct world *w)
 		(void)kill(w->stormd, SIGKILL);
 		(void)agent_end(w);
 	}
-	for (int i = 0; i < PATIENCE_MS / 10 && find_guardian() != 0; i++)
+	for (int i = 0; i < PATIENCE_MS / 10 && find_process("stormd") != 0; i++)
 		(void)usleep(10000);
 	if (w->socket >= 0)
 		(void)close(w->socket);
