@@ -89,6 +89,7 @@ net_delay_prepare(struct fault_run *r, struct err *e)
 	struct delay *d = xcalloc(1, sizeof(*d));
 	int64_t direction = spec_num(r->spec, "direction");
 	char why[sizeof(r->note)];
+	size_t used;
 
 	r->state = d;
 	d->delay = (usec_t)spec_num(r->spec, "delay");
@@ -103,7 +104,8 @@ net_delay_prepare(struct fault_run *r, struct err *e)
 	memcpy(why, r->note, sizeof(why));
 	if (d->engine->prepare(r, e) < 0)
 		return err_wrap(e, "engine %s", d->engine->name);
-	(void)strncat(r->note, why, sizeof(r->note) - strlen(r->note) - 1);
+	used = strlen(r->note);
+	(void)snprintf(r->note + used, sizeof(r->note) - used, "%s", why);
 	return 0;
 }
 

@@ -48,14 +48,14 @@ open_world(struct store *s, struct undo_ctx **c, struct err *e)
 							 undo_ctx_open(c, -1, true, e);
 }
 
+/* The whole undo.  `releasing` is the holder's own run, NULL when it is dead. */
 static int
 undo_by_list(struct store *s, struct undo_ctx *c, const struct undo_list *l,
-    int (*release)(struct fault_run *r, struct err *e), struct fault_run *r,
-    struct err *e)
+    struct fault_run *releasing, struct err *e)
 {
 	if (undo_run(c, l, BEAT_DISARM, e) < 0 || undo_check(c, l, BEAT_DISARM, e) < 0)
 		return e->code;
-	if (release != NULL && release(r, e) < 0)
+	if (releasing != NULL && fault_find("net.delay")->release(releasing, e) < 0)
 		return e->code;
 	if (undo_run(c, l, BEAT_SWEEP, e) < 0 || shared_sweep(s, c, e) < 0)
 		return e->code;
@@ -79,7 +79,7 @@ holder_step(char step, struct fault_run *r, struct err *e)
 	case 'h': /* a turn is what every step gets: only the answer is wanted */
 		return 0;
 	default:
-		return undo_by_list(r->store, r->ctx, &r->undo, f->release, r, e);
+		return undo_by_list(r->store, r->ctx, &r->undo, r, e);
 	}
 }
 
@@ -398,7 +398,7 @@ a_killed_holder_is_undone_by_its_list(void **state)
 	if (strcmp(engine, "nfqueue") == 0)
 		assert_delays(&undelayed, "killed");
 	for (int i = 0; i < 2; i++) /* twice is once */
-		assert_ok(undo_by_list(&store, ctx, &list, NULL, NULL, &e), e);
+		assert_ok(undo_by_list(&store, ctx, &list, NULL, &e), e);
 	assert_delays(&undelayed, "undone");
 	assert_as_before(before);
 }
