@@ -38,10 +38,10 @@ find(const char *path, const char *what, const char *name, uint64_t *ret, struct
 			return e->code;
 	} else if (find_id(path, name, ret, e) != 0) {
 		return err_invalid(
-		    e, "no %s '%s' in %s (others by number)", what, name, path);
+		    e, "no %s '%.60s' in %s (others by number)", what, name, path);
 	}
 	if (*ret > UINT32_MAX - 1)
-		return err_invalid(e, "'%s' is not a %s", name, what);
+		return err_invalid(e, "'%.60s' is not a %s", name, what);
 	return 0;
 }
 

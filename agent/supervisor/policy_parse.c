@@ -2,7 +2,8 @@
 /*
  * Reading the policy: one rule a line, a keyword and its words, '#' begins a comment.
  * There is no quoting and no continuation: what root reads at a glance is what counts.
- * Anything not understood is an error with its line, never passed over.
+ * Anything not understood is an error with its line, never passed over; what is repeated
+ * of it is cut, so that the line's number always fits.
  */
 #include "account.h"
 #include "cleanup.h"
@@ -37,8 +38,8 @@ find_kind(const char *name, const struct kind **ret, size_t *ret_index, struct e
 	}
 	if (near != NULL)
 		return err_invalid(
-		    e, "unknown fault '%s' (did you mean '%s'?)", name, near);
-	return err_invalid(e, "unknown fault '%s'", name);
+		    e, "unknown fault '%.60s' (did you mean '%s'?)", name, near);
+	return err_invalid(e, "unknown fault '%.60s'", name);
 }
 
 static int
@@ -110,7 +111,8 @@ rule_limit(struct policy *p, const struct rule *r, struct err *e)
 	}
 	l->param = kind_param(l->kind, r->word[1]);
 	if (l->param == NULL)
-		return err_invalid(e, "%s has no parameter '%s'", r->word[0], r->word[1]);
+		return err_invalid(
+		    e, "%s has no parameter '%.60s'", r->word[0], r->word[1]);
 	if (!has_size(l->param))
 		return err_invalid(
 		    e, "'%s' of %s has no size to limit", r->word[1], r->word[0]);
@@ -164,7 +166,7 @@ append_string(char *list, size_t size, const char *s, struct err *e)
 	while (list[at] != '\0')
 		at += strlen(list + at) + 1;
 	if (at + len + 1 > size)
-		return err_invalid(e, "too much is protected: no room for '%s'", s);
+		return err_invalid(e, "too much is protected: no room for '%.60s'", s);
 	memcpy(list + at, s, len);
 	list[at + len] = '\0';
 	return 0;
@@ -190,13 +192,13 @@ protect_one(struct policy *p, const char *what, const char *value, struct err *e
 	}
 	if (strcmp(what, "path") == 0) {
 		if (value[0] != '/')
-			return err_invalid(e, "path '%s' is not absolute", value);
+			return err_invalid(e, "path '%.60s' is not absolute", value);
 		return append_string(
 		    p->protect.paths, sizeof(p->protect.paths), value, e);
 	}
 	if (strcmp(what, "port") != 0)
-		return err_invalid(
-		    e, "cannot protect a '%s': process, port, interface or path", what);
+		return err_invalid(e,
+		    "cannot protect a '%.60s': process, port, interface or path", what);
 	if (p->port_count == POLICY_PORTS_MAX)
 		return err_invalid(e, "more than %d ports", POLICY_PORTS_MAX);
 	if (parse_port(value, &p->port[p->port_count], e) != 0)
@@ -259,8 +261,8 @@ obey(struct policy *p, const char *keyword, const struct rule *r, struct err *e)
 	}
 	if (near != NULL)
 		return err_invalid(
-		    e, "unknown keyword '%s' (did you mean '%s'?)", keyword, near);
-	return err_invalid(e, "unknown keyword '%s'", keyword);
+		    e, "unknown keyword '%.60s' (did you mean '%s'?)", keyword, near);
+	return err_invalid(e, "unknown keyword '%.60s'", keyword);
 }
 
 /* Split in place and obey: -EINVAL when it is not to be understood. */

@@ -272,7 +272,8 @@ load_fields(struct loader *l, const struct node *map, const struct field *fields
 
 		if (f == NULL)
 			continue;
-		at = (char *)object + f->offset;
+		/* without an object every field is the caller's own */
+		at = object != NULL ? (char *)object + f->offset : NULL;
 		if (f->type == FIELD_LATER)
 			diag_error(&l->diag, i->place,
 			    "'%s' of %s is not supported by this version", i->key, what);
