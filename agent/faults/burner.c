@@ -9,6 +9,7 @@
 #include "log.h"
 #include "parse.h"
 #include "process.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -119,8 +120,11 @@ wear_leash(void)
 	if (fd < 0 || fcntl(fd, F_SETOWN, getpid()) < 0 ||
 	    fcntl(fd, F_SETSIG, SIGKILL) < 0 || fcntl(fd, F_SETFL, O_ASYNC) < 0)
 		return -1;
-	(void)close(LEASH_FD);               /* a read end */
-	return poll(&p, 1, 0) == 0 ? 0 : -1; /* let go already */
+	(void)close(LEASH_FD); /* a read end */
+	if (poll(&p, 1, 0) == 0)
+		return 0;
+	errno = ESRCH; /* let go already */
+	return -1;
 }
 
 static int
