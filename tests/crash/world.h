@@ -102,6 +102,22 @@ snapshot(void)
 	return text;
 }
 
+/* Twice the same: IPv6 adds routes of its own a moment after a link is up. */
+static char *
+settled(void)
+{
+	char *before = snapshot(), *now = snapshot();
+
+	while (strcmp(before, now) != 0) {
+		free(before);
+		before = now;
+		(void)usleep(20000);
+		now = snapshot();
+	}
+	free(before);
+	return now;
+}
+
 /* What is outstanding on disk; not part of the snapshot, so that its message is clear. */
 static void
 world_no_obligations(const char *what)
@@ -197,7 +213,7 @@ world_make(void)
 	must("ip link add " WORLD_DEV " type veth peer name v1");
 	must("ip link set " WORLD_DEV " addrgenmode none up");
 	must("ip link set v1 addrgenmode none up");
-	world.before = snapshot();
+	world.before = settled();
 }
 
 static void
