@@ -83,8 +83,6 @@ print_text(const struct findings_of_host *h)
 		(void)printf("faults this host can do:\n");
 		print_kinds(h->kinds);
 	}
-	if (!h->was_searched)
-		(void)printf("residue: not looked for, that needs root\n");
 }
 
 static void
@@ -110,8 +108,11 @@ search_residue(struct findings_of_host *h, const struct agent_options *o, bool q
 	struct err e = { 0 };
 	int r = 0;
 
-	if (geteuid() != 0)
+	if (geteuid() != 0) {
+		if (!quiet)
+			(void)printf("residue: not looked for, that needs root\n");
 		return;
+	}
 	if (o->run_dir != NULL || o->instance != NULL)
 		r = instances_find(o, found, INSTANCES_MAX, &e);
 	if (r > 0)

@@ -88,6 +88,7 @@ void phase_second(struct drill *d);
 
 /* run_agent.c */
 bool agent_connect(struct drill *d);
+bool agent_preview(struct drill *d);
 bool agent_arm(struct drill *d);
 bool agent_fire(struct drill *d);
 void agent_renew(struct drill *d);

@@ -135,7 +135,8 @@ run_steps(struct drill *d)
 		d->found.refused = true;
 		d->is_invalid = e.outcome == OUTCOME_INVALID;
 		drill_say(d, EVENT_ERROR, NULL, "%s", e.msg);
-	} else if (agent_connect(d) && phase_before(d) && agent_arm(d)) {
+	} else if (agent_connect(d) && agent_preview(d) && phase_before(d) &&
+		   agent_arm(d)) {
 		phase_during(d);
 		if (!d->is_armed) /* a rehearsal, or no faults: nobody else explains it */
 			abort_explain(d);

@@ -197,7 +197,8 @@ abort_finish(struct drill *d)
 	if (!d->is_armed)
 		return;
 	abort_explain(d);
-	drill_say(d, EVENT_PHASE, "undo", NULL);
+	if (!d->status.ended)
+		drill_say(d, EVENT_PHASE, "undo", NULL);
 	if (d->stop == STOP_NOT && d->fired != 0)
 		(void)wait_ended(d, clock_boottime() + END_PATIENCE);
 	if (!d->status.ended && !d->undo_sent && !d->found.agent_lost)

@@ -79,15 +79,16 @@ say_armed(struct drill *d, const struct drill_view *v)
 }
 
 static int
-send_arm(struct drill *d, struct drill_view *v, struct err *e)
+send_arm(
+    struct drill *d, const char *id, bool rehearse, struct drill_view *v, struct err *e)
 {
 	struct arm_request r = {
 		.lease_ms = d->lease_ms,
-		.rehearse = d->o->rehearse,
+		.rehearse = rehearse,
 		.count = d->x->fault_count,
 	};
 
-	(void)snprintf(r.drill, sizeof(r.drill), "%s", d->id);
+	(void)snprintf(r.drill, sizeof(r.drill), "%s", id);
 	(void)snprintf(r.name, sizeof(r.name), "%s", d->x->name);
 	who_am_i(r.who, sizeof(r.who));
 	(void)snprintf(
@@ -147,6 +148,25 @@ go_hot(struct drill *d)
 	return true;
 }
 
+/* A rehearsal under another id: what would be refused is refused now, and not after the
+ * minutes that `before` may take. */
+bool
+agent_preview(struct drill *d)
+{
+	struct drill_view v = { 0 };
+	struct err e = { 0 };
+	char id[UUID_LEN];
+
+	if (!d->has_agent || d->o->rehearse || d->x->steady.before == 0)
+		return true;
+	uuid_make(id);
+	int r = send_arm(d, id, true, &v, &e);
+	drill_view_release(&v);
+	if (r < 0)
+		refuse(d, &e);
+	return r == 0;
+}
+
 bool
 agent_arm(struct drill *d)
 {
@@ -155,7 +175,7 @@ agent_arm(struct drill *d)
 
 	if (!d->has_agent)
 		return d->stop == STOP_NOT;
-	int r = send_arm(d, &v, &e);
+	int r = send_arm(d, d->id, d->o->rehearse, &v, &e);
 	if (r < 0) {
 		drill_view_release(&v);
 		refuse(d, &e);

@@ -110,13 +110,12 @@ agent_judge_faults(struct drill *d)
 			d->found.inconclusive = true;
 		if (did_nothing(f) && (d->stop == STOP_NOT || d->stop == STOP_BREACH)) {
 			d->found.inconclusive = true;
-			drill_say(d, EVENT_NOTE, NULL,
-			    "%s had no effect: it was in force, but met no %s", f->name,
-			    f->effect_unit);
+			drill_say(d, EVENT_ERROR, f->name,
+			    "no effect: it was in force, but met no %s", f->effect_unit);
 		}
 		if (d->fired != 0 && d->stop == STOP_NOT && f->active == 0) {
 			d->found.inconclusive = true;
-			drill_say(d, EVENT_NOTE, NULL, "%s was never in force", f->name);
+			drill_say(d, EVENT_ERROR, f->name, "it was never in force");
 		}
 	}
 }

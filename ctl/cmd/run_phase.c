@@ -191,6 +191,14 @@ say_judge(struct drill *d, size_t i)
 	    format_usec(wait / 1000 * 1000, span, sizeof(span)));
 }
 
+static usec_t
+during_span(const struct drill *d)
+{
+	usec_t faults = experiment_faults_end(d->x), span = d->x->steady.during;
+
+	return faults > span ? faults : span;
+}
+
 static bool
 prepare_judge(struct drill *d)
 {
@@ -208,7 +216,7 @@ prepare_judge(struct drill *d)
 		c.probe[i].objective = d->checks[i].objective;
 		c.probe[i].abort_at = d->checks[i].abort_at;
 		c.probe[i].planned = (double)d->checks[i].rate_mhz / 1000 *
-				     (double)d->x->steady.during / (double)USEC_PER_SEC;
+				     (double)during_span(d) / (double)USEC_PER_SEC;
 		c.probe[i].base_n = t->n;
 		c.probe[i].base_bad = t->bad;
 	}
@@ -279,14 +287,6 @@ phase_before(struct drill *d)
 }
 
 /* --- during --------------------------------------------------------------------------- */
-
-static usec_t
-during_span(const struct drill *d)
-{
-	usec_t faults = experiment_faults_end(d->x), span = d->x->steady.during;
-
-	return faults > span ? faults : span;
-}
 
 void
 phase_during(struct drill *d)

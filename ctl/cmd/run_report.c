@@ -61,15 +61,15 @@ judge_probes(struct drill *d)
 			    p->name, (unsigned long long)t->n);
 		} else if (totals_good_share(t) < p->objective) {
 			d->found.missed = true;
-			drill_say(d, EVENT_NOTE, NULL,
-			    "%s: %.4g %% of the answers were good, the objective is %.6g %%",
-			    p->name, 100 * totals_good_share(t), 100 * p->objective);
+			drill_say(d, EVENT_ERROR, p->name,
+			    "%.4g %% of the answers were good, the objective is %.6g %%",
+			    100 * totals_good_share(t), 100 * p->objective);
 		}
 		if (totals_late_share(t) > LATE_SHARE_MAX) {
 			d->found.inconclusive = true;
-			drill_say(d, EVENT_NOTE, NULL,
-			    "%s: our own prober was late or skipped %.0f %% of the samples",
-			    p->name, 100 * totals_late_share(t));
+			drill_say(d, EVENT_ERROR, p->name,
+			    "our own prober was late or skipped %.0f %% of the samples",
+			    100 * totals_late_share(t));
 		}
 	}
 }
@@ -134,6 +134,9 @@ report_last_words(struct drill *d, enum verdict v)
 
 	digest_make(&g, &in);
 	output_say(&d->out, "verdict: %s (exit %d)", verdict_sentence(v), (int)v);
+	if (d->o->quiet && g.decision != NULL)
+		output_say(
+		    &d->out, "because: %s: %s", g.decision->subject, g.decision->text);
 	say_abort_numbers(d, &g);
 	if (d->out.lines_lost > 0)
 		output_say(&d->out, "%zu lines were not shown: nobody read them in time",

@@ -15,6 +15,8 @@
 #include <math.h>
 #include <string.h>
 
+#define ERRORS_MAX 8 /* at the top; the story has them all */
+
 void
 markdown_text(FILE *f, const char *s)
 {
@@ -37,6 +39,28 @@ markdown_ms(FILE *f, double us)
 		(void)fprintf(f, "%.*f ms", fabs(us) < 100000 ? 2 : 0, us / 1000);
 }
 
+/* What stood in the way, in its own words. */
+static void
+write_errors(FILE *f, const struct report_input *in)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < in->count && count < ERRORS_MAX; i++) {
+		const struct event *v = &in->events[i];
+
+		if (v->type != EVENT_ERROR)
+			continue;
+		(void)fputs("- ", f);
+		markdown_text(f, v->subject);
+		(void)fputs(v->subject[0] != '\0' ? ": " : "", f);
+		markdown_text(f, v->text);
+		(void)fputc('\n', f);
+		count++;
+	}
+	if (count > 0)
+		(void)fputc('\n', f);
+}
+
 static void
 write_head(FILE *f, const struct report_input *in, const struct digest *d)
 {
@@ -49,6 +73,7 @@ write_head(FILE *f, const struct report_input *in, const struct digest *d)
 	markdown_text(
 	    f, d->verdict != NULL ? d->verdict->text : verdict_sentence(in->verdict));
 	(void)fprintf(f, "** (exit %d)\n\n", (int)in->verdict);
+	write_errors(f, in);
 	if (d->drill != NULL && d->drill->text[0] != '\0') {
 		(void)fputs("> ", f);
 		markdown_text(f, d->drill->text);

@@ -17,6 +17,7 @@
 #include <microhttpd.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 /* --- the system under test ------------------------------------------------------------ */
@@ -58,7 +59,7 @@ static struct {
 	/* how it is */
 	int wake; /* its hot connection */
 	bool is_dead, undo_asked, undo_was_breach, renewed;
-	unsigned arms, fires, recoveries, leaves;
+	unsigned rehearsals, arms, fires, recoveries, leaves;
 	struct drill_view view;
 } agent;
 
@@ -149,9 +150,14 @@ client_arm(
 	struct fault_status *f = &agent.view.fault[0];
 
 	(void)c;
-	agent.arms++;
 	if (agent.refuses)
 		return err_refused(e, "policy does not allow %s", r->faults[0].kind);
+	if (r->rehearse) {
+		agent.rehearsals++;
+		memset(ret, 0, sizeof(*ret));
+		return 0;
+	}
+	agent.arms++;
 	agent.view.count = 1;
 	(void)snprintf(agent.view.drill.drill, UUID_LEN, "%s", r->drill);
 	(void)snprintf(f->name, sizeof(f->name), "%s", r->faults[0].name);

@@ -48,6 +48,7 @@ set_up(void **state)
 	agent.lasts = 400 * USEC_PER_MSEC;
 	atomic_store(&shop.is_broken, false);
 	atomic_store(&shop.percent, 0);
+	atomic_store(&shop.asked, 0);
 	shop.daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL,
 	    shop_answers, NULL, MHD_OPTION_SOCK_ADDR, &a, MHD_OPTION_END);
 	assert_non_null(shop.daemon);
@@ -225,7 +226,7 @@ a_fault_without_effect_is_inconclusive(void **state)
 {
 	agent.has_no_effect = true;
 	expect(*state, VERDICT_INCONCLUSIVE);
-	expect_in(*state, "summary.md", "had no effect");
+	expect_in(*state, "summary.md", "- cut: no effect");
 }
 
 static void
@@ -244,6 +245,7 @@ a_refusal_injects_nothing(void **state)
 	agent.refuses = true;
 	expect(*state, VERDICT_REFUSED);
 	assert_int_equal(agent.fires, 0);
+	assert_int_equal(shop.asked, 0); /* known before anything was probed */
 	expect_in(*state, "events.ndjson", "policy does not allow net.partition");
 }
 
@@ -337,7 +339,8 @@ a_rehearsal_injects_nothing(void **state)
 
 	w->o.rehearse = true;
 	expect(w, VERDICT_HELD);
-	assert_int_equal(agent.arms, 1);
+	assert_int_equal(agent.rehearsals, 1);
+	assert_int_equal(agent.arms, 0);
 	assert_int_equal(agent.fires, 0);
 }
 
