@@ -21,6 +21,12 @@ struct http;
 int http_open(struct http **ret, const struct probe_def *d, struct err *e);
 void http_free(struct http *h); /* NULL is fine */
 
+/* A new connection costs tens of milliseconds of our own time: TLS with all the system's
+ * authorities. */
+bool http_connects_slowly(const struct probe_def *d);
+/* Has this transfer a connection, its handshake over? */
+bool http_is_connected(CURL *easy);
+
 /* One transfer's answer while it arrives; lives as long as its easy handle. */
 struct http_answer {
 	const struct http *http;

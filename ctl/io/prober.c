@@ -157,7 +157,9 @@ turn(struct prober *p, struct err *e)
 	transfers_collect(p);
 	for (size_t i = 0; i < p->count && r == 0; i++) {
 		transfers_judge_overdue(&p->probes[i], clock_boottime());
-		r = transfers_send_due(&p->probes[i], clock_boottime(), e);
+		r = transfers_release(&p->probes[i], e);
+		if (r == 0)
+			r = transfers_send_due(&p->probes[i], clock_boottime(), e);
 	}
 	/* A new request asks for a call at once: its bytes leave in this very turn. */
 	if (r == 0)

@@ -16,6 +16,9 @@
 
 #define IN_FLIGHT_BASE 64
 #define IN_FLIGHT_MAX  1024
+/* Connections that a probe whose connections are dear may be making at a time.  Without it
+ * a fast probe spirals: while one is made several more become due, each with a new one. */
+#define CONNECTING_MAX 4
 
 struct transfer {
 	TAILQ_ENTRY(transfer) link; /* in exactly one of its probe's lists */
@@ -24,6 +27,7 @@ struct transfer {
 	struct http_answer answer;
 	usec_t intended, sent;
 	bool judged;
+	bool is_held; /* due, but not yet in libcurl's hands: see CONNECTING_MAX */
 };
 TAILQ_HEAD(transfers, transfer);
 
@@ -34,7 +38,7 @@ struct probe {
 	struct http *http;
 	struct schedule schedule;
 	struct transfers idle, waiting, overdue; /* waiting: oldest first */
-	size_t in_flight, in_flight_max;
+	size_t in_flight, in_flight_max, held;
 	struct hist hist[2]; /* of requests due before the mark, and from it on */
 };
 
@@ -54,6 +58,8 @@ struct prober {
 /* Judge what has been outstanding for too long, then send what is due. */
 void transfers_judge_overdue(struct probe *b, usec_t now);
 int transfers_send_due(struct probe *b, usec_t now, struct err *e);
+/* Send what was held back, as far as connections allow. */
+int transfers_release(struct probe *b, struct err *e);
 /* Take what libcurl has finished. */
 void transfers_collect(struct prober *p);
 /* Forget what is outstanding. */

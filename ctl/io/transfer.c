@@ -60,6 +60,24 @@ judge(struct transfer *t, enum sample_class class, const char *why, usec_t now,
 	emit(b->prober, &s);
 }
 
+/* Back to the pool: out of libcurl's hands, its connection kept for the next. */
+static void
+rest(struct transfer *t)
+{
+	struct probe *b = t->probe;
+	struct transfers *list = t->judged ? &b->overdue : &b->waiting;
+
+	if (t->is_held)
+		b->held--;
+	else
+		(void)curl_multi_remove_handle(b->prober->multi, t->easy);
+	t->is_held = false;
+	TAILQ_REMOVE(list, t, link);
+	TAILQ_INSERT_HEAD(&b->idle, t, link);
+	b->in_flight--;
+	http_answer_clear(&t->answer);
+}
+
 void
 transfers_judge_overdue(struct probe *b, usec_t now)
 {
@@ -67,10 +85,14 @@ transfers_judge_overdue(struct probe *b, usec_t now)
 
 	while ((t = TAILQ_FIRST(&b->waiting)) != NULL &&
 	       t->intended + b->def->good.within <= now) {
-		char why[HTTP_WHY_MAX];
-		enum sample_class class = http_overdue(t->easy, b->def, why, sizeof(why));
+		char why[HTTP_WHY_MAX] = "no connection was free in time";
+		enum sample_class class = SAMPLE_CONNECT;
 
+		if (!t->is_held)
+			class = http_overdue(t->easy, b->def, why, sizeof(why));
 		judge(t, class, why, now, b->def->good.within);
+		if (t->is_held)
+			rest(t);
 	}
 }
 
@@ -122,18 +144,48 @@ transfer_new(struct probe *b, struct transfer **ret, struct err *e)
 	return 0;
 }
 
-/* Back to the pool: out of libcurl's hands, its connection kept for the next. */
-static void
-rest(struct transfer *t)
+static bool
+may_connect(const struct probe *b)
 {
-	struct probe *b = t->probe;
-	struct transfers *list = t->judged ? &b->overdue : &b->waiting;
+	const struct transfer *t;
+	size_t connecting = 0;
 
-	(void)curl_multi_remove_handle(b->prober->multi, t->easy);
-	TAILQ_REMOVE(list, t, link);
-	TAILQ_INSERT_HEAD(&b->idle, t, link);
-	b->in_flight--;
-	http_answer_clear(&t->answer);
+	if (!http_connects_slowly(b->def))
+		return true;
+	TAILQ_FOREACH(t, &b->waiting, link)
+	connecting += !t->is_held && !http_is_connected(t->easy);
+	return connecting < CONNECTING_MAX;
+}
+
+static int
+hand_over(struct transfer *t, struct err *e)
+{
+	CURLMcode rc = curl_multi_add_handle(t->probe->prober->multi, t->easy);
+
+	if (rc != CURLM_OK)
+		return err_set(e, -EIO, "libcurl: %s", curl_multi_strerror(rc));
+	return 0;
+}
+
+int
+transfers_release(struct probe *b, struct err *e)
+{
+	struct transfer *t;
+	int r = 0;
+
+	if (b->held == 0)
+		return 0;
+	TAILQ_FOREACH(t, &b->waiting, link)
+	{
+		if (!t->is_held)
+			continue;
+		if (r < 0 || !may_connect(b))
+			break;
+		t->is_held = false;
+		b->held--;
+		r = hand_over(t, e);
+	}
+	return r;
 }
 
 static int
@@ -151,12 +203,11 @@ send_one(struct probe *b, usec_t intended, usec_t now, struct err *e)
 	t->intended = intended;
 	t->sent = now;
 	t->judged = false;
+	t->is_held = b->held > 0 || !may_connect(b);
+	b->held += t->is_held;
 	b->in_flight++;
 	TAILQ_INSERT_TAIL(&b->waiting, t, link);
-	CURLMcode rc = curl_multi_add_handle(b->prober->multi, t->easy);
-	if (rc != CURLM_OK)
-		return err_set(e, -EIO, "libcurl: %s", curl_multi_strerror(rc));
-	return 0;
+	return t->is_held ? 0 : hand_over(t, e);
 }
 
 int

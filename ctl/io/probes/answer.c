@@ -77,13 +77,19 @@ has_happened(CURL *easy, CURLINFO moment)
 	return curl_easy_getinfo(easy, moment, &t) == CURLE_OK && t > 0;
 }
 
+bool
+http_is_connected(CURL *easy)
+{
+	return has_happened(easy, CURLINFO_PRETRANSFER_TIME_T);
+}
+
 static enum sample_class
 unanswered(CURL *easy, usec_t limit, char *why, size_t size)
 {
 	char span[32];
 
 	(void)format_usec(limit, span, sizeof(span));
-	if (has_happened(easy, CURLINFO_PRETRANSFER_TIME_T)) {
+	if (http_is_connected(easy)) {
 		(void)snprintf(why, size, "no answer within %s", span);
 		return SAMPLE_TIMEOUT;
 	}
@@ -111,7 +117,7 @@ static enum sample_class
 classify_timeout(CURL *easy, const struct http_answer *a, char *why, size_t size)
 {
 	const struct http_probe *p = &a->http->def->http;
-	bool connected = has_happened(easy, CURLINFO_PRETRANSFER_TIME_T);
+	bool connected = http_is_connected(easy);
 	usec_t limit = p->timeout;
 
 	if (!connected && p->connect_timeout > 0 && p->connect_timeout < limit)

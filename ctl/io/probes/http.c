@@ -107,6 +107,13 @@ http_free(struct http *h)
 	free(h);
 }
 
+bool
+http_connects_slowly(const struct probe_def *d)
+{
+	return strncasecmp(d->http.url, "https:", 6) == 0 && d->http.ca == NULL &&
+	       !d->http.insecure;
+}
+
 static size_t
 on_body(char *data, size_t size, size_t count, void *ctx)
 {
@@ -193,8 +200,13 @@ set_trust(const struct http_probe *p, CURL *c)
 {
 	int bad = 0;
 
-	if (p->ca != NULL)
+	/* Authorities are read and parsed for every new connection, in our loop: the bundle
+	 * takes 18 ms, the directory that holds the same ones again takes 70. */
+	if (p->ca != NULL || p->insecure)
 		bad |= (int)curl_easy_setopt(c, CURLOPT_CAINFO, p->ca);
+	if (p->ca != NULL || p->insecure ||
+	    curl_version_info(CURLVERSION_NOW)->cainfo != NULL)
+		bad |= (int)curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
 	if (p->cert != NULL)
 		bad |= (int)curl_easy_setopt(c, CURLOPT_SSLCERT, p->cert);
 	if (p->key != NULL)
