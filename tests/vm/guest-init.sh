@@ -44,6 +44,8 @@ second_stage() {
 	mount -t tmpfs tmpfs /dev/shm
 	modules=$(sed -n "s/.*MODULES='\([^']*\)'.*/\1/p" /run/job)
 	mount --bind "$modules" /lib/modules
+	# Scripts mount disk images, in namespaces where the kernel would not load these.
+	modprobe -a loop ext4
 	mount -t cgroup2 cgroup2 /sys/fs/cgroup
 	hostname storm-vm
 	ip link set lo up
