@@ -100,6 +100,7 @@ Y
 show "$T/backends-cut-off.yaml"
 say "It is meant to be refuted: watch it being called off long before its nine seconds."
 drill backends-cut-off 5
+say "Bad answers after the undo are nginx's own: it leaves a backend it lost alone for a second."
 say "curl http://127.0.0.1:8080/ → $(curl -s http://127.0.0.1:8080/)   (the shop is back)"
 
 step "And the host? The same photograph again, compared."
