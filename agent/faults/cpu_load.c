@@ -235,6 +235,7 @@ const struct fault fault_cpu_load = {
 	.kind = &kind_cpu_load,
 	.effect_unit = "% of CPU × 1000",
 	.supported = cpu_load_supported,
+	.how = fault_how_plain,
 	.prepare = cpu_load_prepare,
 	.stage = cpu_load_stage,
 	.apply = cpu_load_apply,

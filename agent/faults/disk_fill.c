@@ -290,6 +290,7 @@ const struct fault fault_disk_fill = {
 	.kind = &kind_disk_fill,
 	.effect_unit = "bytes",
 	.supported = disk_fill_supported,
+	.how = fault_how_plain,
 	.prepare = disk_fill_prepare,
 	.stage = disk_fill_stage,
 	.apply = disk_fill_apply,

@@ -29,6 +29,13 @@ fault_hold_nothing(struct fault_run *r, struct err *e)
 	return 0;
 }
 
+void
+fault_how_plain(char *buf, size_t size)
+{
+	if (size > 0)
+		buf[0] = '\0';
+}
+
 int
 fault_release_nothing(struct fault_run *r, struct err *e)
 {

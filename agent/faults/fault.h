@@ -48,6 +48,9 @@ struct fault {
 	/* Can this host do it?  Reads only; -EOPNOTSUPP with what is missing and the package
 	 * that has it, in `e`. */
 	int (*supported)(struct err *e);
+	/* How it would do it here, for doctor: "engine netem", "" when there is but one way.
+	 * Asked only where it is supported. */
+	void (*how)(char *buf, size_t size);
 	/* Reads only.  Pins names to identities, fills undo, ops, note. */
 	int (*prepare)(struct fault_run *r, struct err *e);
 	/* Slow writes that affect no traffic and no process. */
@@ -82,6 +85,7 @@ extern const struct fault *const fault_table[]; /* NULL-terminated */
  for (const struct fault *const *f = fault_table; *(f) != NULL; (f)++)
 const struct fault *fault_find(const char *kind);
 
+void fault_how_plain(char *buf, size_t size);
 int fault_hold_nothing(struct fault_run *r, struct err *e);
 int fault_release_nothing(struct fault_run *r, struct err *e);
 /* Append one line to r->ops. */

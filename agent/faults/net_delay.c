@@ -34,6 +34,17 @@ net_delay_supported(struct err *e)
 	return err_unsupported(e, "%.110s; nor nfqueue: %.100s", netem.msg, nfqueue.msg);
 }
 
+static void
+net_delay_how(char *buf, size_t size)
+{
+	struct err why = { 0 };
+
+	if (delay_engine_netem.supported(&why) == 0)
+		(void)snprintf(buf, size, "engine netem");
+	else
+		(void)snprintf(buf, size, "engine nfqueue: %s", why.msg);
+}
+
 static int
 netem_will_do(const struct delay *d, struct err *e)
 {
@@ -152,6 +163,7 @@ const struct fault fault_net_delay = {
 	.kind = &kind_net_delay,
 	.effect_unit = "packets",
 	.supported = net_delay_supported,
+	.how = net_delay_how,
 	.prepare = net_delay_prepare,
 	.stage = net_delay_stage,
 	.apply = net_delay_apply,

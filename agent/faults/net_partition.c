@@ -101,6 +101,7 @@ const struct fault fault_net_partition = {
 	.kind = &kind_net_partition,
 	.effect_unit = "packets",
 	.supported = steer_supported,
+	.how = fault_how_plain,
 	.prepare = net_partition_prepare,
 	.stage = net_partition_stage,
 	.apply = net_partition_apply,

@@ -195,6 +195,7 @@ const struct fault fault_process_kill = {
 	.kind = &kind_process_kill,
 	.effect_unit = "processes",
 	.supported = process_kill_supported,
+	.how = fault_how_plain,
 	.prepare = process_kill_prepare,
 	.stage = process_kill_stage,
 	.apply = process_kill_apply,

@@ -47,19 +47,25 @@ add_drill(struct answer *a, const struct drill_status *d)
 	(void)json_array_append_new(a->drills, drill);
 }
 
-/* "net.delay<TAB>supported": anything else after the tab is why not. */
+/* "net.delay<TAB>supported[<TAB>how]": anything else after the tab is why not. */
 static void
 add_kind(struct answer *a, char *line)
 {
-	char *reason = strchr(line, '\t');
+	char *reason = strchr(line, '\t'), *how = NULL;
 	json_t *row = json_object();
 	int is_supported;
 
-	if (reason != NULL)
+	if (reason != NULL) {
 		*reason++ = '\0';
+		how = strchr(reason, '\t');
+	}
+	if (how != NULL)
+		*how++ = '\0';
 	is_supported = reason != NULL && strcmp(reason, "supported") == 0;
 	(void)json_object_set_new(row, "kind", json_string(line));
 	(void)json_object_set_new(row, "supported", json_boolean(is_supported));
+	if (is_supported && how != NULL)
+		(void)json_object_set_new(row, "how", json_string(how));
 	if (!is_supported && reason != NULL)
 		(void)json_object_set_new(row, "reason", json_string(reason));
 	if (a->kinds == NULL)

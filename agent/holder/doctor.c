@@ -7,17 +7,20 @@
 #include "log.h"
 #include <stdio.h>
 
-/* "kind<TAB>supported\n" or "kind<TAB>reason\n" */
+/* "kind<TAB>supported<TAB>how\n" or "kind<TAB>reason\n" */
 static int
 send_row(const struct fault *f, struct err *e)
 {
 	static struct msg_text m;
 	struct err why = { 0 };
-	const char *verdict = f->supported(&why) == 0 ? "supported" : why.msg;
+	bool is_supported = f->supported(&why) == 0;
+	char how[ERR_MSG_MAX + 32] = "";
 
+	if (is_supported)
+		f->how(how, sizeof(how));
 	m = (struct msg_text){ .head.type = MSG_TEXT };
-	m.len = (uint32_t)snprintf(
-	    m.text, sizeof(m.text), "%s\t%s\n", f->kind->name, verdict);
+	m.len = (uint32_t)snprintf(m.text, sizeof(m.text), "%s\t%s%s%s\n", f->kind->name,
+	    is_supported ? "supported" : why.msg, how[0] != '\0' ? "\t" : "", how);
 	return chan_send(CHAN_FD, &m, e);
 }
 

@@ -62,11 +62,12 @@ print_kinds(const json_t *kinds)
 	json_array_foreach(kinds, i, row)
 	{
 		const char *kind = json_string_value(json_object_get(row, "kind"));
-		const char *why = json_string_value(json_object_get(row, "reason"));
+		const char *why = json_string_value(
+		    json_object_get(row, is_supported(row) ? "how" : "reason"));
 
-		(void)printf("  %-16s %s%s\n", kind != NULL ? kind : "?",
-		    is_supported(row) ? "yes" : "no: ",
-		    is_supported(row) || why == NULL ? "" : why);
+		(void)printf("  %-16s %s%s%s\n", kind != NULL ? kind : "?",
+		    is_supported(row) ? "yes" : "no", why != NULL ? ": " : "",
+		    why != NULL ? why : "");
 	}
 }
 
