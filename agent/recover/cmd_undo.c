@@ -61,7 +61,7 @@ undo_instance(const struct recover *o, const char *run_dir)
 	}
 	left = sweep_records(run_dir, o->host_dir, o->barrier_fd);
 	if (left == 0)
-		instance_tidy(run_dir);
+		instance_tidy(run_dir, o->host_dir);
 	return left;
 }
 

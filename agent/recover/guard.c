@@ -161,7 +161,7 @@ take_over(const struct recover *o, const struct pulse *p)
 		    "stormd is gone and %d faults are not undone: undoing them", records);
 	left = undo_all(o);
 	if (left == 0)
-		instance_tidy(o->run_dir);
+		instance_tidy(o->run_dir, o->host_dir);
 	if (left == 0 && records > 0)
 		log_notice("clean after %llu ms",
 		    (unsigned long long)((clock_boottime() - began) / USEC_PER_MSEC));

@@ -8,6 +8,7 @@
 #include "api.h"
 #include "cleanup.h"
 #include "err.h"
+#include "hostdir.h"
 #include "log.h"
 #include "store.h"
 #include <dirent.h>
@@ -142,7 +143,7 @@ remove_cut_off_writes(int dir)
 
 /* Each step fails by itself when there is something left, and then so do the next. */
 void
-instance_tidy(const char *run_dir)
+instance_tidy(const char *run_dir, const char *host_dir)
 {
 	static const char *const files[] = { API_SOCKET, HALTED_FILE, EPHEMERAL_FILE,
 		LOCK_FILE };
@@ -158,5 +159,6 @@ instance_tidy(const char *run_dir)
 	(void)unlinkat(dir, EMPTY_DIR, AT_REMOVEDIR);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		(void)unlinkat(dir, files[i], 0);
-	(void)rmdir(run_dir);
+	if (rmdir(run_dir) == 0)
+		hostdir_leave(host_dir);
 }

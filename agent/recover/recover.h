@@ -46,7 +46,7 @@ int instance_lock(const char *run_dir, struct err *e);
 int instance_open_records(const char *run_dir, struct store *ret, struct err *e);
 int instance_count_records(const char *run_dir);
 /* Takes a run-dir away that only an embedded drill needed and that holds nothing any more. */
-void instance_tidy(const char *run_dir);
+void instance_tidy(const char *run_dir, const char *host_dir);
 
 /* halt.c: ask the stormd that has the lock to halt, and wait until it has, or until the
  * lock is free because it died.  1 all clean (by it, or by its guardian), 0 with the lock in *ret_lock,

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "err.h"
 #include "fdio.h"
+#include "hostdir.h"
 #include "locks.h"
 #include "log.h"
 #include "options.h"
@@ -103,6 +104,9 @@ int
 rundir_open(struct rundir *r, const struct options *o, struct err *e)
 {
 	*r = (struct rundir){ .dir = -1, .lock_fd = -1, .locks_dir = -1 };
+	r->host_fd = hostdir_hold(o->host_dir, e);
+	if (r->host_fd < 0)
+		return r->host_fd;
 	if (make_dirs(o->run_dir, 0755, e) != 0)
 		return e->code;
 	r->dir = open(o->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -180,16 +184,18 @@ rundir_resume(struct rundir *r, struct err *e)
 }
 
 void
-rundir_close(struct rundir *r, const char *ephemeral)
+rundir_close(struct rundir *r, const struct options *o)
 {
 	static const char *const files[] = { EPHEMERAL_FILE, LOCK_FILE };
 
 	/* in use by a front that is just ending, or gone: all of it is best effort */
 	(void)rmdir(r->empty_path);
-	if (ephemeral == NULL || r->is_halted)
+	if (!o->is_ephemeral || r->is_halted)
 		return;
 	(void)unlinkat(r->dir, UNDO_DIR, AT_REMOVEDIR);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		(void)unlinkat(r->dir, files[i], 0);
-	(void)rmdir(ephemeral);
+	(void)rmdir(o->run_dir);
+	(void)close(steal_fd(&r->host_fd)); /* only locked by */
+	hostdir_leave(o->host_dir);
 }

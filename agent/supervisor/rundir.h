@@ -12,6 +12,7 @@ struct options;
 
 struct rundir {
 	int dir, lock_fd, locks_dir;        /* locks_dir: host-dir/locks */
+	int host_fd;                        /* the hold on host-dir */
 	char empty_path[PATH_LEN_MAX + 16]; /* what the front changes its root to */
 	bool is_halted;
 	bool is_unsaved; /* halted by us, the mark is still to be written */
@@ -27,7 +28,7 @@ uint32_t rundir_records(const struct rundir *r);
 void rundir_halt(struct rundir *r, uid_t by);
 void rundir_turn(struct rundir *r);
 int rundir_resume(struct rundir *r, struct err *e);
-/* An ephemeral agent's directory (its path, else NULL) goes with it. */
-void rundir_close(struct rundir *r, const char *ephemeral);
+/* An ephemeral agent's directory goes with it, and host-dir if it was the last there. */
+void rundir_close(struct rundir *r, const struct options *o);
 
 #endif

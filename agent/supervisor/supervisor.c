@@ -223,7 +223,7 @@ leave(struct super *s)
 	FOR_EACH_DRILL(s, d) {
 		drill_free(d);
 	}
-	rundir_close(&s->rundir, s->opt.is_ephemeral ? s->opt.run_dir : NULL);
+	rundir_close(&s->rundir, &s->opt);
 	guard_done(&s->guard);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "client.h"
 #include "clock.h"
 #include "err.h"
+#include "hostdir.h"
 #include "process.h"
 #include "spawn.h"
 #include <errno.h>
@@ -317,6 +318,8 @@ agent_leave(struct agent *a, struct err *e)
 		return agent_recover(a, e);
 	if (code == ENDED_DIRTY)
 		return run_undo(a, e);
-	(void)rmdir(a->run_dir); /* stormd did; this is for one that found it in use */
+	/* stormd did; this is for one that found it in use */
+	if (rmdir(a->run_dir) == 0)
+		hostdir_leave(a->host_dir);
 	return 0;
 }
