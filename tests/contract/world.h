@@ -218,6 +218,24 @@ append_plain(char *all, const char *title, char *text)
   append_plain(all, (const char *const[]){ __VA_ARGS__ }[0], text); \
  } while (0)
 
+/* Dead already, and only waiting for its parent: our init is in no hurry. */
+static inline bool
+is_zombie(const char *pid)
+{
+	char path[300], stat[512] = "";
+	const char *name_end;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	(void)!read(fd, stat, sizeof(stat) - 1);
+	(void)close(fd);
+	name_end = strrchr(stat, ')');
+	return name_end == NULL || name_end[1] == '\0' || name_end[2] == 'Z';
+}
+
 /* Names of processes, other than this program's and (with nothing to bring them back)
  * those of victims. */
 static inline void
@@ -242,7 +260,7 @@ list_processes(char *text, bool with_victims)
 		n = read(fd, comm, sizeof(comm) - 1);
 		(void)close(fd);
 		comm[n > 0 ? n : 0] = '\0';
-		if (strcmp(comm, "contract\n") != 0 &&
+		if (strcmp(comm, "contract\n") != 0 && !is_zombie(entry->d_name) &&
 		    (with_victims || strcmp(comm, VICTIM "\n") != 0))
 			used +=
 			    (size_t)snprintf(text + used, TEXT_MAX - used, "%s", comm);
