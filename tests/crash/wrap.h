@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/types.h>
 
@@ -38,6 +39,18 @@ wrap_set(int at, int number)
 	*wrap = (struct wrap){ .at = at, .number = number };
 }
 
+/* A file that an older kernel does not have. */
+static const char *wrap_lacks = "";
+
+static bool
+lacks(const char *path)
+{
+	if (strcmp(path, wrap_lacks) != 0)
+		return false;
+	errno = ENOENT;
+	return true;
+}
+
 static bool
 strikes(void)
 {
@@ -55,18 +68,18 @@ strikes(void)
  {                                                          \
   return strikes() ? (type)-1 : __real_##name(__VA_ARGS__); \
  }
-#define WRAP_OPEN(name, params, ...)                               \
- int __real_##name params;                                         \
- int __wrap_##name params;                                         \
- int __wrap_##name params                                          \
- {                                                                 \
-  va_list ap;                                                      \
-  mode_t mode = 0;                                                 \
-  va_start(ap, flags);                                             \
-  if ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE)  \
-   mode = va_arg(ap, mode_t);                                      \
-  va_end(ap);                                                      \
-  return strikes() ? -1 : __real_##name(__VA_ARGS__, flags, mode); \
+#define WRAP_OPEN(name, params, ...)                                              \
+ int __real_##name params;                                                        \
+ int __wrap_##name params;                                                        \
+ int __wrap_##name params                                                         \
+ {                                                                                \
+  va_list ap;                                                                     \
+  mode_t mode = 0;                                                                \
+  va_start(ap, flags);                                                            \
+  if ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE)                 \
+   mode = va_arg(ap, mode_t);                                                     \
+  va_end(ap);                                                                     \
+  return lacks(path) || strikes() ? -1 : __real_##name(__VA_ARGS__, flags, mode); \
  }
 
 WRAP_OPEN(open, (const char *path, int flags, ...), path)
