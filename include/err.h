@@ -31,7 +31,7 @@ struct err {
 /* All return the (negative) code, so that `return err_set(…)` reads as one step. */
 int err_set(struct err *e, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* code = -errno; appends ": " and the text of errno. */
+/* code = -errno; appends ": " and the text of errno; ENOSYS is OUTCOME_UNSUPPORTED. */
 int err_errno(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Prefixes what is there with "fmt: "; keeps code and outcome. */
 int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -108,11 +108,14 @@ err_errno(struct err *e, const char *fmt, ...)
 		(void)snprintf(unknown, sizeof(unknown), "error %d", number);
 		text = unknown;
 	}
+	if (number == ENOSYS)
+		text = "this kernel has no such call, Linux 5.10 or later is needed";
 	FORMAT_MESSAGE(msg, fmt);
 	append_tail(msg, text);
 	errno = number;
 	/* Callers return what we return: never 0 for a failure. */
-	return fill(e, number != 0 ? -number : -EIO, OUTCOME_FAILED, msg);
+	return fill(e, number != 0 ? -number : -EIO,
+	    number == ENOSYS ? OUTCOME_UNSUPPORTED : OUTCOME_FAILED, msg);
 }
 
 int

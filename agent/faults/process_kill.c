@@ -31,12 +31,14 @@ static int
 process_kill_supported(struct err *e)
 {
 	int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	long rc = fd < 0 ? fd : syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0);
 
-	if (fd < 0)
-		return err_unsupported(
-		    e, "this kernel has no pidfd_open: process.kill needs Linux 5.3");
-	(void)close(fd); /* a pidfd has nothing to lose */
-	return 0;
+	if (fd >= 0)
+		(void)close(fd); /* a pidfd has nothing to lose */
+	return rc == 0 ? 0 :
+			 err_unsupported(e,
+			     "this kernel has no pidfd_open or no pidfd_send_signal: "
+			     "process.kill needs Linux 5.3");
 }
 
 static void

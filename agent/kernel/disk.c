@@ -39,6 +39,8 @@ disk_open_dir(const char *path, struct err *e)
 		return err_set(e, -ELOOP,
 		    "'%s' leads through a symbolic link: name the directory itself",
 		    path);
+	if (fd < 0 && errno == ENOSYS)
+		return err_errno(e, "open directory '%s': openat2", path);
 	return fd < 0 ? err_errno(e, "open directory '%s'", path) : fd;
 }
 

@@ -27,6 +27,10 @@ errno_is_appended_negated_and_kept(void **state)
 	assert_int_equal(err_errno(&e, "create set '%s'", "x"), -EPERM);
 	assert_string_equal(e.msg, "create set 'x': Operation not permitted");
 	assert_int_equal(errno, EPERM);
+	errno = ENOSYS;
+	assert_int_equal(err_errno(&e, "openat2"), -ENOSYS);
+	assert_int_equal(e.outcome, OUTCOME_UNSUPPORTED);
+	assert_non_null(strstr(e.msg, "Linux 5.10"));
 	errno = 4095;
 	assert_int_equal(err_errno(&e, "do"), -4095);
 	assert_string_equal(e.msg, "do: error 4095");
