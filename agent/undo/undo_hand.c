@@ -91,12 +91,13 @@ hand_filter_chain(const struct undo *u, char *buf, size_t size)
 	    shell_word(u->dev, q), direction(u->num[1]), (long long)u->num[2]);
 }
 
+/* Not by its cgroup.kill, which Linux has since 5.14. */
 void
 hand_cgroup_kill(const struct undo *u, char *buf, size_t size)
 {
 	char path[QUOTED_MAX];
 
-	(void)snprintf(buf, size, "echo 1 >%s/%s/cgroup.kill", cgroup_mount(),
+	(void)snprintf(buf, size, "kill -KILL $(cat %s/%s/cgroup.procs)", cgroup_mount(),
 	    shell_word(u->name, path));
 }
 

@@ -38,8 +38,8 @@ const struct kind kind_cpu_load = {
 	    "agent, or its guardian, then kills whatever is still in the cgroup "
 	    "named after the fault and removes that cgroup.",
 	.by_hand =
-	    "Find the cgroup in the fault's record (stormdrill-<id>).  Write 1 to its "
-	    "cgroup.kill, or on cgroup v1 end every process listed in its "
-	    "cgroup.procs; then rmdir the directory.",
+	    "Find the cgroup in the fault's record (stormdrill-<id>).  End every "
+	    "process listed in its cgroup.procs (since Linux 5.14 writing 1 to its "
+	    "cgroup.kill does that); then rmdir the directory.",
 	.teaches = "bulkhead, load shedding, timeout, autoscaling",
 };
