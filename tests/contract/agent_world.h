@@ -151,7 +151,7 @@ world_open(struct world *w)
 	copy_program(path, to);
 }
 
-static void
+static inline void
 write_policy(const struct world *w, const char *text)
 {
 	_cleanup_close_ int fd =
@@ -231,7 +231,7 @@ agent_try(struct world *w, bool ephemeral)
 	return said[0] == '1';
 }
 
-static void
+static inline void
 agent_start(struct world *w, bool ephemeral)
 {
 	assert_true(agent_try(w, ephemeral));
@@ -429,7 +429,7 @@ spec_make(const char *name, usec_t duration, const char *text)
 	return s;
 }
 
-static struct reply
+static inline struct reply
 wait_state(struct world *w, const char *drill, enum fault_state state)
 {
 	struct reply r;
