@@ -175,6 +175,11 @@ give_up_on_holder(struct active *a, const char *why, usec_t now)
 	if (a->status.outcome == OUTCOME_DONE && is_own) {
 		a->status.outcome = OUTCOME_FAILED;
 		(void)err_set(&a->status.err, -ECHILD, "its holder %s", why);
+	} else if (a->status.outcome == OUTCOME_DONE && a->span.is_applied &&
+		   a->status.active == 0) {
+		a->status.outcome = OUTCOME_FAILED;
+		(void)err_set(
+		    &a->status.err, -ETIME, "it was to end before it was in force");
 	}
 	a->outcome = a->status.outcome;
 	a->why = a->status.err;
