@@ -4,6 +4,7 @@
  * mind: the fault is gone, its record too, and the answer says what happened.
  */
 #include "agent_world.h"
+#include "spawn.h"
 
 #define MIN (60 * USEC_PER_SEC)
 
@@ -261,6 +262,88 @@ a_holder_told_by_signal_undoes(void **state)
 	must(&r);
 	assert_int_equal(r.fault[0].state, FAULT_GONE);
 	assert_int_equal(r.fault[0].lost, 1);
+}
+
+static void
+a_fault_that_cannot_be_applied_ends_the_drill(void **state)
+{
+	struct world *w = *state;
+	pid_t victim = sleeper("storm-victim");
+	struct spec s[] = { spec_make("load", MIN, load_text),
+		spec_make("kill", 0, "process.kill name=storm-victim") };
+	struct reply r = arm(w, A, s, 2);
+
+	must(&r);
+	end_sleeper(victim);
+	r = verb(w, MSG_FIRE, A);
+	must(&r);
+	r = verb(w, MSG_WAIT, A);
+	must(&r);
+	assert_int_equal(r.drill.cause, UNDO_ERROR);
+	assert_int_equal(r.fault[0].state, FAULT_GONE);
+	assert_int_equal(r.fault[0].outcome, OUTCOME_DONE);
+	assert_int_equal(r.fault[1].state, FAULT_GONE);
+	assert_int_not_equal(r.fault[1].outcome, OUTCOME_DONE);
+	assert_true(r.fault[1].err.msg[0] != '\0');
+}
+
+static void
+a_oneshot_happens_and_is_over(void **state)
+{
+	struct world *w = *state;
+	pid_t victim = sleeper("storm-victim");
+	struct spec s = spec_make("kill", 0, "process.kill name=storm-victim");
+	struct reply r = arm(w, A, &s, 1);
+	int status;
+
+	must(&r);
+	assert_int_equal(waitpid(victim, &status, WNOHANG), 0);
+	r = verb(w, MSG_FIRE, A);
+	must(&r);
+	r = verb(w, MSG_WAIT, A);
+	must(&r);
+	assert_int_equal(r.drill.cause, UNDO_END);
+	assert_int_equal(r.fault[0].outcome, OUTCOME_DONE);
+	assert_int_equal(r.fault[0].effect, 1);
+	assert_int_equal(waitpid(victim, &status, 0), victim);
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
+static int
+iptables(const char *verb_, const char *set)
+{
+	const char *const argv[] = { "/usr/sbin/iptables", verb_, "FORWARD", "-m", "set",
+		"--match-set", set, "dst", "-j", "ACCEPT", NULL };
+	struct run_tool t = { .argv = argv, .keep_fd = -1, .timeout_ms = PATIENCE_MS };
+	struct err e = { 0 };
+	int rc = run_tool(&t, &e);
+
+	return rc;
+}
+
+/* Somebody else uses our set: it cannot be destroyed, and that is said until it can. */
+static void
+what_cannot_be_undone_is_stuck_until_it_can(void **state)
+{
+	struct world *w = *state;
+	struct reply r = activate(w, A, cut_text, MIN);
+	char set[32];
+
+	(void)snprintf(set, sizeof(set), "sd-%s-4", r.fault[0].id);
+	assert_int_equal(iptables("-A", set), 0);
+	r = verb(w, MSG_UNDO, A); /* disarmed it is, whatever else */
+	assert_true(r.fault[0].undone != 0);
+	r = verb(w, MSG_WAIT, A);
+	assert_int_equal(r.err.outcome, OUTCOME_STUCK);
+	assert_int_equal(r.fault[0].state, FAULT_STUCK);
+	assert_int_equal(count_files(w, "test/undo"), 1);
+	r = verb(w, MSG_HALT, NULL);
+	assert_int_equal(r.err.outcome, OUTCOME_STUCK);
+	assert_int_equal(iptables("-D", set), 0);
+	r = wait_state(w, A, FAULT_GONE);
+	assert_int_equal(r.fault[0].outcome, OUTCOME_DONE);
+	assert_int_equal(r.fault[0].dirty, 0);
+	assert_int_equal(count_files(w, "test/undo"), 0);
 }
 
 static void
@@ -548,6 +631,9 @@ main(int argc, char **argv)
 		WITH_AGENT(a_stopped_holder_does_not_stop_the_undo),
 		WITH_AGENT(a_holder_that_hangs_while_active_is_noticed),
 		WITH_AGENT(a_holder_told_by_signal_undoes),
+		WITH_AGENT(a_fault_that_cannot_be_applied_ends_the_drill),
+		WITH_AGENT(a_oneshot_happens_and_is_over),
+		WITH_AGENT(what_cannot_be_undone_is_stuck_until_it_can),
 		WITH_AGENT(halt_undoes_refuses_and_outlives_a_restart),
 		WITH_AGENT(strangers_may_look_and_stop_but_not_start),
 		WITH_AGENT(an_unknown_drill_is_said_to_be_unknown),
