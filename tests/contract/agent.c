@@ -1,47 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What stormd owes to whoever armed a drill and then died, hung, lied or changed their
- * mind: the fault is gone, its record too, and the answer says what happened.
+ * What stormd owes to whoever arms a drill, and to a front that lies: armed, fired, ended
+ * by time, by lease, by halt; refused, stuck, malformed; and what the answers say of it.
  */
 #include "agent_world.h"
 #include "spawn.h"
-
-#define MIN (60 * USEC_PER_SEC)
-
-/* Two drills; new ones in every run, because names of cgroups follow from them and those
- * are the machine's. */
-static char A[UUID_LEN], B[UUID_LEN];
-
-static const char load_text[] = "cpu.load percent=2 cpus=0";
-static const char cut_text[] = "net.partition to=192.0.2.0/24";
-
-static struct reply
-arm_one(struct world *w, const char *drill, const char *text, usec_t duration)
-{
-	struct spec s = spec_make("one", duration, text);
-
-	return arm(w, drill, &s, 1);
-}
-
-static void
-must(const struct reply *r)
-{
-	if (r->err.code != 0)
-		fail_msg("%s", r->err.msg);
-}
-
-/* Armed, fired, in force. */
-static struct reply
-activate(struct world *w, const char *drill, const char *text, usec_t duration)
-{
-	struct reply r = arm_one(w, drill, text, duration);
-
-	must(&r);
-	assert_int_equal(r.fault[0].state, FAULT_STAGED);
-	r = verb(w, MSG_FIRE, drill);
-	must(&r);
-	return wait_state(w, drill, FAULT_ACTIVE);
-}
 
 static void
 a_drill_is_armed_fired_and_undone(void **state)
@@ -204,64 +167,6 @@ two_drills_on_one_cpu_are_refused_by_name(void **state)
 	r = verb(w, MSG_WAIT, A);
 	r = arm_one(w, B, "cpu.load percent=3 cpus=0", MIN);
 	must(&r);
-}
-
-static void
-a_killed_holder_is_undone_by_record(void **state)
-{
-	struct world *w = *state;
-	struct reply r = activate(w, A, cut_text, MIN);
-
-	assert_int_equal(kill(r.fault[0].holder_pid, SIGKILL), 0);
-	r = verb(w, MSG_WAIT, A);
-	must(&r);
-	assert_int_equal(r.fault[0].state, FAULT_GONE);
-	assert_int_equal(r.fault[0].lost, 1);
-	assert_int_equal(r.fault[0].outcome, OUTCOME_FAILED);
-	assert_true(r.fault[0].clean != 0);
-	assert_int_equal(count_files(w, "test/undo"), 0);
-}
-
-static void
-a_stopped_holder_does_not_stop_the_undo(void **state)
-{
-	struct world *w = *state;
-	struct reply r = activate(w, A, cut_text, MIN);
-
-	assert_int_equal(kill(r.fault[0].holder_pid, SIGSTOP), 0);
-	r = verb(w, MSG_UNDO, A);
-	must(&r);
-	assert_true(r.fault[0].undone != 0);
-	print_message("undone after %llu us\n",
-	    (unsigned long long)(r.fault[0].undone - r.fault[0].told));
-	r = verb(w, MSG_WAIT, A);
-	assert_int_equal(r.fault[0].state, FAULT_GONE);
-	assert_int_equal(count_files(w, "test/undo"), 0);
-}
-
-static void
-a_holder_that_hangs_while_active_is_noticed(void **state)
-{
-	struct world *w = *state;
-	struct reply r = activate(w, A, load_text, MIN);
-
-	assert_int_equal(kill(r.fault[0].holder_pid, SIGSTOP), 0);
-	r = verb(w, MSG_WAIT, A);
-	assert_int_equal(r.fault[0].lost, 1);
-	assert_non_null(strstr(r.fault[0].err.msg, "hangs"));
-}
-
-static void
-a_holder_told_by_signal_undoes(void **state)
-{
-	struct world *w = *state;
-	struct reply r = activate(w, A, load_text, MIN);
-
-	assert_int_equal(kill(r.fault[0].holder_pid, SIGTERM), 0);
-	r = verb(w, MSG_WAIT, A);
-	must(&r);
-	assert_int_equal(r.fault[0].state, FAULT_GONE);
-	assert_int_equal(r.fault[0].lost, 1);
 }
 
 static void
@@ -466,116 +371,6 @@ a_lying_front_is_ended_with_its_drills(void **state)
 }
 
 static void
-sigterm_undoes_and_ends_in_order(void **state)
-{
-	struct world *w = *state;
-
-	(void)activate(w, A, load_text, MIN);
-	assert_int_equal(kill(w->stormd, SIGTERM), 0);
-	assert_int_equal(agent_end(w), 0);
-	assert_int_equal(count_files(w, "test/undo"), 0);
-}
-
-static void
-a_broken_lifeline_undoes_and_removes_the_agent(void **state)
-{
-	struct world *w = *state;
-
-	assert_int_equal(kill(w->stormd, SIGTERM), 0);
-	assert_int_equal(agent_end(w), 0);
-	agent_start(w, true);
-	(void)activate(w, A, load_text, MIN);
-	assert_int_equal(agent_end(w), 0);
-	assert_int_equal(access(w->run, F_OK), -1);
-}
-
-static void
-a_killed_stormd_is_cleaned_up_after_by_its_guardian(void **state)
-{
-	struct world *w = *state;
-
-	(void)activate(w, A, cut_text, MIN);
-	assert_int_equal(count_files(w, "test/undo"), 1);
-	assert_int_equal(kill(w->stormd, SIGKILL), 0);
-	assert_int_equal(agent_end(w), 128 + SIGKILL);
-	wait_no_records(w);
-	agent_start(w, false); /* waits for the guardian's lock if it must */
-}
-
-static void
-a_stopped_stormd_is_ended_by_its_guardian(void **state)
-{
-	struct world *w = *state;
-
-	(void)activate(w, A, cut_text, MIN);
-	assert_int_equal(kill(w->stormd, SIGSTOP), 0);
-	assert_int_equal(agent_end(w), 128 + SIGKILL);
-	wait_no_records(w);
-}
-
-static void
-a_dead_guardian_is_replaced(void **state)
-{
-	struct world *w = *state;
-	struct reply r;
-	pid_t first, second = 0;
-
-	(void)activate(w, A, load_text, MIN);
-	first = find_process("stormd-guardian");
-	assert_true(first > 0);
-	assert_int_equal(kill(first, SIGKILL), 0);
-	for (int i = 0; i < PATIENCE_MS / 10 && (second == 0 || second == first); i++) {
-		(void)usleep(10000);
-		second = find_process("stormd-guardian");
-	}
-	assert_true(second > 0 && second != first);
-	r = verb(w, MSG_SHOW, A);
-	assert_int_equal(r.fault[0].state, FAULT_ACTIVE);
-	/* and the new one does its work */
-	assert_int_equal(kill(w->stormd, SIGKILL), 0);
-	(void)agent_end(w);
-	wait_no_records(w);
-}
-
-static void
-nobody_reads_the_log_and_it_does_not_matter(void **state)
-{
-	struct world *w = *state;
-	struct reply r;
-	int ends[2];
-
-	assert_int_equal(kill(w->stormd, SIGTERM), 0);
-	assert_int_equal(agent_end(w), 0);
-	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-	while (write(ends[1], "x", 1) == 1)
-		continue; /* full: the next write would wait */
-	assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
-	w->stderr_fd = ends[1];
-	agent_start(w, false);
-	(void)activate(w, A, load_text, MIN);
-	r = verb(w, MSG_UNDO, A);
-	must(&r);
-	r = verb(w, MSG_WAIT, A);
-	must(&r);
-	assert_int_equal(kill(w->stormd, SIGTERM), 0);
-	assert_int_equal(agent_end(w), 0);
-	w->stderr_fd = 0;
-	(void)close(ends[0]);
-	(void)close(ends[1]);
-}
-
-static void
-one_directory_has_one_agent(void **state)
-{
-	struct world *w = *state;
-	struct world other = *w;
-
-	assert_false(agent_try(&other, false));
-	assert_int_equal(agent_end(&other), 9);
-	assert_int_equal(verb(w, MSG_STATUS, NULL).err.code, 0);
-}
-
-static void
 the_doctor_asks_every_kind(void **state)
 {
 	struct world *w = *state;
@@ -591,29 +386,6 @@ the_doctor_asks_every_kind(void **state)
 	assert_non_null(strchr(r.text, '\t'));
 }
 
-static int
-setup(void **state)
-{
-	static struct world w;
-
-	uuid_make(A);
-	uuid_make(B);
-	world_open(&w);
-	write_policy(&w, "allow cpu.load net.partition\nirreversible process.kill\n");
-	agent_start(&w, false);
-	*state = &w;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	world_close(*state);
-	return 0;
-}
-
-#define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int
 main(int argc, char **argv)
 {
@@ -627,10 +399,6 @@ main(int argc, char **argv)
 		WITH_AGENT(a_confirmed_network_fault_stays),
 		WITH_AGENT(a_refusing_holder_refuses_the_drill_and_nothing_is_left),
 		WITH_AGENT(two_drills_on_one_cpu_are_refused_by_name),
-		WITH_AGENT(a_killed_holder_is_undone_by_record),
-		WITH_AGENT(a_stopped_holder_does_not_stop_the_undo),
-		WITH_AGENT(a_holder_that_hangs_while_active_is_noticed),
-		WITH_AGENT(a_holder_told_by_signal_undoes),
 		WITH_AGENT(a_fault_that_cannot_be_applied_ends_the_drill),
 		WITH_AGENT(a_oneshot_happens_and_is_over),
 		WITH_AGENT(what_cannot_be_undone_is_stuck_until_it_can),
@@ -638,13 +406,6 @@ main(int argc, char **argv)
 		WITH_AGENT(strangers_may_look_and_stop_but_not_start),
 		WITH_AGENT(an_unknown_drill_is_said_to_be_unknown),
 		WITH_AGENT(a_lying_front_is_ended_with_its_drills),
-		WITH_AGENT(sigterm_undoes_and_ends_in_order),
-		WITH_AGENT(a_broken_lifeline_undoes_and_removes_the_agent),
-		WITH_AGENT(a_killed_stormd_is_cleaned_up_after_by_its_guardian),
-		WITH_AGENT(a_stopped_stormd_is_ended_by_its_guardian),
-		WITH_AGENT(a_dead_guardian_is_replaced),
-		WITH_AGENT(nobody_reads_the_log_and_it_does_not_matter),
-		WITH_AGENT(one_directory_has_one_agent),
 		WITH_AGENT(the_doctor_asks_every_kind),
 	};
 

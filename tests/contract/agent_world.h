@@ -462,15 +462,66 @@ count_files(const struct world *w, const char *below)
 	return n;
 }
 
-static void
-wait_no_records(const struct world *w)
+/* --- what most tests begin with ---------------------------------------------------------- */
+
+#define MIN (60 * USEC_PER_SEC)
+
+/* Two drills; new ones in every run, because names of cgroups follow from them and those
+ * are the machine's. */
+static char A[UUID_LEN], B[UUID_LEN];
+
+static const char load_text[] = "cpu.load percent=2 cpus=0";
+static const char cut_text[] = "net.partition to=192.0.2.0/24";
+
+static struct reply
+arm_one(struct world *w, const char *drill, const char *text, usec_t duration)
 {
-	for (int i = 0; i < PATIENCE_MS / 10; i++) {
-		if (count_files(w, "test/undo") == 0)
-			return;
-		(void)usleep(10000);
-	}
-	fail_msg("a record is left");
+	struct spec s = spec_make("one", duration, text);
+
+	return arm(w, drill, &s, 1);
 }
+
+static void
+must(const struct reply *r)
+{
+	if (r->err.code != 0)
+		fail_msg("%s", r->err.msg);
+}
+
+/* Armed, fired, in force. */
+static struct reply
+activate(struct world *w, const char *drill, const char *text, usec_t duration)
+{
+	struct reply r = arm_one(w, drill, text, duration);
+
+	must(&r);
+	assert_int_equal(r.fault[0].state, FAULT_STAGED);
+	r = verb(w, MSG_FIRE, drill);
+	must(&r);
+	return wait_state(w, drill, FAULT_ACTIVE);
+}
+
+static int
+setup(void **state)
+{
+	static struct world w;
+
+	uuid_make(A);
+	uuid_make(B);
+	world_open(&w);
+	write_policy(&w, "allow cpu.load net.partition\nirreversible process.kill\n");
+	agent_start(&w, false);
+	*state = &w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	world_close(*state);
+	return 0;
+}
+
+#define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 #endif
