@@ -30,7 +30,6 @@ if [ $# -eq 0 ]; then
 	exit $bad
 fi
 FAULT=$1
-[ "$FAULT" = cpu.load ] || export SIDE_BY_SIDE=1
 sandbox "$0" "$@"
 
 arguments() {

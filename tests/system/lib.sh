@@ -32,13 +32,24 @@ need_root() {
 	[ "$(id -u)" -eq 0 ] || skip "needs root"
 }
 
+cgroup_tree() { # where the cgroup v2 tree is mounted, if it is
+	findmnt -t cgroup2 -n -o TARGET | head -n 1
+}
+
 sandbox() {
 	need_root
 	if [ -z "${STORM_SANDBOX:-}" ]; then
 		T=$(mktemp -d "${TMPDIR:-/tmp}/storm.XXXXXX") || exit 1
 		export T STORM_SANDBOX=1 BIN BUILD
-		local rc=0
-		unshare --mount --net --pid --fork --kill-child --mount-proc bash "$@" || rc=$?
+		local rc=0 cgroup
+		cgroup=$(cgroup_tree)
+		[ -z "$cgroup" ] || cgroup=$cgroup/storm-test-$$
+		[ -z "$cgroup" ] || mkdir "$cgroup"
+		# shellcheck disable=SC2016
+		bash -c '[ -z "$0" ] || echo $$ >"$0/cgroup.procs"; exec "$@"' "$cgroup" \
+			unshare --mount --net --cgroup --pid --fork --kill-child --mount-proc \
+			bash "$@" || rc=$?
+		[ -z "$cgroup" ] || rmdir "$cgroup"
 		[ $rc -eq 0 ] && [ -z "${KEEP:-}" ] && rm -rf "$T"
 		exit $rc
 	fi
@@ -46,6 +57,8 @@ sandbox() {
 	mkdir -p /run/netns
 	mount -t tmpfs tmpfs /run/netns
 	ip link set lo up
+	# Our own part of the cgroup v2 tree where the machine's was: other tests are not seen.
+	[ -z "$(cgroup_tree)" ] || mount -t cgroup2 cgroup2 "$(cgroup_tree)"
 	export XTABLES_LOCKFILE=$T/xtables.lock
 	# shellcheck disable=SC2034
 	DIRS=(--host-dir "$T/host" --run-dir "$T/host/test" --state-dir "$T/state")
@@ -167,9 +180,8 @@ snapshot() {
 	ipset save 2>/dev/null | sed -E 's/ (packets|bytes) [0-9]+//g'
 	echo "# queues"
 	sed -E 's/^ *([0-9]+).*/queue \1/' /proc/net/netfilter/nfnetlink_queue 2>/dev/null
-	# The v2 tree is the machine's: tests that run side by side see each other's there.
-	[ -n "${SIDE_BY_SIDE:-}" ] || echo "# cgroups"
-	[ -n "${SIDE_BY_SIDE:-}" ] || find /sys/fs/cgroup -maxdepth 4 -type d -name 'stormdrill*' 2>/dev/null
+	echo "# cgroups"
+	find /sys/fs/cgroup -maxdepth 4 -type d -name 'stormdrill*' 2>/dev/null
 	echo "# processes"
 	pgrep -l '^stormd|tables' | sed 's/^[0-9]* //' | sort
 	echo "# obligations"
