@@ -62,11 +62,11 @@ probe_of(const char *url)
 		.name = "p",
 		.http = { .method = (char *)"GET",
 		    .url = (char *)url,
-		    .timeout = 2 * USEC_PER_SEC },
+		    .timeout = 20 * USEC_PER_SEC },
 		.rate_mhz = 20 * 1000,
 		.good = { .status = { { 200, 399 } },
 		    .status_count = 1,
-		    .within = 2 * USEC_PER_SEC },
+		    .within = 20 * USEC_PER_SEC },
 		.objective = 0.99,
 	};
 
