@@ -61,12 +61,14 @@ check_calls() {
 check_text() {
 	grep -nE '^#[[:space:]]*include "\.\./' "${sources[@]}" | cut -d: -f1,2 |
 		report 'include by layer, not by ../'
-	local f
+	local f max
 	for f in "${sources[@]}" "${scripts[@]}"; do
 		head -n 2 "$f" | grep -q 'SPDX-License-Identifier: Apache-2.0' ||
 			echo "$f:1" | report 'no SPDX line on top'
-		awk -v f="$f" 'END { if (NR > 600) print f ":" NR }' "$f" |
-			report 'longer than 600 lines'
+		# Cases in a row are no harder to read for being many.
+		case $f in */tests/* | tests/*) max=800 ;; *) max=600 ;; esac
+		awk -v f="$f" -v max=$max 'END { if (NR > max) print f ":" NR }' "$f" |
+			report "longer than $max lines"
 	done
 	for f in "${sources[@]}"; do
 		sed -E 's/"([^"\\]|\\.)*"//g; /^[[:space:]]*\/?\*/s/.*//' "$f" |
@@ -89,17 +91,19 @@ check_functions() {
 		return
 	}
 	awk -F'\t' '
-		# Callbacks of a library are not ours to shape; struct err * at the end and
-		# fmt, ... are customs.
+		# Callbacks of a library are not ours to shape; struct err * at the end is a
+		# custom; a format with its arguments, a callback with its ctx are one each.
 		{
 			gsub(/\([^()]*\)\([^()]*\)/, "", $5)
-			sub(/, *struct err \* *[a-z]*\)$/, ")", $5)
-			sub(/, *const char \* *fmt, *\.\.\.\)$/, ")", $5)
+			sub(/, *struct err \* ?[a-z]*\)$/, ")", $5)
+			sub(/, *const char \* ?fmt, *\.\.\.\)$/, ")", $5)
+			sub(/, *void \* ?ctx/, "", $5)
 			commas = gsub(/,/, ",", $5)
 		}
 		$3 - $2 + 1 > 80 { print $1 ":" $2 ": " $4 "() is longer than 80 lines" }
 		commas >= 5 && $5 !~ /MHD_/ { print $1 ":" $2 ": " $4 "() has more than 5 parameters" }' \
-		"$work/functions" | report 'split it, or pass a struct'
+		"$work/functions" >"$work/long" || echo "$0:1" | report 'the check itself failed'
+	report 'split it, or pass a struct' <"$work/long"
 }
 
 check_objects() {

@@ -32,6 +32,9 @@ struct stage {
 	pid_t front, stormd;
 };
 
+/* Fill a fixed-size field. */
+#define PUT(field, text) ((void)snprintf(field, sizeof(field), "%s", text))
+
 static void
 fake_send(const void *m)
 {
@@ -63,17 +66,17 @@ fake_drill(const struct msg_head *h, const char *drill, const char *name, int ca
 
 	memset(&d, 0, sizeof(d));
 	d.head = (struct msg_head){ .type = MSG_DRILL, .seq = h->seq };
-	(void)snprintf(d.drill.drill, sizeof(d.drill.drill), "%s", drill);
-	(void)snprintf(d.drill.name, sizeof(d.drill.name), "%s", name);
+	PUT(d.drill.drill, drill);
+	PUT(d.drill.name, name);
 	d.drill.uid = h->uid;
 	d.drill.fault_count = 1;
 	d.drill.cause = (uint8_t)cause;
 	fake_send(&d);
 	memset(&f, 0, sizeof(f));
 	f.head = (struct msg_head){ .type = MSG_FAULT, .seq = h->seq };
-	(void)strcpy(f.fault.id, "7b1c09aa");
-	(void)strcpy(f.fault.kind, "net.delay");
-	(void)strcpy(f.fault.name, "slow-db");
+	PUT(f.fault.id, "7b1c09aa");
+	PUT(f.fault.kind, "net.delay");
+	PUT(f.fault.name, "slow-db");
 	f.fault.state = cause == UNDO_NOT_YET ? FAULT_STAGED : FAULT_DISARMED;
 	fake_send(&f);
 	memset(&t, 0, sizeof(t));
@@ -88,8 +91,8 @@ fake_agent(uint32_t seq)
 	static struct msg_agent a;
 
 	a.head = (struct msg_head){ .type = MSG_AGENT, .seq = seq };
-	(void)strcpy(a.agent.version, "0.1.0");
-	(void)strcpy(a.agent.instance, "test");
+	PUT(a.agent.version, "0.1.0");
+	PUT(a.agent.instance, "test");
 	a.agent.pid = getpid();
 	fake_send(&a);
 }
@@ -227,7 +230,7 @@ stage_open(void **state)
 		.role = SPAWN_AGENT };
 	struct err e;
 
-	(void)strcpy(s.dir, "/tmp/stormdrill-front-XXXXXX");
+	PUT(s.dir, "/tmp/stormdrill-front-XXXXXX");
 	if (mkdtemp(s.dir) == NULL)
 		return -1;
 	(void)snprintf(s.socket, sizeof(s.socket), "%s/api.sock", s.dir);

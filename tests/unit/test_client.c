@@ -38,9 +38,9 @@ armed_drill_comes_back_with_its_operations(void **state)
 	struct drill_view v;
 	struct err e = { 0 };
 
-	(void)strcpy(r.drill, KNOWN);
-	(void)strcpy(r.name, "checkout");
-	(void)strcpy(r.who, "alice@ops1");
+	PUT(r.drill, KNOWN);
+	PUT(r.name, "checkout");
+	PUT(r.who, "alice@ops1");
 	for (size_t i = 0; i < 2; i++) {
 		spec_init(&faults[i], kind_find("process.kill"));
 		(void)snprintf(faults[i].name, sizeof(faults[i].name), "f%zu", i);

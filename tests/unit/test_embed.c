@@ -32,7 +32,7 @@ place_make(void **state)
 {
 	static struct place p;
 
-	(void)strcpy(p.dir, "/tmp/stormdrill-embed-XXXXXX");
+	(void)snprintf(p.dir, sizeof(p.dir), "/tmp/stormdrill-embed-XXXXXX");
 	if (mkdtemp(p.dir) == NULL || chmod(p.dir, 0755) < 0)
 		return -1;
 	(void)snprintf(p.host, sizeof(p.host), "%s/run", p.dir);

@@ -46,7 +46,7 @@ hear(int fd, char *buf, size_t size)
 		if (body != NULL && length != NULL)
 			want = (size_t)(body + 4 - buf) + strtoul(length + 17, NULL, 10);
 	}
-	return atoi(buf + strlen("HTTP/1.1 "));
+	return (int)strtol(buf + strlen("HTTP/1.1 "), NULL, 10);
 }
 
 static int
