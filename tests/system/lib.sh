@@ -58,7 +58,10 @@ sandbox() {
 	mount -t tmpfs tmpfs /run/netns
 	ip link set lo up
 	# Our own part of the cgroup v2 tree where the machine's was: other tests are not seen.
-	[ -z "$(cgroup_tree)" ] || mount -t cgroup2 cgroup2 "$(cgroup_tree)"
+	local tree
+	tree=$(cgroup_tree)
+	[ -z "$tree" ] || { umount "$tree" && mount -t cgroup2 cgroup2 "$tree"; } ||
+		fail "no cgroup tree of our own at $tree"
 	export XTABLES_LOCKFILE=$T/xtables.lock
 	# shellcheck disable=SC2034
 	DIRS=(--host-dir "$T/host" --run-dir "$T/host/test" --state-dir "$T/state")
