@@ -6,17 +6,6 @@
 #include "agent_world.h"
 
 static void
-wait_no_records(const struct world *w)
-{
-	for (int i = 0; i < PATIENCE_MS / 10; i++) {
-		if (count_files(w, "test/undo") == 0)
-			return;
-		(void)usleep(10000);
-	}
-	fail_msg("a record is left");
-}
-
-static void
 a_killed_holder_is_undone_by_record(void **state)
 {
 	struct world *w = *state;

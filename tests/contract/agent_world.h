@@ -445,7 +445,7 @@ wait_state(struct world *w, const char *drill, enum fault_state state)
 	return r;
 }
 
-static size_t
+static inline size_t
 count_files(const struct world *w, const char *below)
 {
 	char path[256];
@@ -488,8 +488,19 @@ must(const struct reply *r)
 		fail_msg("%s", r->err.msg);
 }
 
+static inline void
+wait_no_records(const struct world *w)
+{
+	for (int i = 0; i < PATIENCE_MS / 10; i++) {
+		if (count_files(w, "test/undo") == 0)
+			return;
+		(void)usleep(10000);
+	}
+	fail_msg("a record is left");
+}
+
 /* Armed, fired, in force. */
-static struct reply
+static inline struct reply
 activate(struct world *w, const char *drill, const char *text, usec_t duration)
 {
 	struct reply r = arm_one(w, drill, text, duration);
@@ -501,7 +512,7 @@ activate(struct world *w, const char *drill, const char *text, usec_t duration)
 	return wait_state(w, drill, FAULT_ACTIVE);
 }
 
-static int
+static inline int
 setup(void **state)
 {
 	static struct world w;
@@ -515,7 +526,7 @@ setup(void **state)
 	return 0;
 }
 
-static int
+static inline int
 teardown(void **state)
 {
 	world_close(*state);
