@@ -261,7 +261,7 @@ relative_path_is_refused(void **state)
 }
 
 static void
-signals_and_nice_are_reset(void **state)
+signals_are_unblocked_and_at_their_defaults(void **state)
 {
 	struct err e = { 0 };
 	char out[512];
@@ -416,7 +416,7 @@ main(void)
 		cmocka_unit_test(overlapping_descriptors_arrive_in_order),
 		cmocka_unit_test(failing_exec_is_an_error_with_nothing_started),
 		cmocka_unit_test(relative_path_is_refused),
-		cmocka_unit_test(signals_and_nice_are_reset),
+		cmocka_unit_test(signals_are_unblocked_and_at_their_defaults),
 		cmocka_unit_test(burner_dies_first_when_memory_is_short),
 		cmocka_unit_test(user_is_changed_without_groups),
 		cmocka_unit_test(child_dies_with_its_parent_even_as_another_user),
