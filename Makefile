@@ -63,9 +63,7 @@ objs = $(patsubst %.c,$(BUILD)/%.o,$(foreach d,$(1),$(wildcard $(d)/*.c)))
 LIB_A := $(BUILD)/lib.a
 TESTED_A := $(BUILD)/tested.a
 
-PROGS := $(if $(wildcard agent/supervisor/main.c),stormd) $(if $(wildcard agent/front/main.c),stormd-front) \
-	$(if $(wildcard agent/holder/main.c),stormd-fault) $(if $(wildcard agent/recover/main.c),stormd-undo) \
-	$(if $(wildcard ctl/cmd/main.c),stormctl)
+PROGS := stormd stormd-front stormd-fault stormd-undo stormctl
 stormd_O := $(call objs,agent/supervisor agent/ipc)
 stormd-front_O := $(call objs,agent/front agent/ipc)
 stormd-fault_O := $(call objs,agent/holder agent/faults agent/ipc agent/undo agent/kernel)
@@ -73,12 +71,11 @@ stormd-undo_O := $(call objs,agent/recover agent/undo agent/kernel)
 stormctl_O := $(call objs,ctl/cmd ctl/report ctl/io ctl/io/probes ctl/model)
 # By pkg-config, per program: a program links only what it needs.
 PKGS_stormd := libseccomp
-PKGS_stormd-front := libmicrohttpd gnutls jansson libseccomp
-PKGS_stormd-fault := libnl-route-3.0 libnl-3.0 libseccomp
-PKGS_stormd-undo := libnl-route-3.0 libnl-3.0
+PKGS_stormd-front := libmicrohttpd jansson libseccomp
+PKGS_stormd-fault := libnl-3.0 libseccomp
+PKGS_stormd-undo := libnl-3.0
 PKGS_stormctl := libcurl yaml-0.1 jansson libpcre2-8
-PKGS_tests := cmocka libmicrohttpd gnutls libcurl yaml-0.1 jansson libpcre2-8 libnl-route-3.0 \
-	libnl-3.0 libseccomp
+PKGS_tests := cmocka libmicrohttpd gnutls libcurl yaml-0.1 jansson libpcre2-8 libnl-3.0 libseccomp
 # Tests link any layer, whether or not its program exists.
 ALL_O := $(sort $(call objs,$(LAYERS)))
 UNIT_T := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
@@ -86,7 +83,7 @@ FUZZ_T := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard
 ROOT_T := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/contract/*.c tests/crash/*.c tests/bench/*.c))
 
 .PHONY: all check check-run check-unit check-root check-asan check-vm demo bench gate \
-	lint format format-check tidy install uninstall clean man-lint gate-cc
+	lint format format-check tidy install uninstall clean man-lint
 .DELETE_ON_ERROR:
 all: $(PROGS:%=$(BUILD)/bin/%)
 
@@ -131,9 +128,13 @@ $(FUZZ_T): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/t
 		$$(pkg-config --libs $(PKGS_tests)) -lm
 .SECONDARY: $(UNIT_T:%=%.o) $(ROOT_T:%=%.o)
 
+# Tests make namespaces: whoever is not root is asked for sudo.
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo -E)
+
 # --- tests ---------------------------------------------------------------------------
 check:
 	$(Q)packaging/deps.sh build test
+	$(Q)$(MAKE) -j$$(nproc) all $(UNIT_T) $(FUZZ_T) $(ROOT_T)
 	$(Q)$(MAKE) check-run
 # Every suite runs whatever became of the one before; the last line is the sum.
 check-run:
@@ -141,24 +142,24 @@ check-run:
 	$(Q)SUMMARY_FOLLOWS=1 $(MAKE) -k check-unit check-root check-vm; code=$$?; \
 		tests/summary.sh $(BUILD) && exit $$code
 check-unit: all $(UNIT_T) $(FUZZ_T)
-	$(Q)tests/run.sh $(BUILD) unit $(UNIT_T) $(FUZZ_T)
+	$(Q)$(SUDO) tests/run.sh $(BUILD) unit $(UNIT_T) $(FUZZ_T)
 check-root: all $(ROOT_T)
-	$(Q)tests/run.sh $(BUILD) root $(filter-out $(BUILD)/tests/bench/%,$(ROOT_T)) \
+	$(Q)$(SUDO) tests/run.sh $(BUILD) root $(filter-out $(BUILD)/tests/bench/%,$(ROOT_T)) \
 		$(filter-out %/lib.sh,$(sort $(wildcard tests/system/*.sh tests/crash/*.sh)))
 check-vm: all $(addprefix $(BUILD)/tests/,unit/test_tc contract/net_delay)
-	$(Q)tests/run.sh $(BUILD) vm tests/vm/smoke.sh
+	$(Q)$(SUDO) tests/run.sh $(BUILD) vm tests/vm/smoke.sh
 # No leak check: a holder's memory is freed by its end, by design, and LeakSanitizer cannot
 # trace a process in a pid namespace of its own.
 check-asan:
 	$(Q)ASAN_OPTIONS=detect_leaks=0 $(MAKE) SANITIZE=address,undefined check-unit
 demo:
 	$(Q)packaging/deps.sh build demo
-	$(Q)$(MAKE) all
+	$(Q)$(MAKE) -j$$(nproc) all
 	$(Q)tests/demo/demo.sh $(BUILD)/bin
-bench: 
+bench:
 	$(Q)packaging/deps.sh build test bench
-	$(Q)$(MAKE) all $(ROOT_T)
-	$(Q)tests/bench/bench.sh $(BUILD)
+	$(Q)$(MAKE) -j$$(nproc) all $(ROOT_T)
+	$(Q)$(SUDO) tests/bench/bench.sh $(BUILD)
 
 # make fuzz-spec FUZZ_TIME=600: look for what is wrong, by libFuzzer.  What it finds is left
 # as crash-*, and belongs into tests/fuzz/corpus once it is mended.
@@ -179,7 +180,9 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(TESTED_A)
 # --- the gate ------------------------------------------------------------------------
 SOURCES := $(wildcard agent/*/*.[ch] ctl/*/*.[ch] ctl/*/*/*.[ch] include/*.h lib/*.[ch] \
 	lib/*/*.[ch] tests/*/*.[ch])
-gate: format-check
+gate:
+	$(Q)packaging/deps.sh build test gate
+	$(Q)$(MAKE) format-check
 	$(Q)$(MAKE) DEVELOPER=1 BUILD=build-gate all check-unit lint man-lint
 	$(Q)$(MAKE) DEVELOPER=1 BUILD=build-clang CC=clang all
 	$(Q)$(MAKE) check-asan
