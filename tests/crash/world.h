@@ -122,8 +122,11 @@ settled(void)
 static void
 world_no_obligations(const char *what)
 {
-	char *text = calloc(1, SNAPSHOT_SIZE), find[256];
+	char *text, find[256];
 
+	if (access(world.host_dir, F_OK) < 0)
+		return; /* gone with the last embedded agent */
+	text = calloc(1, SNAPSHOT_SIZE);
 	(void)snprintf(find, sizeof(find), "find %s -path */undo/* -o -path */shared/*",
 	    world.host_dir);
 	append(text, find);
