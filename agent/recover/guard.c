@@ -157,8 +157,8 @@ take_over(const struct recover *o, const struct pulse *p)
 	if (records == 0 && atomic_load(&p->done) != 0)
 		return EXIT_CLEAN; /* in order: stormd has tidied up itself */
 	if (records > 0)
-		log_warn(
-		    "stormd is gone and %d faults are not undone: undoing them", records);
+		log_warn("stormd is gone, undoing its %d fault%s", records,
+		    records == 1 ? "" : "s");
 	left = undo_all(o);
 	if (left == 0)
 		instance_tidy(o->run_dir, o->host_dir);
