@@ -28,14 +28,14 @@
 #define POLICY_DEFAULT    SYSCONFDIR "/stormdrill/policy"
 
 /* Below run-dir */
-#define UNDO_DIR       "undo" /* one readable record per live fault */
-#define LOCK_FILE      "lock" /* flock: one stormd, or one stormd-undo */
-#define HALTED_FILE    "halted"
+#define UNDO_DIR       "undo"  /* one readable record per live fault */
+#define LOCK_FILE      "lock"  /* flock: one stormd, or one stormd-undo */
 #define EMPTY_DIR      "empty" /* the front's root */
 /* Written by stormd --ephemeral: whoever leaves the run-dir empty removes it. */
 #define EPHEMERAL_FILE "ephemeral"
 /* Below host-dir: shared by every instance of the host */
 #define LOCKS_DIR      "locks"
+#define HALTED_FILE    "halted" /* no drills on this host until resume or reboot */
 #define SHARED_DIR     "shared" /* records of kernel objects several faults share */
 
 #endif

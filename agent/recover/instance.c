@@ -145,8 +145,7 @@ remove_cut_off_writes(int dir)
 void
 instance_tidy(const char *run_dir, const char *host_dir)
 {
-	static const char *const files[] = { API_SOCKET, HALTED_FILE, EPHEMERAL_FILE,
-		LOCK_FILE };
+	static const char *const files[] = { API_SOCKET, EPHEMERAL_FILE, LOCK_FILE };
 	_cleanup_close_ int dir = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)

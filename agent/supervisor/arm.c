@@ -66,7 +66,7 @@ check_agent(const struct drill *d, usec_t now, struct err *e)
 
 	if (s->is_stopping)
 		(void)err_refused(e, "this agent is stopping");
-	else if (s->rundir.is_halted)
+	else if (rundir_is_halted(&s->rundir))
 		(void)err_refused(e, "this host is halted (stormctl resume ends that)");
 	else if (now < s->refuse_until)
 		(void)err_refused(e,

@@ -2,8 +2,9 @@
 /*
  * The lock file holds the pid of its stormd, for one question only: is the lock busy
  * because a stormd lives (refuse), or because the guardian of a dead one is still undoing
- * (wait)?  The halted mark carries the boot id, since /run is not a tmpfs everywhere and a
- * halt must not outlive the boot.
+ * (wait)?  The halted mark stands in host-dir, because a halt is the host's: an embedded
+ * agent that starts later must find it.  It carries the boot id, since /run is not a tmpfs
+ * everywhere and a halt must not outlive the boot.
  */
 #include "rundir.h"
 #include "api.h"
@@ -71,21 +72,27 @@ take_lock(struct rundir *r, const char *run_dir, struct err *e)
 }
 
 /* Halted in this boot?  A mark of another one is taken away. */
-static void
-read_halted(struct rundir *r)
+static bool
+is_mark_standing(const struct rundir *r)
 {
 	char text[128] = "", boot[BOOT_ID_LEN];
 	struct err e = { 0 };
 
-	if (read_file_at(r->dir, HALTED_FILE, text, sizeof(text)) < 0 &&
-	    faccessat(r->dir, HALTED_FILE, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
-		return;
-	r->is_halted = true; /* what cannot be read counts: halted is the safe side */
+	if (read_file_at(r->host_fd, HALTED_FILE, text, sizeof(text)) < 0 &&
+	    faccessat(r->host_fd, HALTED_FILE, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+		return false;
+	/* what cannot be read counts: halted is the safe side */
 	if (strlen(text) < BOOT_ID_LEN - 1 || clock_boot_id(boot, &e) != 0 ||
 	    strncmp(text, boot, BOOT_ID_LEN - 1) == 0)
-		return;
-	(void)unlinkat(r->dir, HALTED_FILE, 0);
-	r->is_halted = false;
+		return true;
+	(void)unlinkat(r->host_fd, HALTED_FILE, 0); /* tried again next time */
+	return false;
+}
+
+bool
+rundir_is_halted(const struct rundir *r)
+{
+	return r->is_unsaved || r->is_unwritten || is_mark_standing(r);
 }
 
 /* The records' directory too: without one nobody can tell "no records" from "no agent". */
@@ -115,7 +122,6 @@ rundir_open(struct rundir *r, const struct options *o, struct err *e)
 	if (take_lock(r, o->run_dir, e) != 0 || make_inside(r, o->run_dir, e) != 0 ||
 	    locks_open(&r->locks_dir, o->host_dir, e) != 0)
 		return e->code;
-	read_halted(r);
 	if (o->is_ephemeral)
 		return replace_file_at(r->dir, EPHEMERAL_FILE, "", 0, e);
 	return 0;
@@ -151,8 +157,7 @@ rundir_records(const struct rundir *r)
 void
 rundir_halt(struct rundir *r, uid_t by)
 {
-	r->is_unsaved = !r->is_halted;
-	r->is_halted = true;
+	r->is_unsaved = true;
 	r->halted_by = by;
 }
 
@@ -169,17 +174,19 @@ rundir_turn(struct rundir *r)
 	(void)clock_boot_id(boot, &e); /* without it the mark outlives a reboot: safe */
 	snprintf(text, sizeof(text), "%s\nby uid %u at %s\n", boot, r->halted_by,
 	    clock_iso8601(clock_wall(), when, sizeof(when)));
-	if (replace_file_at(r->dir, HALTED_FILE, text, strlen(text), &e) != 0)
+	r->is_unwritten =
+	    replace_file_at(r->host_fd, HALTED_FILE, text, strlen(text), &e) != 0;
+	if (r->is_unwritten)
 		log_error("halted, but only until this agent ends: %s", e.msg);
 }
 
 int
 rundir_resume(struct rundir *r, struct err *e)
 {
-	if (unlinkat(r->dir, HALTED_FILE, 0) != 0 && errno != ENOENT)
+	if (unlinkat(r->host_fd, HALTED_FILE, 0) != 0 && errno != ENOENT)
 		return err_errno(e, "remove the mark '" HALTED_FILE "'");
-	r->is_halted = false;
 	r->is_unsaved = false;
+	r->is_unwritten = false;
 	return 0;
 }
 
@@ -188,9 +195,10 @@ rundir_close(struct rundir *r, const struct options *o)
 {
 	static const char *const files[] = { EPHEMERAL_FILE, LOCK_FILE };
 
+	rundir_turn(r); /* a halt that came last is still to be written down */
 	/* in use by a front that is just ending, or gone: all of it is best effort */
 	(void)rmdir(r->empty_path);
-	if (!o->is_ephemeral || r->is_halted)
+	if (!o->is_ephemeral)
 		return;
 	(void)unlinkat(r->dir, UNDO_DIR, AT_REMOVEDIR);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)

@@ -14,8 +14,8 @@ struct rundir {
 	int dir, lock_fd, locks_dir;        /* locks_dir: host-dir/locks */
 	int host_fd;                        /* the hold on host-dir */
 	char empty_path[PATH_LEN_MAX + 16]; /* what the front changes its root to */
-	bool is_halted;
-	bool is_unsaved; /* halted by us, the mark is still to be written */
+	bool is_unsaved;   /* halted by us, the mark is still to be written */
+	bool is_unwritten; /* it could not be: halted as long as we live */
 	uid_t halted_by;
 };
 
@@ -24,6 +24,8 @@ struct rundir {
 int rundir_open(struct rundir *r, const struct options *o, struct err *e);
 bool rundir_has_record(const struct rundir *r, const char *id);
 uint32_t rundir_records(const struct rundir *r);
+/* Halted, by whichever instance of the host? */
+bool rundir_is_halted(const struct rundir *r);
 /* In force at once; rundir_turn writes it down, after what is urgent. */
 void rundir_halt(struct rundir *r, uid_t by);
 void rundir_turn(struct rundir *r);

@@ -66,7 +66,7 @@ super_status(struct super *s, usec_t now, struct agent_status *ret)
 	*ret = (struct agent_status){
 		.version = STORMDRILL_VERSION,
 		.pid = getpid(),
-		.halted = s->rundir.is_halted,
+		.halted = rundir_is_halted(&s->rundir),
 		.ephemeral = s->opt.is_ephemeral,
 		.now = now,
 		.started = s->started,

@@ -50,8 +50,9 @@ without_agent(const struct instance *i, const struct err *why, struct err *e)
 	return HALT_DIRTY;
 }
 
+/* *ret_heard: a live agent took it, and so the whole host is halted. */
 static enum halted
-halt_one(const struct instance *i, struct err *e)
+halt_one(const struct instance *i, bool *ret_heard, struct err *e)
 {
 	struct client *c = NULL;
 	json_t *answer = NULL;
@@ -65,6 +66,7 @@ halt_one(const struct instance *i, struct err *e)
 	client_free(c);
 	json_decref(answer);
 	if (r == 0) {
+		*ret_heard = true;
 		(void)err_set(e, 0,
 		    "halted: everything is undone, no drill starts until "
 		    "`stormctl resume`");
@@ -93,6 +95,24 @@ print_one(const struct instance *i, enum halted h, const struct err *e, json_t *
 		      i->run_dir, "outcome", halted_names[h], "message", e->msg));
 }
 
+/* Nobody was there to hear it: the next drill must find the host halted all the same. */
+static void
+halt_idle_host(const struct agent_options *o, bool quiet)
+{
+	struct err e = { 0 };
+	int r = instance_embed_post(o, "/v1/halt", &e);
+
+	if (r == 0 && !quiet)
+		(void)puts("no agent runs: the host is halted, no drill starts until "
+			   "`stormctl resume`");
+	else if (r == -EPERM)
+		(void)fprintf(stderr,
+		    "stormctl halt: no agent runs, so only root can refuse new drills\n");
+	else if (r < 0)
+		(void)fprintf(
+		    stderr, "stormctl halt: new drills are not refused: %s\n", e.msg);
+}
+
 static int
 run(const struct invocation *v)
 {
@@ -102,6 +122,7 @@ run(const struct invocation *v)
 	struct agent_options o = { 0 };
 	struct err e = { 0 };
 	enum halted worst = HALT_CLEAN;
+	bool heard = false;
 	json_t *list = option_has(v, "json") ? json_array() : NULL;
 
 	agent_options_of(v, &o);
@@ -112,7 +133,7 @@ run(const struct invocation *v)
 	}
 	for (int i = 0; i < n; i++) {
 		struct err said = { 0 };
-		enum halted h = halt_one(&found[i], &said);
+		enum halted h = halt_one(&found[i], &heard, &said);
 
 		print_one(&found[i], h, &said, list);
 		worst = h > worst ? h : worst;
@@ -121,11 +142,9 @@ run(const struct invocation *v)
 		(void)json_dumpf(list, stdout, JSON_INDENT(2));
 		(void)putchar('\n');
 		json_decref(list);
-	} else if (n == 0) {
-		(void)puts(
-		    "no agent has run on this host since it was booted: nothing to "
-		    "halt");
 	}
+	if (!heard && worst == HALT_CLEAN)
+		halt_idle_host(&o, option_has(v, "json"));
 	return codes[worst];
 }
 
@@ -137,6 +156,7 @@ const struct cmd cmd_halt = {
 	.options = options,
 	.run = run,
 	.help =
+	    "The whole host is halted, until `stormctl resume` or a reboot.\n"
 	    "Reaches every instance below the host directory, or the one that is named.\n"
 	    "An instance whose agent is dead is undone by its records (as root).  Exit 0\n"
 	    "when everything is verified clean, 20 when something is not, 30 when an\n"

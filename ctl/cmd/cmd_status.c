@@ -186,7 +186,10 @@ run(const struct invocation *v)
 		(void)putchar('\n');
 		json_decref(list);
 	} else if (n == 0) {
-		(void)puts("no agent has run on this host since it was booted");
+		(void)puts(host_is_halted(&o) ?
+			       "no agent runs; the host is halted, no drill starts until "
+			       "`stormctl resume`" :
+			       "no agent runs, nothing is injected");
 	}
 	return code;
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static void
 cleanup_dir(DIR **d)
@@ -80,6 +81,16 @@ instances_find(
 	return (int)count;
 }
 
+bool
+host_is_halted(const struct agent_options *o)
+{
+	char path[PATH_LEN_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/" HALTED_FILE,
+	    o->host_dir != NULL ? o->host_dir : HOST_DIR_DEFAULT);
+	return access(path, F_OK) == 0;
+}
+
 int
 instance_open(const struct instance *i, struct client **ret, struct err *e)
 {
@@ -135,4 +146,30 @@ instance_undo(const struct instance *i, const char *verb, bool quiet, struct err
 	if (!WIFEXITED(status))
 		return err_set(e, -ECHILD, "stormd-undo was killed");
 	return WEXITSTATUS(status);
+}
+
+int
+instance_embed_post(const struct agent_options *o, const char *path, struct err *e)
+{
+	struct agent_options own = {
+		.host_dir = o->host_dir, .state_dir = o->state_dir, .embedded = true
+	};
+	struct client *c = NULL;
+	json_t *answer = NULL;
+	struct err left = { 0 };
+	struct agent a;
+	int r = agent_find(&a, &own, e);
+
+	if (r < 0)
+		return r;
+	r = client_open(&c, a.socket, e);
+	if (r == 0)
+		r = client_post(c, path, &answer, e);
+	client_free(c);
+	json_decref(answer);
+	if (agent_leave(&a, &left) < 0 && r == 0) {
+		*e = left;
+		r = left.code;
+	}
+	return r;
 }

@@ -5,6 +5,7 @@
  * A stormd that has a front at the other end of a channel, a run-dir, and nothing else: it
  * takes every request as far as the moment when a holder would be started.
  */
+#include "api.h"
 #include "chan.h"
 #include "dispatch.h"
 #include "fuzz.h"
@@ -40,7 +41,7 @@ world_open(void)
 	world_front = fds[0];
 	world.front.channel.fd = fds[1];
 	world.rundir.dir = open(world_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	world.rundir.locks_dir = world.rundir.dir;
+	world.rundir.locks_dir = world.rundir.host_fd = world.rundir.dir;
 	MUST(world.rundir.dir >= 0);
 }
 
@@ -61,7 +62,8 @@ world_reset(void)
 	       chan_recv(world.front.channel.fd, &m, &e) > 0)
 		continue;
 	world.front.is_broken = false;
-	world.rundir.is_halted = false;
+	world.rundir.is_unsaved = world.rundir.is_unwritten = false;
+	(void)unlinkat(world.rundir.host_fd, HALTED_FILE, 0); /* if it was written */
 	world.policy.is_ephemeral = true;
 	world.policy.allowed = world.policy.irreversible = UINT64_MAX;
 	world.policy.max_duration = UINT32_MAX;
