@@ -64,7 +64,7 @@ Y
 			>"$T/abort.log" 2>&1 || rc=$?
 		[ $rc -eq 5 ] || { echo "  drill $i ended with $rc: $(tail -n 1 "$T/abort.log")"; continue; }
 		n=$((n + 1))
-		jq -r 'select(.event == "undo") | to_entries[] | select(.value | type == "number")
+		jq -r 'select(.type == "undo") | to_entries[] | select((.value | type == "number") and .key != "at_us")
 			| "\(.key) \(.value)"' "$T/abort.$i/events.ndjson" |
 			while read -r key value; do echo "$value" >>"$T/stamp.$key"; done
 		rm -rf "$T/abort.$i"
