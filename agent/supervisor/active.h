@@ -62,7 +62,7 @@ usec_t active_next(const struct active *a);
 bool active_has_failed(const struct active *a);
 /* Out of force and read back, or nothing left at all. */
 bool active_is_disarmed(const struct active *a);
-/* Over, or undo does not get further for now. */
+/* Over, or stuck: undo is retried, but waits for something. */
 bool active_is_settled(const struct active *a);
 /* May its memory be freed: over, with every child reaped. */
 bool active_is_reaped(const struct active *a);

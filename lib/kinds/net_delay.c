@@ -7,11 +7,11 @@
 #include "clock.h"
 #include "err.h"
 #include "kind.h"
+#include "net_params.h"
 #include "process.h"
 #include "spec.h"
 #include <linux/capability.h>
 
-static const char *const protocols[] = { "tcp", "udp", NULL };
 static const char *const directions[] = { "egress", "ingress", "both", NULL };
 static const char *const engines[] = { "auto", "netem", "nfqueue", NULL };
 
@@ -32,26 +32,9 @@ static const struct param params[] = {
 	    .help =
 		"vary the delay evenly by up to this much, up and down; at most delay",
 	},
-	{
-	    .name = "to",
-	    .type = PARAM_NETS,
-	    .required = true,
-	    .help = "the far side: addresses, networks, or any when written",
-	},
-	{
-	    .name = "port",
-	    .type = PARAM_PORT,
-	    .min = 1,
-	    .max = 65535,
-	    .help = "only the service on this port of the far side; tcp and udp unless "
-		    "protocol says which",
-	},
-	{
-	    .name = "protocol",
-	    .type = PARAM_ENUM,
-	    .choices = protocols,
-	    .help = "only this protocol (default: every one)",
-	},
+	NET_PARAM_TO,
+	NET_PARAM_PORT,
+	NET_PARAM_PROTOCOL,
 	{
 	    .name = "interface",
 	    .type = PARAM_IFNAME,

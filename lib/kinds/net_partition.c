@@ -4,34 +4,17 @@
  * easy case, the silent one is where timeouts are found missing.
  */
 #include "kind.h"
+#include "net_params.h"
 #include "process.h"
 #include <linux/capability.h>
 
-static const char *const protocols[] = { "tcp", "udp", NULL };
 static const char *const directions[] = { "in", "out", "both", NULL };
 static const char *const modes[] = { "drop", "reject", NULL };
 
 static const struct param params[] = {
-	{
-	    .name = "to",
-	    .type = PARAM_NETS,
-	    .required = true,
-	    .help = "the far side: addresses, networks, or any when written",
-	},
-	{
-	    .name = "port",
-	    .type = PARAM_PORT,
-	    .min = 1,
-	    .max = 65535,
-	    .help = "only the service on this port of the far side; tcp and udp unless "
-		    "protocol says which",
-	},
-	{
-	    .name = "protocol",
-	    .type = PARAM_ENUM,
-	    .choices = protocols,
-	    .help = "only this protocol (default: every one)",
-	},
+	NET_PARAM_TO,
+	NET_PARAM_PORT,
+	NET_PARAM_PROTOCOL,
 	{
 	    .name = "interface",
 	    .type = PARAM_IFNAME,

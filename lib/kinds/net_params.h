@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NET_PARAMS_H
+#define NET_PARAMS_H
+/* The parameters by which every network kind chooses its packets: one meaning in all. */
+#include "kind.h"
+
+static const char *const net_protocols[] = { "tcp", "udp", NULL };
+
+#define NET_PARAM_TO                                                \
+ {                                                                  \
+  .name = "to", .type = PARAM_NETS, .required = true,               \
+  .help = "the far side: addresses, networks, or any when written", \
+ }
+#define NET_PARAM_PORT                                                  \
+ {                                                                      \
+  .name = "port", .type = PARAM_PORT, .min = 1, .max = 65535,           \
+  .help = "only the service on this port of the far side; tcp and udp " \
+	  "unless protocol says which",                                 \
+ }
+#define NET_PARAM_PROTOCOL                                          \
+ {                                                                  \
+  .name = "protocol", .type = PARAM_ENUM, .choices = net_protocols, \
+  .help = "only this protocol (default: every one)",                \
+ }
+
+#endif
