@@ -13,7 +13,10 @@ struct protect {
 	int32_t
 	    controller_pid; /* stormctl: it and its ancestors are never matched; 0 none */
 	int32_t agent_pid;  /* stormd: its descendants are never matched either */
-	uint64_t disk_leave;  /* bytes every disk.fill must leave free */
+	uint64_t disk_leave; /* bytes every disk.fill must leave free */
+	/* TCP port on which stormd itself is reached; no network fault touches it; 0 none */
+	uint16_t control_port;
+	uint16_t pad[3];
 	char processes[1024]; /* comm or basename of exe */
 	char paths[1024];     /* no disk fault on these mounts */
 	char interfaces[256]; /* no network fault on these */

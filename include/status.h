@@ -86,6 +86,12 @@ struct agent_status {
 	uint64_t slow_turns; /* loop turns over 10 ms */
 	uint32_t records;    /* obligations on disk right now */
 	uint32_t pad;
+	/* which machine this is: two agents with both of these equal stand on one host */
+	char boot_id[UUID_LEN];
+	char pad2[3];
+	char node[NAME_MAX_LEN]; /* its own name for itself */
+	uint64_t netns;          /* netns_inode() */
+	usec_t wall;             /* CLOCK_REALTIME, for what its clock is off by */
 };
 
 #endif

@@ -75,6 +75,10 @@ static const struct field agent_fields[] = {
 	FIELD(agent_status, "started_us", FIELD_U64, started),
 	FIELD(agent_status, "slow_turns", FIELD_U64, slow_turns),
 	FIELD(agent_status, "records", FIELD_U32, records),
+	FIELD(agent_status, "boot_id", FIELD_TEXT, boot_id),
+	FIELD(agent_status, "node", FIELD_TEXT, node),
+	FIELD(agent_status, "netns", FIELD_U64, netns),
+	FIELD(agent_status, "wall_us", FIELD_U64, wall),
 	{ 0 },
 };
 

@@ -19,6 +19,7 @@ build    linux-libc-dev       kernel-headers        file:/usr/include/linux/netl
 build    libnl-3-dev          libnl3-devel          pc:libnl-3.0
 build    libseccomp-dev       libseccomp-devel      pc:libseccomp
 build    libmicrohttpd-dev    libmicrohttpd-devel   pc:libmicrohttpd
+build    libgnutls28-dev      gnutls-devel          pc:gnutls
 build    libjansson-dev       jansson-devel         pc:jansson
 build    libyaml-dev          libyaml-devel         pc:yaml-0.1
 build    libcurl4-gnutls-dev  libcurl-devel         pc:libcurl
@@ -32,7 +33,6 @@ demo     procps               procps-ng             cmd:ps
 demo     util-linux           util-linux            cmd:unshare
 demo     diffutils            diffutils             cmd:diff
 test     libcmocka-dev        libcmocka-devel       pc:cmocka
-test     libgnutls28-dev      gnutls-devel          pc:gnutls
 test     nginx-light          nginx                 cmd:nginx
 test     nftables             nftables              cmd:nft
 test     curl                 curl                  cmd:curl

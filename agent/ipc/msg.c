@@ -12,6 +12,7 @@ _Static_assert(sizeof(struct msg_verb) == 16, "a bare verb is its head");
 _Static_assert(sizeof(struct msg_arm) % 4 == 0, "no tail padding");
 _Static_assert(sizeof(struct msg_spec) == 16 + sizeof(struct spec), "no padding");
 _Static_assert(sizeof(struct msg_text) == 20 + OPS_TEXT_MAX, "no padding");
+_Static_assert(sizeof(struct msg_pki) == 16 + 8200, "no padding");
 _Static_assert(
     sizeof(struct msg_agent) == 16 + sizeof(struct agent_status), "no padding");
 _Static_assert(
@@ -39,6 +40,7 @@ static const size_t msg_sizes[MSG_TYPES] = {
 	[MSG_FAULT] = sizeof(struct msg_fault),
 	[MSG_TEXT] = sizeof(struct msg_text),
 	[MSG_ANSWER] = sizeof(struct msg_answer),
+	[MSG_PKI] = sizeof(struct msg_pki),
 	[MSG_HOLD] = sizeof(struct msg_hold),
 	[MSG_APPLY] = sizeof(struct msg_verb),
 	[MSG_DISARM] = sizeof(struct msg_verb),

@@ -39,6 +39,7 @@ enum msg_type {
 	MSG_FAULT,      /* struct msg_fault, belongs to the last MSG_DRILL */
 	MSG_TEXT, /* struct msg_text: operations of the last MSG_FAULT, or doctor rows */
 	MSG_ANSWER, /* struct msg_answer: the last message of every answer */
+	MSG_PKI,    /* struct msg_pki: a piece of a pki file, for TLS */
 	/* stormd → holder */
 	MSG_HOLD = 64, /* struct msg_hold: prepare, record, and stage unless rehearsing */
 	MSG_APPLY,     /* struct msg_verb, and the next two too */
@@ -50,11 +51,20 @@ enum msg_type {
 	MSG_TYPES
 };
 
+/* front → stormd: as what somebody asks. */
+enum role {
+	ROLE_LOCAL,    /* by the Unix socket: uid decides */
+	ROLE_VIEWER,   /* by certificate; uid is UID_REMOTE */
+	ROLE_OPERATOR, /* by certificate; uid is UID_REMOTE */
+	ROLES
+};
+#define UID_REMOTE 0xfffffffeu
+
 struct msg_head {
 	uint32_t type;
 	uint32_t seq;
-	uint32_t uid; /* front → stormd: who asks (SO_PEERCRED); else 0 */
-	uint32_t pad;
+	uint32_t uid;  /* front → stormd: who asks (SO_PEERCRED); else 0 */
+	uint32_t role; /* front → stormd: enum role; else 0 */
 };
 
 struct msg_verb {
@@ -83,6 +93,8 @@ struct msg_drill_verb {
 	struct msg_head head;
 	char drill[UUID_LEN];
 	uint8_t cause; /* MSG_UNDO: enum undo_cause, UNDO_ASKED or UNDO_BREACH */
+	uint8_t pad[2];
+	usec_t at; /* MSG_FIRE: CLOCK_BOOTTIME to begin at; 0, or past: now */
 };
 
 struct msg_agent {
@@ -121,6 +133,25 @@ struct msg_answer {
 	usec_t received, finished;
 };
 
+/*
+ * stormd → front: the four pki files, as bytes (the front can open no file, and no root
+ * process parses PEM).  Sent when the front starts, before any connection can be accepted
+ * on TCP, and again at every reload: PKI_BEGIN, the pieces of each file, PKI_USE.  The
+ * front answers a PKI_USE with MSG_ANSWER of that seq; on an error it goes on with what it
+ * had, and without any it does not serve TCP.
+ */
+enum pki_part { PKI_PART_CA, PKI_PART_CERT, PKI_PART_KEY, PKI_PART_CRL, PKI_PARTS };
+enum pki_step { PKI_BEGIN, PKI_PIECE, PKI_USE };
+
+struct msg_pki {
+	struct msg_head head;
+	uint8_t step; /* enum pki_step */
+	uint8_t part; /* enum pki_part, of a piece */
+	uint16_t len; /* bytes of this piece */
+	uint8_t bytes[8192];
+	uint8_t pad[4];
+};
+
 struct msg_hold {
 	struct msg_head head;
 	char drill[UUID_LEN];
@@ -144,6 +175,7 @@ union msg {
 	struct msg_fault fault;
 	struct msg_text text;
 	struct msg_answer answer;
+	struct msg_pki pki;
 	struct msg_hold hold;
 };
 

@@ -63,6 +63,8 @@ super_is_clean(struct super *s)
 void
 super_status(struct super *s, usec_t now, struct agent_status *ret)
 {
+	struct err e;
+
 	*ret = (struct agent_status){
 		.version = STORMDRILL_VERSION,
 		.pid = getpid(),
@@ -72,8 +74,12 @@ super_status(struct super *s, usec_t now, struct agent_status *ret)
 		.started = s->started,
 		.slow_turns = s->loop.slow_turns,
 		.records = rundir_records(&s->rundir),
+		.netns = netns_inode(),
+		.wall = clock_wall(),
 	};
 	snprintf(ret->instance, sizeof(ret->instance), "%s", s->opt.instance);
+	(void)clock_boot_id(ret->boot_id, &e); /* without /proc it stays empty */
+	(void)gethostname(ret->node, sizeof(ret->node) - 1);
 	FOR_EACH_DRILL(s, d) {
 		if (!d->status.ended)
 			ret->drill_count++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owning an experiment; building one is ctl/io/load_file.c's. */
 #include "experiment.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,11 @@ experiment_free(struct experiment *x)
 		probe_release(&x->guards[i]);
 	for (size_t i = 0; i < x->fault_count; i++)
 		free_list(x->faults[i].resolved);
+	for (size_t i = 0; i < x->target_count; i++) {
+		free_list(x->targets[i].hosts);
+		free(x->targets[i].where);
+	}
+	free(x->targets);
 	free(x->probes);
 	free(x->guards);
 	free(x->faults);
@@ -75,4 +81,51 @@ experiment_faults_end(const struct experiment *x)
 			end = s->at + s->duration;
 	}
 	return end;
+}
+
+const struct target_def *
+experiment_target(const struct experiment *x, const char *name)
+{
+	for (size_t i = 0; i < x->target_count; i++) {
+		if (strcmp(x->targets[i].name, name) == 0)
+			return &x->targets[i];
+	}
+	return NULL;
+}
+
+bool
+experiment_has_targets(const struct experiment *x)
+{
+	for (size_t i = 0; i < x->fault_count; i++) {
+		if (x->faults[i].target[0] != '\0')
+			return true;
+	}
+	return false;
+}
+
+static const char *const topology_names[TOPOLOGIES] = {
+	[TOPOLOGY_NONE] = "none",
+	[TOPOLOGY_HALVES] = "halves",
+	[TOPOLOGY_ISOLATE] = "isolate",
+	[TOPOLOGY_RING] = "ring",
+	[TOPOLOGY_BRIDGE] = "bridge",
+	[TOPOLOGY_ONE_WAY] = "one-way",
+};
+
+const char *
+topology_name(enum topology t)
+{
+	return t < TOPOLOGIES ? topology_names[t] : "?";
+}
+
+int
+topology_parse(const char *name, enum topology *ret)
+{
+	for (enum topology t = TOPOLOGY_HALVES; t < TOPOLOGIES; t++) {
+		if (strcmp(name, topology_names[t]) == 0) {
+			*ret = t;
+			return 0;
+		}
+	}
+	return -EINVAL;
 }

@@ -56,9 +56,41 @@ struct probe_def { /* also a guard: then the rate is how often it is looked at *
 	struct place place;
 };
 
+/* How many of the hosts that match. */
+enum pick { PICK_ALL, PICK_COUNT, PICK_PERCENT, PICK_MINORITY };
+
+struct target_def {
+	char name[NAME_MAX_LEN];
+	char **hosts; /* by name, NULL-terminated; or NULL */
+	char *where;  /* or NULL; exactly one of the two is there */
+	enum pick pick;
+	uint32_t pick_number; /* hosts, or percent (1–100) */
+	char spread
+	    [NAME_MAX_LEN]; /* tag over whose values the picked are spread; "" none */
+	struct place place;
+};
+
+/* Who is cut off from whom among the hosts of a network fault's target, by filling in `to`
+ * for each host.  The words are Jepsen's. */
+enum topology {
+	TOPOLOGY_NONE,    /* `to` is as written; or with `against`: those hosts */
+	TOPOLOGY_HALVES,  /* two halves that do not hear each other */
+	TOPOLOGY_ISOLATE, /* one host against all the others */
+	TOPOLOGY_RING,    /* each host hears only its two neighbours */
+	TOPOLOGY_BRIDGE,  /* two halves, and one host that hears both */
+	TOPOLOGY_ONE_WAY, /* two halves; nothing gets from the first to the second */
+	TOPOLOGIES
+};
+const char *topology_name(enum topology t); /* "halves" "isolate" … */
+int topology_parse(const char *name, enum topology *ret);
+
 struct fault_def {
 	struct spec spec;          /* finished; .at, .duration and .name set */
 	char target[NAME_MAX_LEN]; /* "" = the local host */
+	/* A second target whose addresses become `to`.  Faults with this or a topology have a
+	 * spec with everything but `to`; roster_make sets it and finishes the spec. */
+	char against[NAME_MAX_LEN];
+	enum topology topology;
 	char **resolved; /* "db.internal is 10.0.0.7": host names of `to`; or NULL */
 	struct place place;
 };
@@ -68,6 +100,8 @@ struct experiment {
 	char *text; /* the file, for carets and its hash */
 	char name[NAME_MAX_LEN];
 	char *hypothesis; /* or NULL */
+	struct target_def *targets;
+	size_t target_count;
 	struct probe_def *probes;
 	size_t probe_count;
 	struct probe_def *guards;
@@ -89,6 +123,10 @@ struct experiment {
 };
 
 void experiment_free(struct experiment *x); /* NULL is fine */
+/* By name; NULL: there is none. */
+const struct target_def *experiment_target(const struct experiment *x, const char *name);
+/* Does any fault go to a target, so that an inventory is needed? */
+bool experiment_has_targets(const struct experiment *x);
 /* The last fault's end after fire. */
 usec_t experiment_faults_end(const struct experiment *x);
 

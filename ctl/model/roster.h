@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROSTER_H
+#define ROSTER_H
+/*
+ * Who does what: the targets of an experiment resolved against an inventory, and each fault
+ * given to its hosts with the arguments that are its own there (the two sides of a
+ * partition drop different addresses).  Pure: the same experiment, inventory and seed give
+ * the same roster, which is why the seed is recorded.
+ */
+#include "experiment.h"
+#include "inventory.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+struct roster_host {
+	const struct host *host; /* NULL: this host, by its Unix socket or embedded */
+	size_t count;
+	size_t fault[DRILL_FAULTS_MAX];            /* index into experiment.faults */
+	const struct spec *spec[DRILL_FAULTS_MAX]; /* the experiment's, or an own one */
+	struct spec *own[DRILL_FAULTS_MAX];        /* NULL: not changed for this host */
+};
+
+/* One target as it was resolved, for plan and journal. */
+struct roster_target {
+	const struct target_def *target;
+	size_t matched; /* before pick */
+	size_t count;
+	const struct host **hosts; /* in the inventory's order */
+};
+
+struct roster {
+	uint64_t seed;
+	struct roster_host *hosts; /* each of them has at least one fault */
+	size_t count;
+	struct roster_target *targets; /* one for each of the experiment's */
+	size_t target_count;
+};
+
+struct roster_options {
+	uint64_t seed;      /* 0: made at random by the caller beforehand */
+	uint32_t max_hosts; /* --max-hosts; 0: no bound beyond the inventory's */
+	/* Names of hosts that are the controller's own, NULL-terminated; never chosen.  NULL:
+	 * none, or --include-self. */
+	const char *const *self;
+};
+
+/* `v` may be NULL when no fault names a target.  -ENOENT: a target matches no host.
+ * Hosts whose addresses a topology or `against` needs must have numeric addresses by now
+ * (inventory_resolve). */
+int roster_make(struct roster *ret, const struct experiment *x, const struct inventory *v,
+    const struct roster_options *o, struct err *e);
+void roster_release(struct roster *r);
+const char *roster_name(const struct roster_host *h); /* "" for this host */
+
+#endif
