@@ -15,17 +15,19 @@
 #include "xalloc.h"
 #include <errno.h>
 #include <microhttpd.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 /* --- the system under test ------------------------------------------------------------ */
 
 static struct {
 	struct MHD_Daemon *daemon;
-	char url[64];
-	atomic_bool is_broken; /* by the fault */
+	char url[64], sound_url[80];
+	atomic_bool is_broken; /* by the fault, but for /sound */
 	atomic_int percent;    /* of all answers that are bad anyway */
 	atomic_uint asked;
 } shop;
@@ -36,10 +38,10 @@ shop_answers(void *ctx, struct MHD_Connection *c, const char *url, const char *m
 {
 	static char text[] = "hello";
 	unsigned n = atomic_fetch_add(&shop.asked, 1);
-	bool bad = atomic_load(&shop.is_broken) ||
-		   (int)(n * 37 % 100) < atomic_load(&shop.percent);
+	bool is_down = atomic_load(&shop.is_broken) && strcmp(url, "/sound") != 0;
+	bool bad = is_down || (int)(n * 37 % 100) < atomic_load(&shop.percent);
 
-	(void)ctx, (void)url, (void)method, (void)version, (void)data, (void)size;
+	(void)ctx, (void)method, (void)version, (void)data, (void)size;
 	(void)con;
 	struct MHD_Response *r =
 	    MHD_create_response_from_buffer(5, text, MHD_RESPMEM_PERSISTENT);
@@ -50,11 +52,11 @@ shop_answers(void *ctx, struct MHD_Connection *c, const char *url, const char *m
 
 /* --- the agent ------------------------------------------------------------------------ */
 
-static struct {
+static struct fake_agent {
 	/* how it is to behave */
-	bool breaks_shop, has_no_effect, refuses, dies, is_dirty, stays_broken,
-	    ends_early;
+	bool breaks_shop, has_no_effect, refuses, dies, is_dirty, stays_broken;
 	bool is_slow_to_answer;
+	bool interrupts; /* as one who presses Ctrl-C while the fault is in force */
 	usec_t lasts;
 	/* how it is */
 	int wake; /* its hot connection */
@@ -233,6 +235,8 @@ client_hot_renew(struct client *c, struct err *e)
 	if (agent.is_dead)
 		return err_set(e, -EPIPE, "broken pipe");
 	agent.is_dead = agent.dies && agent.fires > 0;
+	if (agent.interrupts && agent.fires > 0)
+		(void)kill(getpid(), SIGINT);
 	agent.renewed = true;
 	return eventfd_write(agent.wake, 1);
 }
