@@ -94,10 +94,31 @@ experiment_target(const struct experiment *x, const char *name)
 }
 
 bool
+target_is_local(const struct target_def *t)
+{
+	return t->hosts != NULL && strcmp(t->hosts[0], "localhost") == 0;
+}
+
+bool
+fault_is_open(const struct fault_def *f)
+{
+	return f->against[0] != '\0' || f->topology != TOPOLOGY_NONE;
+}
+
+static bool
+is_remote(const struct experiment *x, const char *target)
+{
+	const struct target_def *t = experiment_target(x, target);
+
+	return t != NULL && !target_is_local(t);
+}
+
+bool
 experiment_has_targets(const struct experiment *x)
 {
 	for (size_t i = 0; i < x->fault_count; i++) {
-		if (x->faults[i].target[0] != '\0')
+		if (is_remote(x, x->faults[i].target) ||
+		    is_remote(x, x->faults[i].against))
 			return true;
 	}
 	return false;

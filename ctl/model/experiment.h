@@ -61,7 +61,7 @@ enum pick { PICK_ALL, PICK_COUNT, PICK_PERCENT, PICK_MINORITY };
 
 struct target_def {
 	char name[NAME_MAX_LEN];
-	char **hosts; /* by name, NULL-terminated; or NULL */
+	char **hosts; /* by name, NULL-terminated; or NULL; "localhost" stands alone */
 	char *where;  /* or NULL; exactly one of the two is there */
 	enum pick pick;
 	uint32_t pick_number; /* hosts, or percent (1–100) */
@@ -125,7 +125,11 @@ struct experiment {
 void experiment_free(struct experiment *x); /* NULL is fine */
 /* By name; NULL: there is none. */
 const struct target_def *experiment_target(const struct experiment *x, const char *name);
-/* Does any fault go to a target, so that an inventory is needed? */
+/* Is it this host, without an inventory (`hosts: [localhost]`)? */
+bool target_is_local(const struct target_def *t);
+/* Has it `against` or a topology, so that its `to` is the roster's to set? */
+bool fault_is_open(const struct fault_def *f);
+/* Does any fault name a target other than this host, so that an inventory is needed? */
 bool experiment_has_targets(const struct experiment *x);
 /* The last fault's end after fire. */
 usec_t experiment_faults_end(const struct experiment *x);

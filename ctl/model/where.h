@@ -18,8 +18,10 @@
 struct err;
 struct where;
 
-/* The message says at which column (from 1) what was expected. */
-int where_parse(struct where **ret, const char *text, struct err *e);
+/* The message says what was expected, *ret_column (unless NULL) at which byte (from 1): in a
+ * file it becomes a place, on a command line a part of the message. */
+int where_parse(
+    struct where **ret, const char *text, unsigned *ret_column, struct err *e);
 bool where_match(const struct where *w, const struct host *h);
 void where_free(struct where *w); /* NULL is fine */
 
