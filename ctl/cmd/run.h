@@ -10,7 +10,12 @@
 #include "verdict.h"
 #include <stdbool.h>
 
+struct roster;
+
 struct run_options {
+	const struct roster *roster; /* NULL: all of it is done on this host */
+	const char *pki_dir;         /* whom we are to other hosts' agents */
+	bool include_self;           /* another name of this very host is no mistake */
 	const char *out_dir; /* NULL: results/<date>-<name> below the current directory */
 	const char *reason;
 	bool rehearse; /* everything but the faults */

@@ -8,6 +8,7 @@
 
 static const char *const type_names[EVENT_TYPES] = {
 	[EVENT_DRILL] = "drill",
+	[EVENT_TARGET] = "target",
 	[EVENT_PHASE] = "phase",
 	[EVENT_SELFTEST] = "selftest",
 	[EVENT_ARMED] = "armed",

@@ -4,6 +4,10 @@
 /*
  * What happened in a drill, one fact each.  Reports see only events, so a report can be
  * made again from a saved file.  Events are built by run, never changed.
+ *
+ * An event with a host is about that host.  What several hosts did has, beside one event
+ * for each of them, one of the same type for all: without a host, with the num `hosts`, and
+ * with the moment of the last.  A drill on one host has only the events of that host.
  */
 #include "bounds.h"
 #include "clock.h"
@@ -12,6 +16,8 @@
 
 enum event_type {
 	EVENT_DRILL,    /* start: subject = name, text = hypothesis; nums lease_ms, … */
+	EVENT_TARGET,   /* subject = target, text = its hosts and how they were chosen;
+			   nums matched, hosts.  With a host: one of them */
 	EVENT_PHASE,    /* subject: before, armed, during, undo, after, end */
 	EVENT_SELFTEST, /* num round_trip_us */
 	EVENT_ARMED,    /* a fault: text = what it will do; nums at_us, for_us */
@@ -41,7 +47,7 @@ struct event {
 	usec_t at;   /* CLOCK_BOOTTIME, µs since the drill began */
 	usec_t wall; /* CLOCK_REALTIME */
 	char subject[NAME_MAX_LEN];
-	char host[NAME_MAX_LEN]; /* "" = the local host */
+	char host[NAME_MAX_LEN]; /* "" = all of them, or the only one */
 	char text[512];
 	char unit[24]; /* of num "effect"; "" when there is none */
 	size_t num_count;
