@@ -49,7 +49,7 @@ sandbox() {
 		bash -c '[ -z "$0" ] || echo $$ >"$0/cgroup.procs"; exec "$@"' "$cgroup" \
 			unshare --mount --net --cgroup --pid --fork --kill-child --mount-proc \
 			bash "$@" || rc=$?
-		[ -z "$cgroup" ] || rmdir "$cgroup"
+		[ -z "$cgroup" ] || find "$cgroup" -depth -type d -exec rmdir {} +
 		[ $rc -eq 0 ] && [ -z "${KEEP:-}" ] && rm -rf "$T"
 		exit $rc
 	fi
@@ -88,9 +88,8 @@ host_v6() { # the v6 address of the host whose v4 address is given
 	echo "fd${net//./:}::2"
 }
 
-# nginx NAME LISTEN CONF: one process, its pid in $T/NAME.pid; CONF goes into `http`.
-# Run it with `ip netns exec` by setting NETNS.
-nginx_start() {
+# nginx_conf NAME CONF: the configuration of one process, in $T/NAME; CONF goes into `http`.
+nginx_conf() {
 	local name=$1 conf=$2
 	mkdir -p "$T/$name"
 	cat >"$T/$name/nginx.conf" <<C
@@ -110,6 +109,11 @@ http {
 	$conf
 }
 C
+}
+# nginx_start NAME CONF: here, or in the namespace $NETNS; its pid in $T/NAME.pid.
+nginx_start() {
+	local name=$1
+	nginx_conf "$@"
 	if [ -n "${NETNS:-}" ]; then
 		nsenter --net="/run/netns/$NETNS" nginx -p "$T/$name" -c "$T/$name/nginx.conf" \
 			>"$T/$name.log" 2>&1 &
