@@ -11,14 +11,15 @@
  *	test:        TAG | TAG=VALUE | TAG!=VALUE | TAG in (VALUE, …) | TAG not in (VALUE, …)
  *
  * A bare TAG holds when the host has it and its value is not "false".  TAG!=VALUE holds
- * for a host without the tag, too.  `name` is the host's name; a VALUE may hold * and ?.
+ * for a host without the tag, too.  `name` is the host's name; a VALUE may hold * and ?,
+ * or stand in quotes and is then taken as it is.
  */
 #include "inventory.h"
 
 struct err;
 struct where;
 
-/* The message says what was expected, *ret_column (unless NULL) at which byte (from 1): in a
+/* The message says what was expected, *ret_column (unless NULL) at which character (from 1): in a
  * file it becomes a place, on a command line a part of the message. */
 int where_parse(
     struct where **ret, const char *text, unsigned *ret_column, struct err *e);
