@@ -51,6 +51,7 @@ struct cmd {
  X(faults)          \
  X(halt)            \
  X(inject)          \
+ X(pki)             \
  X(plan)            \
  X(resume)          \
  X(run)             \
