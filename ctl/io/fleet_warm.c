@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The warm connection.  Its requests are bytes made when it is opened, so that an abort
+ * cannot fail for want of memory; what does not fit into the socket at once goes out when
+ * there is room.  HTTP answers in the order of the questions, which is how we know whose
+ * answer it is.
+ *
+ * It is *proven* by its first answer.  Until then a failure is the answer to FLEET_SHOW;
+ * afterwards the connection is made anew in the background, and what was asked is asked
+ * again, an undo first, until an answer comes or the host is lost.
+ */
+#include "api.h"
+#include "err.h"
+#include "fleet_state.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define RETRY_BASE    (20 * USEC_PER_MSEC)
+#define RETRY_MAX     (500 * USEC_PER_MSEC)
+#define CHUNK         16384 /* a TLS record: nothing is left behind in the library */
+#define CHUNKS_A_TURN 4     /* the next host is waiting */
+
+static const struct {
+	const char *method, *suffix;
+} asks[FLEET_WARM_ASKS] = {
+	[FLEET_SHOW] = { "GET", "" },
+	[FLEET_RENEW] = { "POST", "/renew" },
+	[FLEET_SELFTEST] = { "POST", "/selftest" },
+	[FLEET_FIRE] = { "POST", "/fire" },
+	[FLEET_UNDO] = { "POST", "/undo" },
+	[FLEET_BREACH] = { "POST", "/undo?cause=breach" },
+};
+
+static void
+prepare(struct warm *w, enum fleet_ask what, const char *query)
+{
+	int len = snprintf(w->bytes[what].text, WARM_BYTES_MAX,
+	    "%s " API_PREFIX "/drills/%s%s%s HTTP/1.1\r\n"
+	    "Host: agent\r\nContent-Length: 0\r\n\r\n",
+	    asks[what].method, w->drill, asks[what].suffix, query);
+
+	/* The drill is a UUID: it fits. */
+	w->bytes[what].len = (size_t)len;
+}
+
+static bool
+is_undo(enum fleet_ask what)
+{
+	return what == FLEET_UNDO || what == FLEET_BREACH;
+}
+
+/* --- its end -------------------------------------------------------------------------- */
+
+static void
+hang_up(struct warm *w)
+{
+	struct fleet *f = w->host->fleet;
+
+	if (w->fd >= 0)
+		(void)curl_loop_watch(&f->loop, w->fd, 0, 0);
+	w->fd = -1;
+	if (w->easy != NULL) {
+		(void)curl_multi_remove_handle(f->loop.multi, w->easy);
+		curl_easy_cleanup(w->easy);
+	}
+	w->easy = NULL;
+	http_reader_release(&w->reader);
+	w->sent = w->offset = 0;
+	w->part_since = 0;
+	w->is_heard = false;
+	w->life++;
+}
+
+/* What goes out first on the next connection: undo, then each other question once. */
+static void
+requeue(struct warm *w)
+{
+	struct warm_ask old[WARM_QUEUE_MAX];
+	size_t count = w->count;
+	bool has_undo = false, has_renew = false;
+
+	memcpy(old, w->queue, sizeof(old));
+	w->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (!is_undo(old[i].what))
+			continue;
+		w->queue[w->count++] = (struct warm_ask){ .what = old[i].what };
+		has_undo = true;
+	}
+	for (size_t i = 0; i < count; i++) {
+		bool is_renew = old[i].what == FLEET_RENEW;
+
+		if (is_undo(old[i].what) || (is_renew && (has_undo || has_renew)))
+			continue;
+		has_renew |= is_renew;
+		w->queue[w->count++] = (struct warm_ask){ .what = old[i].what };
+	}
+}
+
+/* Calls nothing back: what follows from it is for the next turn. */
+static void
+break_off(struct warm *w)
+{
+	hang_up(w);
+	requeue(w);
+	w->state = WARM_WAITING;
+	w->next_try = 0;
+	fleet_wake(w->host->fleet);
+}
+
+void
+warm_close(struct fleet_host *h)
+{
+	struct warm *w = &h->warm;
+
+	hang_up(w);
+	w->state = WARM_OFF;
+	w->count = 0;
+}
+
+/* --- connecting ----------------------------------------------------------------------- */
+
+static void
+connect_failed(struct warm *w, CURLcode code)
+{
+	struct fleet_host *h = w->host;
+	enum link_failure failure = link_judge(h, w->easy, code, w->reason, &w->why);
+	usec_t now = clock_boottime();
+
+	link_count(h, failure, &w->why);
+	break_off(w);
+	w->failures++;
+	w->next_try = now + backoff_jitter(RETRY_BASE, RETRY_MAX, w->failures);
+	if (!w->is_proven && (failure == LINK_TRUST || failure == LINK_SLOW ||
+				 failure == LINK_NONSENSE || h->socket != NULL))
+		w->failures = PLAIN_TRIES; /* there is no sense in trying again */
+}
+
+static void
+flush(struct warm *w)
+{
+	CURLcode code;
+	size_t n;
+
+	while (w->state == WARM_OPEN && w->sent < w->count) {
+		struct warm_ask *a = &w->queue[w->sent];
+
+		code = curl_easy_send(w->easy, w->bytes[a->what].text + w->offset,
+		    w->bytes[a->what].len - w->offset, &n);
+		if (code == CURLE_AGAIN) {
+			(void)curl_loop_watch(&w->host->fleet->loop, w->fd,
+			    (uint32_t)w->host->index, EPOLLIN | EPOLLOUT);
+			return;
+		}
+		if (code != CURLE_OK) {
+			(void)link_judge(w->host, w->easy, code, w->reason, &w->why);
+			break_off(w);
+			return;
+		}
+		w->offset += n;
+		if (w->offset < w->bytes[a->what].len)
+			continue;
+		a->asked = clock_boottime();
+		w->offset = 0;
+		w->sent++;
+	}
+}
+
+static void
+on_connected(struct exchange *x, CURLcode code)
+{
+	struct warm *w = (struct warm *)x;
+	curl_socket_t fd = CURL_SOCKET_BAD;
+
+	if (code == CURLE_OK)
+		code = curl_easy_getinfo(w->easy, CURLINFO_ACTIVESOCKET, &fd);
+	if (code == CURLE_OK && fd == CURL_SOCKET_BAD)
+		code = CURLE_COULDNT_CONNECT;
+	if (code != CURLE_OK) {
+		connect_failed(w, code);
+		return;
+	}
+	w->fd = fd;
+	w->state = WARM_OPEN;
+	w->opened = clock_boottime();
+	(void)curl_loop_watch(
+	    &w->host->fleet->loop, fd, (uint32_t)w->host->index, EPOLLIN);
+	flush(w);
+}
+
+static void
+connect_now(struct warm *w)
+{
+	struct fleet_host *h = w->host;
+
+	w->exchange.on_done = on_connected;
+	w->easy = link_new(h, &w->exchange, w->reason);
+	(void)curl_easy_setopt(w->easy, CURLOPT_CONNECT_ONLY, 1L);
+	(void)curl_easy_setopt(w->easy, CURLOPT_BUFFERSIZE, 1024L);
+	if (curl_multi_add_handle(h->fleet->loop.multi, w->easy) != CURLM_OK)
+		abort(); /* it is new and whole: only memory can be missing */
+	w->state = WARM_CONNECTING;
+}
+
+void
+warm_open(struct fleet_host *h, const char *drill)
+{
+	struct warm *w = &h->warm;
+
+	warm_close(h);
+	w->host = h;
+	(void)snprintf(w->drill, sizeof(w->drill), "%s", drill);
+	for (size_t i = 0; i < FLEET_WARM_ASKS; i++)
+		prepare(w, i, "");
+	w->is_proven = false;
+	w->failures = 0;
+	w->queue[0] = (struct warm_ask){ .what = FLEET_SHOW };
+	w->count = 1;
+	w->state = WARM_WAITING;
+	w->next_try = 0;
+	fleet_wake(h->fleet);
+}
+
+/* --- asking --------------------------------------------------------------------------- */
+
+static size_t
+pending(const struct warm *w, enum fleet_ask what)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->count; i++)
+		n += w->queue[i].what == what;
+	return n;
+}
+
+int
+warm_ask(struct warm *w, enum fleet_ask what, struct err *e)
+{
+	size_t at = w->count;
+
+	if (w->state == WARM_OFF)
+		return err_set(e, -ENOTCONN, "there is no connection to the agent at %s",
+		    w->host->where);
+	/* RENEWS_MAX and one of each other leave room in the queue. */
+	if (pending(w, what) >= (what == FLEET_RENEW ? RENEWS_MAX : 1))
+		return 0;
+	if (is_undo(what))
+		at = w->offset > 0 ? w->sent + 1 : w->sent;
+	memmove(w->queue + at + 1, w->queue + at, (w->count - at) * sizeof(w->queue[0]));
+	w->queue[at] = (struct warm_ask){ .what = what };
+	w->count++;
+	flush(w);
+	return 0;
+}
+
+int
+warm_fire(struct warm *w, usec_t at, struct err *e)
+{
+	const struct fleet_host *h = w->host;
+	char query[32] = "";
+
+	if (w->state != WARM_OFF && pending(w, FLEET_FIRE) > 0)
+		return 0;
+	if (at != 0 && h->socket == NULL && !h->clock.is_known)
+		return err_set(e, -EPROTO,
+		    "the agent at %s does not say what its clock is", h->where);
+	if (at != 0)
+		(void)snprintf(
+		    query, sizeof(query), "?at=%" PRId64, (int64_t)at + h->clock.offset);
+	prepare(w, FLEET_FIRE, query);
+	return warm_ask(w, FLEET_FIRE, e);
+}
+
+/* --- answers -------------------------------------------------------------------------- */
+
+/* All that is there, within a turn's bounds: 0, or negative at its end. */
+static int
+receive(struct warm *w)
+{
+	char chunk[CHUNK];
+	CURLcode code;
+	size_t n;
+
+	for (int i = 0; i < CHUNKS_A_TURN; i++) {
+		code = curl_easy_recv(w->easy, chunk, sizeof(chunk), &n);
+		if (code == CURLE_AGAIN)
+			return 0;
+		if (code != CURLE_OK) {
+			(void)link_judge(w->host, w->easy, code, w->reason, &w->why);
+			return w->why.code;
+		}
+		if (n == 0)
+			return err_set(&w->why, -ECONNRESET, "the agent at %s hung up",
+			    w->host->where);
+		if (http_reader_add(&w->reader, chunk, n, NULL) < 0)
+			return err_set(&w->why, -EPROTO,
+			    "what answers at %s is no agent: it says more than any "
+			    "answer of ours",
+			    w->host->where);
+	}
+	return 0;
+}
+
+/* Hand out one answer that is there whole: 1, 0 for none, or negative. */
+static int
+take_answer(struct warm *w)
+{
+	struct http_response r;
+	struct raw_answer a = { .drill = w->drill };
+	int rc = http_reader_next(&w->reader, &r, NULL);
+
+	if (rc < 0 || (w->sent == 0 && w->reader.used > 0))
+		return err_set(&w->why, -EPROTO, "what answers at %s is no agent: %s",
+		    w->host->where,
+		    rc < 0 ? "it does not speak our HTTP" : "nobody asked it");
+	if (rc == 0)
+		return 0;
+	a.what = w->queue[0].what;
+	a.asked = w->queue[0].asked;
+	a.answered = clock_boottime();
+	a.status = r.status;
+	a.body = r.body;
+	a.len = r.body_len;
+	w->count--;
+	w->sent--;
+	memmove(w->queue, w->queue + 1, w->count * sizeof(w->queue[0]));
+	w->is_proven = w->is_heard = true;
+	w->failures = 0;
+	breaker_succeeded(&w->host->breaker);
+	unsigned life = w->life;
+	bool is_ours = answer_deliver(w->host, &a);
+	if (w->life != life)
+		return 0; /* the callback has closed it */
+	return is_ours ? 1 :
+			 err_set(&w->why, -EPROTO, "what answers at %s is no agent",
+			     w->host->where);
+}
+
+static void
+read_answers(struct warm *w)
+{
+	unsigned life = w->life;
+	/* What came before the end of the connection is still an answer. */
+	int received = receive(w), rc;
+
+	do
+		rc = take_answer(w);
+	while (rc > 0);
+	if (w->life != life)
+		return;
+	if (rc < 0 || received < 0) {
+		break_off(w);
+		return;
+	}
+	if (w->reader.used == w->reader.taken)
+		w->part_since = 0;
+	else if (w->part_since == 0)
+		w->part_since = clock_boottime();
+}
+
+void
+warm_ready(struct warm *w, uint32_t events)
+{
+	if (w->state != WARM_OPEN)
+		return;
+	if (events & EPOLLOUT) {
+		(void)curl_loop_watch(
+		    &w->host->fleet->loop, w->fd, (uint32_t)w->host->index, EPOLLIN);
+		flush(w);
+	}
+	if (w->state == WARM_OPEN)
+		read_answers(w);
+}
+
+/* --- turns ---------------------------------------------------------------------------- */
+
+static void
+give_up(struct warm *w)
+{
+	struct fleet_host *h = w->host;
+	struct err why = w->why;
+
+	warm_close(h);
+	answer_fail(h, FLEET_SHOW, &why);
+}
+
+static void
+lose(struct warm *w)
+{
+	struct fleet_host *h = w->host;
+	struct fleet *f = h->fleet;
+	struct err why = w->why;
+	char silence[32];
+
+	if (h->socket != NULL)
+		(void)err_wrap(&why, "the agent is lost");
+	else
+		(void)err_wrap(&why, "%s was not heard of for %s", h->name,
+		    format_usec(f->o.lost_after, silence, sizeof(silence)));
+	warm_close(h);
+	plains_give_up(h, &why);
+	if (f->o.on_lost != NULL)
+		f->o.on_lost(f->o.ctx, h->index, &why);
+}
+
+static usec_t
+lost_at(const struct warm *w)
+{
+	const struct fleet_host *h = w->host;
+
+	if (!w->is_proven)
+		return USEC_INFINITY;
+	return h->socket != NULL ? h->heard : h->heard + h->fleet->o.lost_after;
+}
+
+/* An agent that is connected and silent. */
+static usec_t
+silent_at(struct warm *w)
+{
+	usec_t patience = w->host->fleet->o.lost_after, at;
+
+	patience = patience > WARM_PATIENCE ? patience : WARM_PATIENCE;
+	at = w->sent > 0 ? w->queue[0].asked + patience : USEC_INFINITY;
+	if (w->part_since != 0 && w->part_since + WHOLE_WITHIN < at)
+		at = w->part_since + WHOLE_WITHIN;
+	return at;
+}
+
+static usec_t
+turn_open(struct warm *w, usec_t now)
+{
+	usec_t at = silent_at(w);
+
+	if (now < at)
+		return at;
+	(void)err_set(&w->why, -ETIMEDOUT, "the agent at %s does not answer any more",
+	    w->host->where);
+	w->failures = PLAIN_TRIES; /* for one that never answered: that was its chance */
+	break_off(w);
+	return now;
+}
+
+usec_t
+warm_turn(struct warm *w)
+{
+	usec_t now = clock_boottime(), lost = lost_at(w);
+
+	if (w->state == WARM_OFF)
+		return USEC_INFINITY;
+	if (w->state == WARM_OPEN)
+		return turn_open(w, now);
+	if (now >= lost) {
+		lose(w);
+		return USEC_INFINITY;
+	}
+	if (w->state == WARM_CONNECTING)
+		return lost;
+	if (!w->is_proven && w->failures >= PLAIN_TRIES) {
+		give_up(w);
+		return USEC_INFINITY;
+	}
+	if (now >= w->next_try) {
+		connect_now(w);
+		return lost;
+	}
+	return w->next_try < lost ? w->next_try : lost;
+}
