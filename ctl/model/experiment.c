@@ -94,12 +94,6 @@ experiment_target(const struct experiment *x, const char *name)
 }
 
 bool
-target_is_local(const struct target_def *t)
-{
-	return t->hosts != NULL && strcmp(t->hosts[0], "localhost") == 0;
-}
-
-bool
 fault_is_open(const struct fault_def *f)
 {
 	return f->against[0] != '\0' || f->topology != TOPOLOGY_NONE;

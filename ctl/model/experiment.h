@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct err;
+
 struct place { /* where in the file; line and column from 1, 0 = not from a file */
 	unsigned line, column;
 };
@@ -70,6 +72,13 @@ struct target_def {
 	struct place place;
 };
 
+/* Is it this host, without an inventory (`hosts: [localhost]`)? */
+bool target_is_local(const struct target_def *t);
+/* "1" "50%" "minority" "all" */
+int pick_parse(const char *text, struct target_def *t, struct err *e);
+/* How many of so many hosts (one at least); refused when there are too few. */
+int pick_size(const struct target_def *t, size_t matched, size_t *ret, struct err *e);
+
 /* Who is cut off from whom among the hosts of a network fault's target, by filling in `to`
  * for each host.  The words are Jepsen's. */
 enum topology {
@@ -125,8 +134,6 @@ struct experiment {
 void experiment_free(struct experiment *x); /* NULL is fine */
 /* By name; NULL: there is none. */
 const struct target_def *experiment_target(const struct experiment *x, const char *name);
-/* Is it this host, without an inventory (`hosts: [localhost]`)? */
-bool target_is_local(const struct target_def *t);
 /* Has it `against` or a topology, so that its `to` is the roster's to set? */
 bool fault_is_open(const struct fault_def *f);
 /* Does any fault name a target other than this host, so that an inventory is needed? */

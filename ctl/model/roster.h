@@ -25,14 +25,18 @@ struct roster_host {
 /* One target as it was resolved, for plan and journal. */
 struct roster_target {
 	const struct target_def *target;
-	size_t matched; /* before pick */
+	size_t matched; /* before pick, without own */
+	size_t own;     /* hosts that match and are left out: the controller's own */
+	/* In the inventory's order; this host (localhost) is one that is NULL.  None when no
+	 * fault names the target. */
 	size_t count;
-	const struct host **hosts; /* in the inventory's order */
+	const struct host **hosts;
 };
 
 struct roster {
 	uint64_t seed;
-	struct roster_host *hosts; /* each of them has at least one fault */
+	/* each of them has at least one fault; this host first, then as in the inventory */
+	struct roster_host *hosts;
 	size_t count;
 	struct roster_target *targets; /* one for each of the experiment's */
 	size_t target_count;
@@ -41,8 +45,8 @@ struct roster {
 struct roster_options {
 	uint64_t seed;      /* 0: made at random by the caller beforehand */
 	uint32_t max_hosts; /* --max-hosts; 0: no bound beyond the inventory's */
-	/* Names of hosts that are the controller's own, NULL-terminated; never chosen.  NULL:
-	 * none, or --include-self. */
+	/* Names of hosts that are the controller's own, NULL-terminated; no fault is given to
+	 * them.  NULL: none, or --include-self. */
 	const char *const *self;
 };
 
@@ -53,5 +57,15 @@ int roster_make(struct roster *ret, const struct experiment *x, const struct inv
     const struct roster_options *o, struct err *e);
 void roster_release(struct roster *r);
 const char *roster_name(const struct roster_host *h); /* "" for this host */
+
+/* The target of that name as it was resolved, or NULL. */
+const struct roster_target *roster_target(const struct roster *r, const char *name);
+/* What a fault is on this host, or NULL when it has no part in it. */
+const struct spec *roster_spec(const struct roster_host *h, size_t fault);
+/* The hosts of a fault's topology by rank (topology.h), the caller's to free. */
+const struct host **roster_ranks(const struct roster *r, const struct fault_def *f);
+/* Under this fault alone: do packets of `from` reach `to` as they would without it? */
+bool roster_hears(
+    const struct roster *r, size_t fault, const struct host *to, const struct host *from);
 
 #endif
