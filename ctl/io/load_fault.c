@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `targets:` and `faults:`.  A fault's key with a dot in it is its kind; its parameters go
- * through spec_set, the same door as the command line and the API.
+ * `faults:`.  A fault's key with a dot in it is its kind; its parameters go through
+ * spec_set, the same door as the command line and the API.  Where its `to` is left to
+ * the roster, the rest is checked with an address in its place.
  */
 #include "bounds.h"
 #include "cleanup.h"
@@ -14,61 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void
-check_host(struct loader *l, const struct item *i, const char *text, void *ctx)
-{
-	(void)ctx;
-	if (strcmp(text, "localhost") != 0)
-		diag_error(&l->diag, i->value->place,
-		    "host '%s': this version injects on 'localhost' only", text);
-}
-
-static void
-set_hosts(struct loader *l, const struct item *i, void *object)
-{
-	load_each(l, i, check_host, object);
-}
-
-static const struct field target_fields[] = {
-	{ "hosts", FIELD_OWN, .own = set_hosts },
-	{ "where", FIELD_LATER },
-	{ "pick", FIELD_LATER },
-	{ 0 },
-};
-
-void
-load_targets(struct loader *l, const struct item *i, void *object)
-{
-	char what[NAME_MAX_LEN + 16];
-	struct err e;
-
-	(void)object;
-	if (!load_is_map(l, i->value, "'targets'"))
-		return;
-	for (size_t k = 0; k < i->value->count; k++) {
-		const struct item *t = &i->value->items[k];
-
-		if (parse_name(t->key, &e) < 0) {
-			diag_error(&l->diag, t->place, "name of a target: %s", e.msg);
-			continue;
-		}
-		(void)snprintf(what, sizeof(what), "target '%s'", t->key);
-		load_fields(l, t->value, target_fields, NULL, what);
-		if (t->value->type == NODE_MAP && t->value->count == 0)
-			diag_error(&l->diag, t->place, "%s names no hosts", what);
-	}
-}
-
-static const char *
-next_target(const void *ctx, size_t i)
-{
-	const struct node *targets = ctx;
-
-	return targets != NULL && targets->type == NODE_MAP && i < targets->count ?
-		   targets->items[i].key :
-		   NULL;
-}
 
 static void
 set_value(struct loader *l, const struct item *i, const char *text, void *ctx)
@@ -105,29 +51,45 @@ has_broken(const struct node *n)
 	return broken;
 }
 
-static void
+/* False when something was wrong, or is not known: then there is nothing to finish. */
+static bool
 set_params(
     struct loader *l, const struct item *i, const struct kind *k, struct fault_def *f)
 {
 	unsigned before = l->diag.count;
-	struct err e;
 
 	spec_init(&f->spec, k);
-	if (!node_is_null(i->value)) {
-		if (!load_is_map(l, i->value, k->name))
-			return;
-		for (size_t n = 0; n < i->value->count; n++)
-			set_param(l, &i->value->items[n], k, f);
+	if (node_is_null(i->value))
+		return true;
+	if (!load_is_map(l, i->value, k->name))
+		return false;
+	for (size_t n = 0; n < i->value->count; n++)
+		set_param(l, &i->value->items[n], k, f);
+	return l->diag.count == before && !has_broken(i->value);
+}
+
+static void
+finish(struct loader *l, const struct item *kind, bool open, struct fault_def *f)
+{
+	struct spec trial = f->spec; /* its `to` is not known yet */
+	struct err e;
+	int r;
+
+	if (!open) {
+		r = spec_finish(&f->spec, &e);
+	} else {
+		r = spec_set(&trial, "to", "192.0.2.1", &e);
+		r = r == 0 ? spec_finish(&trial, &e) : r;
 	}
-	if (l->diag.count == before && !has_broken(i->value) &&
-	    spec_finish(&f->spec, &e) < 0)
-		diag_error(&l->diag, i->place, "%s", e.msg);
+	if (r < 0)
+		diag_error(&l->diag, kind->place, "%s", e.msg);
 }
 
 static const char *
 next_word(const void *ctx, size_t i)
 {
-	static const char *const words[] = { "id", "target", "at", "for", NULL };
+	static const char *const words[] = { "id", "target", "against", "topology", "at",
+		"for", NULL };
 
 	(void)ctx;
 	return words[i];
@@ -146,18 +108,6 @@ say_unknown(struct loader *l, const struct item *i)
 	diag_error(&l->diag, i->place, "unknown %s '%s'%s",
 	    is_kind ? "fault kind" : "key of a fault", i->key,
 	    load_hint(near, hint, sizeof(hint)));
-}
-
-static void
-set_target(struct loader *l, const struct item *i)
-{
-	const char *text = load_text(l, i);
-	char hint[80];
-
-	if (text == NULL || (l->targets != NULL && node_find(l->targets, text) != NULL))
-		return; /* every target of this version is the local host */
-	diag_error(&l->diag, i->value->place, "target '%s' is not declared in targets%s",
-	    text, load_hint(nearest(text, next_target, l->targets), hint, sizeof(hint)));
 }
 
 static void
@@ -180,7 +130,11 @@ set_word(struct loader *l, const struct item *i, struct fault_def *f)
 	if (strcmp(i->key, "id") == 0)
 		set_id(l, i, f);
 	else if (strcmp(i->key, "target") == 0)
-		set_target(l, i);
+		load_fault_target(l, i, f->target);
+	else if (strcmp(i->key, "against") == 0)
+		load_fault_target(l, i, f->against);
+	else if (strcmp(i->key, "topology") == 0)
+		load_fault_topology(l, i, f);
 	else if (strcmp(i->key, "at") == 0)
 		(void)load_usec(l, i, 0, most, &f->spec.at);
 	else if (strcmp(i->key, "for") == 0)
@@ -255,6 +209,14 @@ name_fault(struct loader *l, struct fault_def *f, const char *kind)
 		(void)snprintf(name, NAME_MAX_LEN, "%s-%u", kind, n);
 }
 
+/* By what is written: `against` and `topology` may have been wrong themselves. */
+static bool
+is_open(const struct node *fault)
+{
+	return node_find(fault, "against") != NULL ||
+	       node_find(fault, "topology") != NULL;
+}
+
 static void
 load_fault(struct loader *l, const struct item *i)
 {
@@ -262,6 +224,7 @@ load_fault(struct loader *l, const struct item *i)
 	const struct kind *k;
 	struct fault_def *f;
 	unsigned before = l->diag.count;
+	bool is_whole;
 
 	l->x->faults = xrealloc(l->x->faults, (l->x->fault_count + 1) * sizeof(*f));
 	f = &l->x->faults[l->x->fault_count++];
@@ -270,10 +233,11 @@ load_fault(struct loader *l, const struct item *i)
 	if (!load_is_map(l, i->value, "a fault"))
 		return;
 	k = find_kind(l, i->value, &kind_item);
-	if (k != NULL)
-		set_params(l, kind_item, k, f);
+	is_whole = k != NULL && set_params(l, kind_item, k, f);
 	for (size_t n = 0; n < i->value->count; n++)
 		set_word(l, &i->value->items[n], f);
+	if (is_whole && load_fault_check(l, i->value, kind_item, f))
+		finish(l, kind_item, is_open(i->value), f);
 	if (k != NULL) {
 		check_times(l, i->value, k, f);
 		name_fault(l, f, k->name);
@@ -288,7 +252,8 @@ load_faults(struct loader *l, const struct item *i, void *object)
 {
 	const struct node *list = i->value;
 
-	(void)object;
+	if (l->targets != NULL)
+		load_targets(l, l->targets, object);
 	if (list->type != NODE_LIST) {
 		diag_error(&l->diag, list->place, "'faults' takes a list, not %s",
 		    node_type_name(list));

@@ -173,7 +173,6 @@ static void
 read_experiment(struct loader *l, size_t len, const struct load_options *o)
 {
 	struct node *root = yaml_read(l->x->text, len, &l->diag);
-	const struct item *targets;
 
 	if (root == NULL)
 		return;
@@ -185,8 +184,7 @@ read_experiment(struct loader *l, size_t len, const struct load_options *o)
 		    "an experiment injects something, such as "
 		    "'- net.delay: {delay: 100ms, to: [10.0.0.0/8]}'");
 		load_vars(l, root, o->vars);
-		targets = node_find(root, "targets");
-		l->targets = targets != NULL ? targets->value : NULL;
+		l->targets = node_find(root, "targets");
 		load_fields(l, root, top_fields, l->x, "an experiment");
 		fill_phases(l->x);
 		if (l->diag.count == 0)

@@ -24,7 +24,8 @@ struct loader {
 	struct experiment *x;
 	struct var *vars;
 	size_t var_count;
-	const struct node *targets; /* their map, or NULL */
+	const struct item *targets; /* `targets:`, or NULL */
+	bool has_targets;           /* they were read */
 };
 
 enum field_type {
@@ -74,7 +75,17 @@ void load_vars_free(struct loader *l);
 void load_http(struct loader *l, const struct item *i, void *object); /* probe_def */
 void load_probes(struct loader *l, const struct item *i, void *object);
 void load_guards(struct loader *l, const struct item *i, void *object);
+/* Once, however often it is called: faults need them, wherever in the file they are. */
 void load_targets(struct loader *l, const struct item *i, void *object);
 void load_faults(struct loader *l, const struct item *i, void *object);
+
+/* The sides of a fault: the name of a target, a topology, and, once all of the fault was
+ * read, whether `against` and `topology` go with the rest of it (false: said).  `params`
+ * is its kind. */
+void load_fault_target(
+    struct loader *l, const struct item *i, char ret[static NAME_MAX_LEN]);
+void load_fault_topology(struct loader *l, const struct item *i, struct fault_def *f);
+bool load_fault_check(struct loader *l, const struct node *fault,
+    const struct item *params, const struct fault_def *f);
 
 #endif

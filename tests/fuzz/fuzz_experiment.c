@@ -47,9 +47,16 @@ is_whole(struct experiment *x)
 	MUST(x->steady.during >= experiment_faults_end(x));
 	MUST(x->steady.before < USEC_INFINITY && x->steady.after < USEC_INFINITY);
 	MUST(x->budget.false_abort > 0 && x->budget.false_abort < 1);
-	for (size_t i = 0; i < x->fault_count; i++)
-		MUST(spec_verify(&x->faults[i].spec, &e) == 0 &&
-		     x->faults[i].spec.name[0]);
+	for (size_t i = 0; i < x->fault_count; i++) {
+		struct fault_def *f = &x->faults[i];
+
+		if (fault_is_open(f)) /* as the roster does */
+			MUST(spec_set(&f->spec, "to", "192.0.2.1", &e) == 0 &&
+			     spec_finish(&f->spec, &e) == 0);
+		MUST(spec_verify(&f->spec, &e) == 0 && f->spec.name[0]);
+	}
+	for (size_t i = 0; i < x->target_count; i++)
+		MUST((x->targets[i].hosts != NULL) != (x->targets[i].where != NULL));
 	for (size_t i = 0; i < x->probe_count; i++) {
 		const struct probe_def *p = &x->probes[i];
 

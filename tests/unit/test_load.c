@@ -189,6 +189,40 @@ defaults_are_filled_in(void **state)
 	experiment_free(bare);
 }
 
+static void
+targets_arrive_wherever_they_stand(void **state)
+{
+	struct experiment *x = load("many-hosts.yaml", NULL);
+	const struct target_def *db, *few;
+
+	(void)state;
+	assert_non_null(x);
+	assert_true(experiment_has_targets(x));
+	db = experiment_target(x, "db");
+	assert_string_equal(db->where, "role=database and not canary");
+	assert_null(db->hosts);
+	assert_int_equal(db->pick, PICK_PERCENT);
+	assert_int_equal(db->pick_number, 50);
+	assert_string_equal(db->spread, "zone");
+	assert_string_equal(experiment_target(x, "web")->hosts[1], "web2");
+	assert_int_equal(experiment_target(x, "web")->pick, PICK_COUNT);
+	few = experiment_target(x, "few");
+	assert_int_equal(few->pick, PICK_MINORITY);
+	assert_true(target_is_local(experiment_target(x, "here")));
+	assert_false(target_is_local(few));
+	assert_int_equal(x->faults[0].topology, TOPOLOGY_HALVES);
+	assert_true(fault_is_open(&x->faults[0]));
+	assert_int_equal(x->faults[0].spec.nets_count, 0);
+	assert_string_equal(x->faults[1].target, "web");
+	assert_string_equal(x->faults[1].against, "db");
+	assert_int_equal(x->faults[2].topology, TOPOLOGY_ONE_WAY);
+	assert_false(fault_is_open(&x->faults[3]));
+	experiment_free(x);
+	x = load("full.yaml", NULL); /* its one target is localhost */
+	assert_false(experiment_has_targets(x));
+	experiment_free(x);
+}
+
 #define WITH_VARS                                                         \
  "version: 1\nname: x\nvars:\n  to: {help: where}\n"                      \
  "  token: {env: STORMDRILL_TEST_TOKEN, secret: true}\n"                  \
@@ -332,6 +366,7 @@ main(void)
 		cmocka_unit_test(every_file_gives_the_expected_diagnostics),
 		cmocka_unit_test(full_file_arrives_whole),
 		cmocka_unit_test(defaults_are_filled_in),
+		cmocka_unit_test(targets_arrive_wherever_they_stand),
 		cmocka_unit_test(
 		    variables_come_from_the_command_line_and_the_environment),
 		cmocka_unit_test(secrets_are_not_said),
