@@ -86,11 +86,10 @@ keep_addresses(int folder, struct pki_wish *w, char ***list, struct err *e)
 {
 	_cleanup_close_ int dir = -1;
 	_cleanup_free_ char *cert = NULL;
-	int rc;
 
-	if ((rc = dir = pki_dir_open(folder, w->name, e)) < 0 ||
-	    (rc = pki_file_get(dir, PKI_CERT, PKI_FILE_MAX, &cert, e)) < 0 ||
-	    (rc = pki_name_others(cert, w->name, list, e)) < 0)
+	dir = pki_dir_open(folder, w->name, e);
+	if (dir < 0 || pki_file_get(dir, PKI_CERT, PKI_FILE_MAX, &cert, e) < 0 ||
+	    pki_name_others(cert, w->name, list, e) < 0)
 		return err_wrap(e, "which addresses '%s' had", w->name);
 	w->addresses = (const char *const *)*list;
 	return 0;
