@@ -7,8 +7,10 @@
  * tables and NFQUEUEs alive after their owner's death), then resets signal mask and
  * dispositions, nice, scheduling class and OOM score to its role, changes user, then asks
  * for its parent's death signal (a change of user clears it) and checks that the parent
- * still lives.  Every child has its own process group: Ctrl-C does not reach it.  The environment is PATH and XTABLES_LOCKFILE, nothing else.
+ * still lives.  Every child has its own process group: Ctrl-C does not reach it.  The
+ * environment is PATH and XTABLES_LOCKFILE, nothing else, unless ours is asked for.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -28,7 +30,8 @@ struct spawn {
 	size_t fds_count;
 	int in, out, err; /* 0 means: in and out /dev/null, err as ours */
 	enum spawn_role role;
-	uid_t uid; /* 0: unchanged */
+	bool keep_env; /* only for a program that a user named */
+	uid_t uid;     /* 0: unchanged */
 	gid_t gid;
 };
 
@@ -38,13 +41,17 @@ int spawn(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd, struct err *e);
 
 /* Spawn a tool, feed it `input` (may be NULL), collect at most out_size - 1 bytes of its
  * stdout (may be NULL) and the first line of its stderr into `e`.  0 only when it exited
- * with 0 within timeout_ms; it is killed and reaped otherwise (-ETIMEDOUT).
+ * with 0 within timeout_ms; it is killed with its process group and reaped otherwise
+ * (-ETIMEDOUT).  With `err` all that it wrote on stderr goes there.
  * keep_fd (or -1) is passed on as descriptor 3: the guardian's barrier pipe. */
 struct run_tool {
 	const char *const *argv; /* argv[0] is the absolute path */
 	const char *input;
 	char *out;
 	size_t out_size;
+	char *err; /* or NULL */
+	size_t err_size;
+	bool keep_env; /* as above */
 	int keep_fd;
 	int timeout_ms;
 };

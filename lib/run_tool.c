@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -128,7 +129,9 @@ judge_exit(struct running *r, struct err *e)
 		return err_errno(e, "%s: wait", r->name);
 	drain(&r->out); /* what it wrote just before it ended */
 	drain(&r->err);
-	r->complaint[r->err.used] = '\0';
+	r->err.buf[r->err.used] = '\0';
+	if (r->err.buf != r->complaint)
+		(void)snprintf(r->complaint, sizeof(r->complaint), "%s", r->err.buf);
 	r->complaint[strcspn(r->complaint, "\n")] = '\0';
 	if (info.si_code == CLD_EXITED && info.si_status == 0)
 		return 0;
@@ -145,7 +148,12 @@ static int
 start(struct running *r, const struct run_tool *t, struct err *e)
 {
 	_cleanup_close_ int in = -1, out = -1, err = -1;
-	struct spawn s = { .path = t->argv[0], .argv = t->argv, .role = SPAWN_TOOL };
+	struct spawn s = { .path = t->argv[0],
+		.argv = t->argv,
+		.role = SPAWN_TOOL,
+		.keep_env = t->keep_env };
+	char *complaint = t->err != NULL ? t->err : r->complaint;
+	size_t complaint_size = t->err != NULL ? t->err_size : sizeof(r->complaint);
 	int rc = 0;
 
 	if (t->input != NULL)
@@ -153,7 +161,7 @@ start(struct running *r, const struct run_tool *t, struct err *e)
 	if (rc == 0 && t->out != NULL)
 		rc = open_sink(&r->out, t->out, t->out_size, &out);
 	if (rc == 0)
-		rc = open_sink(&r->err, r->complaint, sizeof(r->complaint), &err);
+		rc = open_sink(&r->err, complaint, complaint_size, &err);
 	if (rc < 0) {
 		errno = -rc;
 		return err_errno(e, "start '%s'", t->argv[0]);
@@ -194,6 +202,8 @@ run_tool(const struct run_tool *t, struct err *e)
 	rc = attend(&r, t->timeout_ms);
 	if (rc < 0) {
 		(void)syscall(SYS_pidfd_send_signal, r.pidfd, SIGKILL, NULL, 0);
+		/* not reaped yet: the number is still ours */
+		(void)kill(-r.pid, SIGKILL);
 		(void)judge_exit(&r, NULL); /* reaps it */
 		return err_set(
 		    e, rc, "%s: not done after %d ms, killed", r.name, t->timeout_ms);

@@ -188,7 +188,8 @@ child_main(const struct spawn *s, pid_t parent, char *const *env, int *report)
 			return (struct failure){ STEP_PARENT, -rc };
 	}
 	/* execve's prototype is older than const; it writes to neither. */
-	(void)execve(s->path, (char *const *)(uintptr_t)s->argv, env);
+	(void)execve(
+	    s->path, (char *const *)(uintptr_t)s->argv, s->keep_env ? environ : env);
 	return (struct failure){ STEP_EXEC, errno };
 }
 
