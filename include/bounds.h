@@ -26,7 +26,7 @@
 #define FILE_SIZE_MAX  (1024 * 1024) /* an experiment file */
 #define BODY_SIZE_MAX  (512 * 1024)  /* an API request */
 #define YAML_DEPTH_MAX 16
-#define YAML_NODES_MAX 20000
+#define YAML_NODES_MAX 100000
 #define PROBES_MAX     32
 #define GUARDS_MAX     16
 

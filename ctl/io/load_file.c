@@ -25,8 +25,8 @@
 #define PHASE_MAX      ((usec_t)SPEC_TIME_MAX_SEC * USEC_PER_SEC)
 #define SAMPLES_LEAST  30
 
-static void
-set_version(struct loader *l, const struct item *i, void *object)
+void
+load_version(struct loader *l, const struct item *i, void *object)
 {
 	const char *text = load_text(l, i);
 
@@ -105,7 +105,7 @@ leave_alone(struct loader *l, const struct item *i, void *object)
 }
 
 static const struct field top_fields[] = {
-	{ "version", FIELD_OWN, .own = set_version },
+	{ "version", FIELD_OWN, .own = load_version },
 	{ "name", FIELD_NAME, offsetof(struct experiment, name) },
 	{ "hypothesis", FIELD_TEXT, offsetof(struct experiment, hypothesis) },
 	{ "vars", FIELD_OWN, .own = leave_alone },
@@ -119,8 +119,8 @@ static const struct field top_fields[] = {
 	{ 0 },
 };
 
-static void
-require(struct loader *l, const struct node *root, const char *key, const char *hint)
+void
+load_require(struct loader *l, const struct node *root, const char *key, const char *hint)
 {
 	const struct item *i = node_find(root, key);
 
@@ -177,10 +177,10 @@ read_experiment(struct loader *l, size_t len, const struct load_options *o)
 	if (root == NULL)
 		return;
 	if (load_is_map(l, root, "an experiment")) {
-		require(l, root, "version", "write 'version: 1'");
-		require(
+		load_require(l, root, "version", "write 'version: 1'");
+		load_require(
 		    l, root, "name", "a short name for reports, such as 'slow-database'");
-		require(l, root, "faults",
+		load_require(l, root, "faults",
 		    "an experiment injects something, such as "
 		    "'- net.delay: {delay: 100ms, to: [10.0.0.0/8]}'");
 		load_vars(l, root, o->vars);
@@ -193,8 +193,8 @@ read_experiment(struct loader *l, size_t len, const struct load_options *o)
 	node_free(root);
 }
 
-static int
-read_text(const char *path, char **ret, size_t *ret_len, struct err *e)
+int
+load_read_text(const char *path, char **ret, size_t *ret_len, struct err *e)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	_cleanup_free_ char *text = NULL;
@@ -226,7 +226,7 @@ load_experiment(const char *path, const struct load_options *o, struct experimen
 	struct loader l = { 0 };
 	size_t len;
 	char *text;
-	int r = read_text(path, &text, &len, e);
+	int r = load_read_text(path, &text, &len, e);
 
 	if (r < 0)
 		return r;

@@ -67,6 +67,13 @@ void load_bad(struct loader *l, const struct item *i, const struct err *e);
 /* "(did you mean 'x'?)" or "", into buf. */
 const char *load_hint(const char *near, char *buf, size_t size);
 
+/* Of files of any kind: the whole text, with a NUL behind it; `version: 1`; a key that must
+ * be there and not be an empty list. */
+int load_read_text(const char *path, char **ret, size_t *ret_len, struct err *e);
+void load_version(struct loader *l, const struct item *i, void *object);
+void load_require(
+    struct loader *l, const struct node *root, const char *key, const char *hint);
+
 /* `vars:`, --var, the environment; then every ${name} of the rest of the file. */
 void load_vars(struct loader *l, struct node *root, const char *const *given);
 void load_vars_free(struct loader *l);
