@@ -77,6 +77,8 @@ PKGS_stormd-fault := libnl-3.0 libseccomp
 PKGS_stormd-undo := libnl-3.0
 PKGS_stormctl := libcurl gnutls yaml-0.1 jansson libpcre2-8
 PKGS_tests := cmocka libmicrohttpd gnutls libcurl yaml-0.1 jansson libpcre2-8 libnl-3.0 libseccomp
+# --as-needed: only stormctl asks DNS.
+LIBS := -lm -lresolv
 # Tests link any layer, whether or not its program exists.
 ALL_O := $(sort $(call objs,$(LAYERS)))
 UNIT_T := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
@@ -100,7 +102,7 @@ define program
 $(BUILD)/bin/$(1): $$($(1)_O) $(LIB_A)
 	$$(call say,LD,$$@)
 	$(Q)mkdir -p $$(@D) && $$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$($(1)_O) $(LIB_A) \
-		$$$$(pkg-config --libs $$(PKGS_$(1))) -lm
+		$$$$(pkg-config --libs $$(PKGS_$(1))) $(LIBS)
 endef
 $(foreach p,$(PROGS),$(eval $(call program,$(p))))
 
@@ -117,7 +119,7 @@ $(BUILD)/tests/%.o: tests/%.c
 $(UNIT_T) $(ROOT_T): %: %.o $(TESTED_A)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(TESTED_A) $(TESTED_A) \
-		$$(pkg-config --libs $(PKGS_tests)) -lm
+		$$(pkg-config --libs $(PKGS_tests)) $(LIBS)
 # Every call of these that ours make goes through tests/crash/wrap.h.
 $(BUILD)/tests/crash/errors: override LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,open openat \
 	renameat unlinkat mkdirat fallocate ftruncate pipe2 memfd_create fork socket write)
@@ -126,7 +128,7 @@ $(FUZZ_T): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/t
 		$(TESTED_A)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TESTED_A) $(TESTED_A) \
-		$$(pkg-config --libs $(PKGS_tests)) -lm
+		$$(pkg-config --libs $(PKGS_tests)) $(LIBS)
 .SECONDARY: $(UNIT_T:%=%.o) $(ROOT_T:%=%.o)
 
 # Tests make namespaces: whoever is not root is asked for sudo.
@@ -176,7 +178,7 @@ fuzz-%: tests/fuzz/fuzz_%.c
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(TESTED_A)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(TESTED_A) $(TESTED_A) \
-		$$(pkg-config --libs $(PKGS_tests)) -lm
+		$$(pkg-config --libs $(PKGS_tests)) $(LIBS)
 
 # --- the gate ------------------------------------------------------------------------
 SOURCES := $(wildcard agent/*/*.[ch] ctl/*/*.[ch] ctl/*/*/*.[ch] include/*.h lib/*.[ch] \

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define HOSTS_MAX       1024
-#define HOST_TAGS_MAX   64
+#define HOST_TAGS_MAX   256
 #define ADDRESS_MAX_LEN 256
 
 /* role=database; a bare tag such as `canary` has the value "true". */

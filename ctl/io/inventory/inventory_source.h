@@ -14,12 +14,13 @@
 struct err;
 
 struct inventory_options {
-	/* Every problem of a file with its place and a caret, as for experiments; NULL: only
-	 * the first, in `e`. */
+	/* Every problem of a file with its place and a caret, as for experiments, and what a
+	 * program that failed wrote on its stderr; NULL: only the first, in `e`. */
 	void (*say)(void *ctx, const char *message);
 	void *ctx;
 };
 
+/* `o` may be NULL. */
 int inventory_load(const char *source, const struct inventory_options *o,
     struct inventory **ret, struct err *e);
 /* Give every host a numeric address; agents take no others.  `only`: these hosts (NULL:
@@ -33,7 +34,8 @@ int inventory_self(const struct inventory *v, const char ***ret, struct err *e);
 /* One source each: inventory_file.c, inventory_exec.c, inventory_srv.c. */
 int inventory_read_file(const char *path, const struct inventory_options *o,
     struct inventory *ret, struct err *e);
-int inventory_read_exec(const char *command, struct inventory *ret, struct err *e);
+int inventory_read_exec(const char *command, const struct inventory_options *o,
+    struct inventory *ret, struct err *e);
 int inventory_read_srv(const char *name, struct inventory *ret, struct err *e);
 
 #endif
