@@ -14,6 +14,7 @@
 #define OPS_TEXT_MAX     8192  /* the operations of one fault, as text */
 #define NAME_MAX_LEN     64    /* names of drills, faults, probes, hosts */
 #define REASON_MAX       128
+#define WHO_MAX          160 /* who armed a drill: a certificate's name, what it said */
 #define PATH_LEN_MAX     256 /* run-dir and what lies below; sun_path is 108 */
 
 #define LEASE_MIN_MS      200

@@ -41,6 +41,11 @@ enum undo_cause {
 const char *undo_cause_name(enum undo_cause c); /* "end" "asked" … */
 int undo_cause_parse(const char *name, enum undo_cause *ret);
 
+/* No user of this host: somebody who came over TCP with a certificate. */
+#define UID_REMOTE 0xfffffffeu
+/* "uid 1000", "by certificate"; returns buf. */
+const char *format_uid(uint32_t uid, char *buf, size_t size);
+
 struct fault_status {
 	char id[FAULT_ID_LEN];
 	char kind[KIND_NAME_MAX];
@@ -65,9 +70,11 @@ struct fault_status {
 struct drill_status {
 	char drill[UUID_LEN];
 	char name[NAME_MAX_LEN];
-	char who[NAME_MAX_LEN]; /* "alice@ops1 (uid 1000)" */
+	/* "alice@ops1 (uid 1000)"; over TCP "alice (by certificate), alice@ops1 …", of which
+	 * only what stands before the comma is known */
+	char who[WHO_MAX];
 	char reason[REASON_MAX];
-	uint32_t uid;
+	uint32_t uid; /* UID_REMOTE: by certificate */
 	uint32_t fault_count;
 	uint8_t fired, ended; /* ended: every fault is gone */
 	uint8_t cause;        /* enum undo_cause */

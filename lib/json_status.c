@@ -200,6 +200,10 @@ drill_status_to_json(const struct drill_status *d)
 	json_t *j = fields_to_json(drill_fields, d);
 
 	json_put_text(j, "cause", undo_cause_name(d->cause));
+	if (d->uid == UID_REMOTE) {
+		(void)json_object_del(j, "uid");
+		json_put_flag(j, "remote", true);
+	}
 	return j;
 }
 
@@ -209,15 +213,19 @@ drill_status_from_json(const json_t *j, struct drill_status *ret, struct err *e)
 	struct drill_status d = { 0 };
 	char cause[24] = "";
 	enum undo_cause parsed = UNDO_NOT_YET;
+	uint8_t is_remote = 0;
 	int r = fields_from_json(j, drill_fields, &d, e);
 
 	if (r == 0)
 		r = json_get_text(j, "cause", cause, sizeof(cause), e);
+	if (r == 0)
+		r = json_get_flag(j, "remote", &is_remote, e);
 	if (r < 0)
 		return r;
 	if (cause[0] != '\0' && undo_cause_parse(cause, &parsed) < 0)
 		return err_invalid(e, "'cause' of a drill is not one");
 	d.cause = (uint8_t)parsed;
+	d.uid = is_remote ? UID_REMOTE : d.uid;
 	*ret = d;
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "status.h"
 #include "cleanup.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const state_names[FAULT_STATES] = {
@@ -71,4 +72,14 @@ undo_cause_parse(const char *name, enum undo_cause *ret)
 		return i;
 	*ret = (enum undo_cause)i;
 	return 0;
+}
+
+const char *
+format_uid(uint32_t uid, char *buf, size_t size)
+{
+	if (uid == UID_REMOTE)
+		(void)snprintf(buf, size, "by certificate");
+	else
+		(void)snprintf(buf, size, "uid %u", uid);
+	return buf;
 }

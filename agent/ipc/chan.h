@@ -10,6 +10,7 @@ enum {
 	BARRIER_FD =
 	    4, /* holder: write end of the guardian's pipe; tools inherit it as 3 */
 	LISTEN_FD = 4, /* front: the listening Unix socket */
+	TLS_FD = 5,    /* front, with --tls: the listening TCP socket */
 };
 
 int chan_pair(int ret_fds[static 2], struct err *e); /* both non-blocking, CLOEXEC */

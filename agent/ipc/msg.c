@@ -7,18 +7,19 @@
 #include "msg.h"
 #include "cleanup.h"
 
-_Static_assert(sizeof(struct msg_head) == 16, "every message starts alike");
-_Static_assert(sizeof(struct msg_verb) == 16, "a bare verb is its head");
+#define HEAD (16 + NAME_MAX_LEN)
+_Static_assert(sizeof(struct msg_head) == HEAD, "every message starts alike");
+_Static_assert(sizeof(struct msg_verb) == HEAD, "a bare verb is its head");
 _Static_assert(sizeof(struct msg_arm) % 4 == 0, "no tail padding");
-_Static_assert(sizeof(struct msg_spec) == 16 + sizeof(struct spec), "no padding");
-_Static_assert(sizeof(struct msg_text) == 20 + OPS_TEXT_MAX, "no padding");
-_Static_assert(sizeof(struct msg_pki) == 16 + 8200, "no padding");
+_Static_assert(sizeof(struct msg_spec) == HEAD + sizeof(struct spec), "no padding");
+_Static_assert(sizeof(struct msg_text) == HEAD + 4 + OPS_TEXT_MAX, "no padding");
+_Static_assert(sizeof(struct msg_pki) == HEAD + 8200, "no padding");
 _Static_assert(
-    sizeof(struct msg_agent) == 16 + sizeof(struct agent_status), "no padding");
+    sizeof(struct msg_agent) == HEAD + sizeof(struct agent_status), "no padding");
 _Static_assert(
-    sizeof(struct msg_drill) == 16 + sizeof(struct drill_status), "no padding");
+    sizeof(struct msg_drill) == HEAD + sizeof(struct drill_status), "no padding");
 _Static_assert(
-    sizeof(struct msg_fault) == 16 + sizeof(struct fault_status), "no padding");
+    sizeof(struct msg_fault) == HEAD + sizeof(struct fault_status), "no padding");
 _Static_assert(
     sizeof(union msg) < 32768, "one datagram, far below what a socket buffer takes");
 

@@ -54,17 +54,18 @@ enum msg_type {
 /* front → stormd: as what somebody asks. */
 enum role {
 	ROLE_LOCAL,    /* by the Unix socket: uid decides */
-	ROLE_VIEWER,   /* by certificate; uid is UID_REMOTE */
-	ROLE_OPERATOR, /* by certificate; uid is UID_REMOTE */
+	ROLE_VIEWER,   /* by certificate; uid is UID_REMOTE, name the certificate's */
+	ROLE_OPERATOR, /* the same */
 	ROLES
 };
-#define UID_REMOTE 0xfffffffeu
 
+/* What says who asks goes from front to stormd; everywhere else it is zero. */
 struct msg_head {
 	uint32_t type;
 	uint32_t seq;
-	uint32_t uid;  /* front → stormd: who asks (SO_PEERCRED); else 0 */
-	uint32_t role; /* front → stormd: enum role; else 0 */
+	uint32_t uid;            /* by SO_PEERCRED, or UID_REMOTE (status.h) */
+	uint32_t role;           /* enum role */
+	char name[NAME_MAX_LEN]; /* of the certificate; "" for ROLE_LOCAL */
 };
 
 struct msg_verb {
@@ -75,7 +76,7 @@ struct msg_arm {
 	struct msg_head head;
 	char drill[UUID_LEN];
 	char name[NAME_MAX_LEN];
-	char who[NAME_MAX_LEN];
+	char who[NAME_MAX_LEN]; /* as the client says; stormd puts what is known first */
 	char reason[REASON_MAX];
 	int32_t pid; /* of the asking stormctl, by SO_PEERCRED; 0 unknown */
 	uint32_t lease_ms;

@@ -63,6 +63,7 @@ send_hold(struct active *a, int channel, const struct hold_terms *t, struct err 
 	snprintf(m.drill, sizeof(m.drill), "%s", t->drill);
 	m.protect.agent_pid = getpid();
 	m.protect.controller_pid = t->controller_pid;
+	m.protect.control_port = s->opt.listen.port;
 	return chan_send(channel, &m, e);
 }
 

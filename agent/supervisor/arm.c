@@ -4,6 +4,7 @@
  * hear of them, and all of them before anything is started.  Locks come last, so that a
  * refused drill has never held any.
  */
+#include "api.h"
 #include "drill.h"
 #include "err.h"
 #include "ident.h"
@@ -17,6 +18,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is known stands before what is said: nobody can claim another's certificate. */
+static void
+name_who(struct drill_status *d, const struct msg_arm *m)
+{
+	if (m->head.role == ROLE_LOCAL)
+		snprintf(d->who, sizeof(d->who), "%s", m->who);
+	else
+		snprintf(d->who, sizeof(d->who), "%s (by certificate)%s%s", m->head.name,
+		    m->who[0] != '\0' ? ", " : "", m->who);
+}
+
 struct drill *
 drill_new(struct super *s, const struct msg_arm *m)
 {
@@ -26,7 +38,7 @@ drill_new(struct super *s, const struct msg_arm *m)
 	d->controller_pid = m->pid;
 	memcpy(d->status.drill, m->drill, sizeof(d->status.drill));
 	memcpy(d->status.name, m->name, sizeof(d->status.name));
-	memcpy(d->status.who, m->who, sizeof(d->status.who));
+	name_who(&d->status, m);
 	memcpy(d->status.reason, m->reason, sizeof(d->status.reason));
 	d->status.uid = m->head.uid;
 	d->status.fault_count = m->count;
@@ -222,6 +234,6 @@ drill_arm(struct drill *d, usec_t now, struct err *e)
 		longest = end > longest ? end : longest;
 	}
 	d->status.armed_at = now;
-	d->hard_deadline = now + ARMED_MAX + longest;
+	d->hard_deadline = now + ARMED_MAX + FIRE_AHEAD_MAX + longest;
 	return 0;
 }

@@ -21,7 +21,7 @@ child_start(const struct child_start *s, struct child *ret, struct err *e)
 {
 	_cleanup_close_ int ours = -1, theirs = -1;
 	struct spawn sp = { .path = s->path, .argv = s->argv, .role = SPAWN_AGENT };
-	int pair[2], fds[2];
+	int pair[2], fds[3];
 
 	if (chan_pair(pair, e) != 0)
 		return e->code;
@@ -29,8 +29,9 @@ child_start(const struct child_start *s, struct child *ret, struct err *e)
 	theirs = pair[1];
 	fds[0] = theirs;
 	fds[1] = s->second_fd;
+	fds[2] = s->third_fd;
 	sp.fds = fds;
-	sp.fds_count = 2;
+	sp.fds_count = s->third_fd > 0 ? 3 : 2;
 	if (spawn(&sp, &ret->pid, &ret->pidfd, e) != 0)
 		return e->code;
 	ret->channel = steal_fd(&ours);

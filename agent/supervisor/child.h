@@ -18,6 +18,7 @@ struct child_start {
 	const char *path;
 	const char *const *argv;
 	int second_fd; /* becomes descriptor 4: barrier or listening socket */
+	int third_fd;  /* and 5; 0: none */
 };
 
 /* With a channel as descriptor 3; both ends non-blocking. */

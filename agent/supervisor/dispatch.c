@@ -3,6 +3,10 @@
  * One table: a type, who may send it, what handles it.  The order of checks is type, then
  * form, then permission, then sense.  A fault in form is the front's and ends it; anything
  * else is the user's and is answered.
+ *
+ * Who asks is a user of this host, or a certificate: a viewer may look and stop, an
+ * operator may do all that policy leaves him, also with what another operator armed by
+ * certificate: whoever is on call must be able to take a drill over.
  */
 #include "dispatch.h"
 #include "chan.h"
@@ -13,11 +17,12 @@
 #include "super.h"
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 enum permit {
 	MAY_ANYBODY,  /* who reaches the socket: looking and stopping */
-	MAY_OPERATOR, /* root and those whom policy names */
+	MAY_OPERATOR, /* root, and those whom policy or their certificate says */
 	MAY_OWNER,    /* root and who armed the drill */
 };
 
@@ -27,6 +32,16 @@ struct request {
 	struct waiter waiter;
 	usec_t now;
 };
+
+/* "uid 1000", "alice (by certificate)"; returns buf. */
+static const char *
+name_peer(const struct msg_head *h, char *buf, size_t size)
+{
+	if (h->role == ROLE_LOCAL)
+		return format_uid(h->uid, buf, size);
+	snprintf(buf, size, "%s (by certificate)", h->name);
+	return buf;
+}
 
 static int
 refuse(struct super *s, const struct request *r, const struct err *e)
@@ -119,10 +134,11 @@ begin(struct super *s, struct request *r, struct drill *d)
 {
 	struct drill **place;
 	struct err e = { 0 };
+	char who[WHO_MAX + 32];
 
 	if (drill_arm(d, r->now, &e) != 0) {
-		log_notice("refused: drill '%s' of %s uid %u: %s", d->status.name,
-		    d->status.who, d->status.uid, e.msg);
+		log_notice("refused: drill '%s' of %s: %s", d->status.name,
+		    drill_who(d, who, sizeof(who)), e.msg);
 		drill_free(d);
 		return refuse(s, r, &e);
 	}
@@ -171,7 +187,7 @@ static int
 on_fire(struct super *s, struct request *r)
 {
 	struct err e = { 0 };
-	int rc = drill_fire(r->drill, r->now, &e);
+	int rc = drill_fire(r->drill, r->m->drill_verb.at, r->now, &e);
 
 	answer(s, &r->waiter, rc != 0 ? &e : NULL);
 	return 0;
@@ -223,8 +239,10 @@ on_wait(struct super *s, struct request *r)
 static int
 on_halt(struct super *s, struct request *r)
 {
+	char by[WHO_MAX];
+
 	super_undo_all(s, UNDO_HALT, r->now);
-	rundir_halt(&s->rundir, r->m->head.uid);
+	rundir_halt(&s->rundir, name_peer(&r->m->head, by, sizeof(by)));
 	return wait_for(s, r);
 }
 
@@ -233,9 +251,10 @@ on_resume(struct super *s, struct request *r)
 {
 	struct err e = { 0 };
 	int rc = rundir_resume(&s->rundir, &e);
+	char by[WHO_MAX];
 
 	if (rc == 0)
-		log_notice("resume: by uid %u", r->m->head.uid);
+		log_notice("resume: by %s", name_peer(&r->m->head, by, sizeof(by)));
 	answer(s, &r->waiter, rc != 0 ? &e : NULL);
 	return 0;
 }
@@ -287,12 +306,50 @@ find_verb(uint32_t type)
 	return NULL;
 }
 
+/* Is it said in a way that a front of ours would? */
+static bool
+is_peer_sane(const struct super *s, const struct msg_head *h)
+{
+	struct err e = { 0 };
+
+	if (!IS_TERMINATED(h->name))
+		return false;
+	if (h->role == ROLE_LOCAL)
+		return h->uid != UID_REMOTE && h->name[0] == '\0';
+	return h->role < ROLES && h->uid == UID_REMOTE && s->opt.listen.len != 0 &&
+	       parse_name(h->name, &e) == 0;
+}
+
+static int
+check_remote(
+    const struct super *s, enum permit permit, const struct request *r, struct err *e)
+{
+	const struct msg_head *h = &r->m->head;
+
+	if (permit == MAY_ANYBODY)
+		return 0;
+	if (h->role != ROLE_OPERATOR)
+		return err_refused(e,
+		    "the certificate of '%s' is a viewer's: it may look, undo and halt, "
+		    "nothing else",
+		    h->name);
+	if (!policy_is_remote_operator(&s->policy, h->name))
+		return err_refused(
+		    e, "'%s' is not named by 'remote' in %s", h->name, s->policy.path);
+	if (permit == MAY_OWNER && r->drill->status.uid != UID_REMOTE)
+		return err_refused(e, "drill '%s' belongs to %s, on the host itself",
+		    r->drill->status.name, r->drill->status.who);
+	return 0;
+}
+
 static int
 check_permit(
     const struct super *s, enum permit permit, const struct request *r, struct err *e)
 {
 	uid_t uid = r->m->head.uid;
 
+	if (r->m->head.role != ROLE_LOCAL)
+		return check_remote(s, permit, r, e);
 	if (permit == MAY_OPERATOR && !policy_is_operator(&s->policy, uid))
 		return err_refused(e,
 		    "uid %u may not: only root, and operators named in %s", uid,
@@ -332,7 +389,8 @@ dispatch(struct super *s, const union msg *m, usec_t now)
 		.waiter = { .seq = m->head.seq, .type = m->head.type, .received = now } };
 	struct err e = { 0 };
 
-	if (v == NULL || (s->front.arming.left > 0 && m->head.type != MSG_ARM_FAULT))
+	if (v == NULL || (s->front.arming.left > 0 && m->head.type != MSG_ARM_FAULT) ||
+	    !is_peer_sane(s, &m->head))
 		return -EBADMSG;
 	if (v->is_of_drill) {
 		if (!IS_TERMINATED(m->drill_verb.drill) ||

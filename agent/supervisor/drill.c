@@ -6,6 +6,7 @@
  * log line (that comes when the figures are in).
  */
 #include "drill.h"
+#include "api.h"
 #include "err.h"
 #include "kind.h"
 #include "log.h"
@@ -49,9 +50,25 @@ drill_renew(struct drill *d, usec_t now)
 	d->status.lease_until = d->lease.until;
 }
 
-int
-drill_fire(struct drill *d, usec_t now, struct err *e)
+const char *
+drill_who(const struct drill *d, char *buf, size_t size)
 {
+	char uid[32];
+
+	if (d->status.uid == UID_REMOTE) /* it begins with the certificate's name */
+		(void)snprintf(buf, size, "%s", d->status.who);
+	else
+		(void)snprintf(buf, size, "%s %s", d->status.who,
+		    format_uid(d->status.uid, uid, sizeof(uid)));
+	return buf;
+}
+
+int
+drill_fire(struct drill *d, usec_t at, usec_t now, struct err *e)
+{
+	usec_t begin = at > now ? at : now;
+	char who[WHO_MAX + 32];
+
 	if (d->status.fired)
 		return 0; /* a repeated request: the answer is the same */
 	if (!d->is_armed || d->status.rehearse || drill_is_told(d)) {
@@ -62,20 +79,26 @@ drill_fire(struct drill *d, usec_t now, struct err *e)
 		e->code = -EALREADY;
 		return e->code;
 	}
+	if (begin - now > FIRE_AHEAD_MAX)
+		return err_invalid(e,
+		    "at=%llu is more than %llu s ahead of this host's clock (%llu)",
+		    (unsigned long long)at,
+		    (unsigned long long)(FIRE_AHEAD_MAX / USEC_PER_SEC),
+		    (unsigned long long)now);
 	d->status.fired = 1;
-	d->status.fired_at = now;
+	d->status.fired_at = begin;
 	for (size_t i = 0; i < d->count; i++) {
 		struct active *a = &d->fault[i];
 
-		a->span = timeline_span(&a->spec, now);
+		a->span = timeline_span(&a->spec, begin);
 		a->status.at = a->span.at;
 		a->status.until = a->span.until;
 		if (a->span.until > d->status.ends_at)
 			d->status.ends_at = a->span.until;
 	}
 	drill_renew(d, now);
-	log_notice("fire: drill '%s' %s of %s uid %u", d->status.name, d->status.drill,
-	    d->status.who, d->status.uid);
+	log_notice("fire: drill '%s' %s of %s", d->status.name, d->status.drill,
+	    drill_who(d, who, sizeof(who)));
 	return 0;
 }
 
@@ -116,7 +139,7 @@ start_next(struct drill *d, usec_t now)
 static void
 log_armed(const struct drill *d)
 {
-	char faults[512] = "";
+	char faults[512] = "", who[WHO_MAX + 32];
 	size_t used = 0;
 
 	for (size_t i = 0; i < d->count && used < sizeof(faults); i++) {
@@ -125,9 +148,9 @@ log_armed(const struct drill *d)
 
 		used += n > 0 ? (size_t)n : 0;
 	}
-	log_notice("%s: drill '%s' %s of %s uid %u: %s%s%s",
+	log_notice("%s: drill '%s' %s of %s: %s%s%s",
 	    d->status.rehearse ? "rehearse" : "arm", d->status.name, d->status.drill,
-	    d->status.who, d->status.uid, faults,
+	    drill_who(d, who, sizeof(who)), faults,
 	    d->status.reason[0] != '\0' ? "; reason: " : "", d->status.reason);
 }
 
@@ -197,7 +220,7 @@ static void
 log_undone(const struct drill *d)
 {
 	usec_t disarmed = 0, undone = 0;
-	char a[32], b[32];
+	char a[32], b[32], who[WHO_MAX + 32];
 
 	for (size_t i = 0; i < d->count; i++) {
 		const struct fault_status *f = &d->fault[i].status;
@@ -210,9 +233,8 @@ log_undone(const struct drill *d)
 			undone = f->undone - f->told;
 	}
 	log_notice(
-	    "undo: drill '%s' %s of %s uid %u, cause %s: disarmed after %s, undone "
-	    "after %s",
-	    d->status.name, d->status.drill, d->status.who, d->status.uid,
+	    "undo: drill '%s' %s of %s, cause %s: disarmed after %s, undone after %s",
+	    d->status.name, d->status.drill, drill_who(d, who, sizeof(who)),
 	    undo_cause_name(d->status.cause), format_usec(disarmed, a, sizeof(a)),
 	    format_usec(undone, b, sizeof(b)));
 }

@@ -39,8 +39,9 @@ void drill_add(struct drill *d, const struct spec *spec);
 /* Check policy and limits, give ids, take locks.  After 0 the drill is arming; nothing has
  * been touched when it fails. */
 int drill_arm(struct drill *d, usec_t now, struct err *e);
-/* Start the timeline; -EALREADY when it is not armed, or over. */
-int drill_fire(struct drill *d, usec_t now, struct err *e);
+/* Start the timeline at this moment, or now if it is past; at most FIRE_AHEAD_MAX ahead.
+ * -EALREADY when it is not armed, or over; fired already: 0, and nothing changes. */
+int drill_fire(struct drill *d, usec_t at, usec_t now, struct err *e);
 /* The controller was heard of. */
 void drill_renew(struct drill *d, usec_t now);
 /* Tell every holder at once, newest first; then nothing but waiting is left. */
@@ -52,6 +53,8 @@ usec_t drill_next(const struct drill *d);
 /* By when something of it must be undone, as the guardian sees it. */
 usec_t drill_deadline(const struct drill *d);
 
+/* "alice@ops1 (uid 1000) uid 1000": what it said of itself, and what is known. */
+const char *drill_who(const struct drill *d, char *buf, size_t size);
 bool drill_is_told(const struct drill *d); /* to undo: it will not fire any more */
 /* Does each of its faults satisfy this? */
 bool drill_all(const struct drill *d, bool (*is)(const struct active *a));

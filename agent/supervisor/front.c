@@ -15,6 +15,7 @@
 #include "log.h"
 #include "super.h"
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,7 @@
 #define RESTART_AFTER   (1 * USEC_PER_SEC)
 #define MESSAGES_A_TURN 64
 #define FINISH_MS       200
+#define BACKLOG         64
 
 static void on_channel(void *ctx);
 static void on_death(void *ctx);
@@ -56,6 +58,33 @@ bind_socket(struct front *f, const char *path, struct err *e)
 	return 0;
 }
 
+/* One socket for both families at "::", and for one address otherwise. */
+static int
+open_tcp(struct front *f, const struct listen_at *l, struct err *e)
+{
+	int on = 1, off = 0;
+	int fd =
+	    socket(l->addr.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return err_errno(e, "make a TCP socket");
+	f->tls_fd = fd;
+	/* after a restart the port of old connections is ours still */
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (l->addr.any.sa_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (bind(fd, &l->addr.any, l->len) != 0 || listen(fd, BACKLOG) != 0)
+		return err_errno(e, "listen on %s", l->text);
+	return 0;
+}
+
+int
+front_read_pki(struct front *f, const struct options *o, struct err *e)
+{
+	f->pki.dir = o->pki;
+	return o->listen.len != 0 ? hostpki_read(&f->pki, e) : 0;
+}
+
 int
 front_open(struct front *f, struct super *s, struct err *e)
 {
@@ -65,6 +94,7 @@ front_open(struct front *f, struct super *s, struct err *e)
 		.super = s,
 		.channel = { .fd = -1, .ready = on_channel, .ctx = f },
 		.death = { .fd = -1, .ready = on_death, .ctx = f },
+		.pki = f->pki,
 		.restart_at = 1,
 	};
 	snprintf(path, sizeof(path), "%s/" API_SOCKET, s->opt.run_dir);
@@ -73,9 +103,9 @@ front_open(struct front *f, struct super *s, struct err *e)
 		return err_errno(e, "make a socket");
 	if (bind_socket(f, path, e) != 0)
 		return e->code;
-	if (listen(f->listen_fd, 64) != 0)
+	if (listen(f->listen_fd, BACKLOG) != 0)
 		return err_errno(e, "listen on '%s'", path);
-	return 0;
+	return s->opt.listen.len != 0 ? open_tcp(f, &s->opt.listen, e) : 0;
 }
 
 static int
@@ -83,10 +113,11 @@ start(struct front *f, struct err *e)
 {
 	struct super *s = f->super;
 	const char *const argv[] = { "stormd-front", "--empty-dir", s->rundir.empty_path,
-		NULL };
-	struct child_start start = {
-		.path = s->programs.front, .argv = argv, .second_fd = f->listen_fd
-	};
+		f->tls_fd > 0 ? "--tls" : NULL, NULL };
+	struct child_start start = { .path = s->programs.front,
+		.argv = argv,
+		.second_fd = f->listen_fd,
+		.third_fd = f->tls_fd };
 	struct child c;
 
 	if (child_start(&start, &c, e) != 0)
@@ -96,7 +127,60 @@ start(struct front *f, struct err *e)
 		child_kill(c.pidfd);
 		return e->code;
 	}
+	if (f->tls_fd > 0 && hostpki_send(&f->pki, c.channel, e) != 0)
+		front_broken(f, "does not take its pki");
 	return 0;
+}
+
+int
+front_serves(const struct front *f, struct err *e)
+{
+	if (f->tls_fd <= 0 || hostpki_is_used(&f->pki))
+		return 1;
+	if (f->pki.is_asked || f->pki.why.code == 0)
+		return 0;
+	*e = f->pki.why;
+	return e->code;
+}
+
+void
+front_reload(struct front *f)
+{
+	struct err e = { 0 };
+
+	if (f->tls_fd <= 0)
+		return;
+	if (hostpki_read(&f->pki, &e) != 0)
+		log_error("%s, keeping the pki as it was", e.msg);
+	else if (f->channel.fd >= 0 && hostpki_send(&f->pki, f->channel.fd, &e) != 0)
+		front_broken(f, "does not take its pki");
+}
+
+static int
+on_pki_answer(struct front *f, const struct msg_answer *m)
+{
+	bool was_used = hostpki_is_used(&f->pki);
+	int rc = hostpki_answered(&f->pki, m);
+
+	if (rc != 0 || f->pki.is_asked)
+		return rc;
+	if (f->pki.why.code == 0)
+		log_notice(
+		    "pki '%s' is in use on %s", f->pki.dir, f->super->opt.listen.text);
+	else if (was_used)
+		log_error(
+		    "pki '%s': %s, keeping it as it was", f->pki.dir, f->pki.why.msg);
+	else
+		(void)err_wrap(&f->pki.why, "pki '%s'", f->pki.dir);
+	return 0;
+}
+
+static int
+hear(struct front *f, const union msg *m)
+{
+	if (m->head.type == MSG_ANSWER)
+		return on_pki_answer(f, &m->answer);
+	return dispatch(f->super, m, clock_boottime());
 }
 
 void
@@ -118,7 +202,7 @@ on_channel(void *ctx)
 	/* bounded: what is left makes the next turn, after deadlines had theirs */
 	for (int i = 0; i < MESSAGES_A_TURN && rc > 0 && !f->is_broken; i++) {
 		rc = chan_recv(f->channel.fd, &m, &e);
-		if (rc > 0 && dispatch(f->super, &m, clock_boottime()) != 0)
+		if (rc > 0 && hear(f, &m) != 0)
 			rc = -EBADMSG;
 	}
 	if (rc == -EPIPE)
@@ -168,6 +252,7 @@ end_broken(struct front *f, usec_t now)
 	waiters_forget(s);
 	inquiry_forget(&s->inquiry);
 	dispatch_forget(s);
+	hostpki_unanswered(&f->pki);
 	s->refuse_until = now + REFUSE_FOR;
 	f->is_broken = false;
 	f->restart_at = now - f->started < RESTART_AFTER ? now + RESTART_AFTER : now;
@@ -217,6 +302,7 @@ front_close(struct front *f)
 	char path[PATH_LEN_MAX + 16];
 
 	let_finish(f);
+	hostpki_release(&f->pki);
 	if (f->listen_fd < 0)
 		return;
 	snprintf(path, sizeof(path), "%s/" API_SOCKET, f->super->opt.run_dir);

@@ -6,6 +6,7 @@
  * each in host-dir/locks, under flock, whose text says who has it.  The kernel lets go of
  * all of them with the process.
  */
+#include "bounds.h"
 #include "clock.h"
 #include <stddef.h>
 
@@ -24,7 +25,7 @@ struct locks {
 
 /* What the next one reads: "drill 'x' of alice (uid 1000)", and until when. */
 struct lock_owner {
-	char text[160];
+	char text[WHO_MAX + 96];
 	usec_t until; /* CLOCK_BOOTTIME; 0: not known */
 };
 

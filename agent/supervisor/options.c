@@ -4,6 +4,7 @@
 #include "api.h"
 #include "err.h"
 #include "parse.h"
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -11,8 +12,9 @@
 
 static const char usage[] =
     "usage: stormd [-v] [--instance NAME] [--run-dir DIR] [--state-dir DIR]\n"
-    "              [--host-dir DIR] [--policy FILE] [--ephemeral]\n"
-    "              [--lifeline-fd N] [--ready-fd N]\n"
+    "              [--host-dir DIR] [--policy FILE]\n"
+    "              [--listen ADDRESS[:PORT]] [--pki DIR]\n"
+    "              [--ephemeral] [--lifeline-fd N] [--ready-fd N]\n"
     "       stormd --version\n"
     "\n"
     "The root agent of stormdrill: holds faults for drills and undoes them; see stormd(8).\n";
@@ -28,6 +30,61 @@ parse_fd(const char *text, int *ret, struct err *e)
 	if (n > 1023 || fcntl((int)n, F_SETFD, FD_CLOEXEC) != 0)
 		return err_invalid(e, "'%s' is not an open descriptor", text);
 	*ret = (int)n;
+	return 0;
+}
+
+/* "[v6]:port", "v6", "v4:port" and "v4" apart: a lone colon stands before a port. */
+static int
+split_listen(const char *text, char *ret_address, size_t size, const char **ret_port)
+{
+	const char *colon = strchr(text, ':');
+	const char *end = text + strlen(text);
+
+	*ret_port = NULL;
+	if (text[0] == '[') {
+		end = strchr(++text, ']');
+		if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+			return -1;
+		*ret_port = end[1] == ':' ? end + 2 : NULL;
+	} else if (colon != NULL && strchr(colon + 1, ':') == NULL) {
+		end = colon;
+		*ret_port = colon + 1;
+	}
+	if ((size_t)(end - text) >= size)
+		return -1;
+	memcpy(ret_address, text, (size_t)(end - text));
+	ret_address[end - text] = '\0';
+	return 0;
+}
+
+int
+listen_parse(const char *text, struct listen_at *ret, struct err *e)
+{
+	struct listen_at l = { .port = API_PORT };
+	char address[INET6_ADDRSTRLEN];
+	const char *port;
+
+	if (split_listen(text, address, sizeof(address), &port) == 0) {
+		if (port != NULL && parse_port(port, &l.port, e) != 0)
+			return e->code;
+		if (inet_pton(AF_INET, address, &l.addr.v4.sin_addr) == 1) {
+			l.addr.v4.sin_family = AF_INET;
+			l.addr.v4.sin_port = htons(l.port);
+			l.len = sizeof(l.addr.v4);
+		} else if (inet_pton(AF_INET6, address, &l.addr.v6.sin6_addr) == 1) {
+			l.addr.v6.sin6_family = AF_INET6;
+			l.addr.v6.sin6_port = htons(l.port);
+			l.len = sizeof(l.addr.v6);
+		}
+	}
+	if (l.len == 0)
+		return err_invalid(e,
+		    "'%.60s' is not an address of this host: write 10.0.0.1, 10.0.0.1:%d, "
+		    "[fd00::1]:%d, or 0.0.0.0 or :: for all of them",
+		    text, API_PORT, API_PORT);
+	snprintf(l.text, sizeof(l.text),
+	    l.addr.any.sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", address, l.port);
+	*ret = l;
 	return 0;
 }
 
@@ -51,6 +108,11 @@ set_option(struct options *o, int option, const char *value, struct err *e)
 		return 0;
 	case 'p':
 		o->policy = value;
+		return 0;
+	case 'L':
+		return listen_parse(value, &o->listen, e);
+	case 'k':
+		o->pki = value;
 		return 0;
 	case 'e':
 		o->is_ephemeral = true;
@@ -77,8 +139,11 @@ fill_in(struct options *o, struct err *e)
 			return err_invalid(e, "--host-dir '%s' is too long", o->host_dir);
 	}
 	if (o->run_dir[0] != '/' || o->host_dir[0] != '/' || o->policy[0] != '/' ||
-	    o->state_dir[0] != '/')
+	    o->state_dir[0] != '/' || o->pki[0] != '/')
 		return err_invalid(e, "directories and the policy need absolute paths");
+	if (o->is_ephemeral && o->listen.len != 0)
+		return err_invalid(
+		    e, "--ephemeral serves the controller that started it: no --listen");
 	if (strlen(o->run_dir) + sizeof("/" API_SOCKET) > 108)
 		return err_invalid(e,
 		    "'%s' is too long for a Unix socket below it (at most %zu characters)",
@@ -92,6 +157,8 @@ static const struct option long_options[] = {
 	{ "state-dir", required_argument, NULL, 's' },
 	{ "host-dir", required_argument, NULL, 'h' },
 	{ "policy", required_argument, NULL, 'p' },
+	{ "listen", required_argument, NULL, 'L' },
+	{ "pki", required_argument, NULL, 'k' },
 	{ "ephemeral", no_argument, NULL, 'e' },
 	{ "lifeline-fd", required_argument, NULL, 'l' },
 	{ "ready-fd", required_argument, NULL, 'f' },
@@ -112,6 +179,7 @@ options_parse(int argc, char **argv, struct options *ret)
 		.host_dir = HOST_DIR_DEFAULT,
 		.state_dir = STATE_DIR_DEFAULT,
 		.policy = POLICY_DEFAULT,
+		.pki = PKI_HOST_DIR,
 		.lifeline_fd = -1,
 		.ready_fd = -1,
 	};

@@ -96,6 +96,12 @@ policy_is_operator(const struct policy *p, uid_t uid)
 	return uid == 0;
 }
 
+bool
+policy_is_remote_operator(const struct policy *p, const char *name)
+{
+	return !p->has_remotes || protect_names(p->remotes, name);
+}
+
 /* The bit of a kind in the policy's sets; 0: unknown. */
 static uint64_t
 bit_of(const char *kind)

@@ -37,6 +37,8 @@ struct policy {
 	unsigned max_faults;
 	size_t operator_count;
 	uid_t operators[POLICY_OPERATORS_MAX];
+	bool has_remotes;   /* only these certificates; without the rule all of our CA */
+	char remotes[1024]; /* names, as a list of struct protect */
 	size_t port_count;
 	uint16_t port[POLICY_PORTS_MAX];
 	struct protect protect; /* without its pids */
@@ -49,6 +51,8 @@ int policy_load(const char *path, bool is_ephemeral, struct policy *ret, struct 
 int policy_parse(const char *text, struct policy *p, struct err *e);
 
 bool policy_is_operator(const struct policy *p, uid_t uid);
+/* May this certificate do what an operator may?  Its role has been looked at. */
+bool policy_is_remote_operator(const struct policy *p, const char *name);
 /* 0, or OUTCOME_REFUSED naming the line that says so. */
 int policy_check(const struct policy *p, const struct spec *s, struct err *e);
 /* Every capability that a kind it allows may need. */

@@ -166,7 +166,7 @@ append_string(char *list, size_t size, const char *s, struct err *e)
 	while (list[at] != '\0')
 		at += strlen(list + at) + 1;
 	if (at + len + 1 > size)
-		return err_invalid(e, "too much is protected: no room for '%.60s'", s);
+		return err_invalid(e, "too long a list: no room for '%.60s'", s);
 	memcpy(list + at, s, len);
 	list[at + len] = '\0';
 	return 0;
@@ -208,6 +208,18 @@ protect_one(struct policy *p, const char *what, const char *value, struct err *e
 }
 
 static int
+rule_remote(struct policy *p, const struct rule *r, struct err *e)
+{
+	p->has_remotes = true;
+	for (size_t i = 0; i < r->count; i++) {
+		if (parse_name(r->word[i], e) != 0 ||
+		    append_string(p->remotes, sizeof(p->remotes), r->word[i], e) != 0)
+			return e->code;
+	}
+	return 0;
+}
+
+static int
 rule_protect(struct policy *p, const struct rule *r, struct err *e)
 {
 	for (size_t i = 1; i < r->count; i++) {
@@ -236,6 +248,7 @@ static const struct keyword {
 	{ "max-faults", "N", 1, 1, rule_max_faults },
 	{ "operator", "USER…", 1, WORDS_MAX, rule_operator },
 	{ "protect", "process|port|interface|path VALUE…", 2, WORDS_MAX, rule_protect },
+	{ "remote", "NAME…", 1, WORDS_MAX, rule_remote },
 };
 
 static const char *

@@ -155,24 +155,24 @@ rundir_records(const struct rundir *r)
 }
 
 void
-rundir_halt(struct rundir *r, uid_t by)
+rundir_halt(struct rundir *r, const char *by)
 {
 	r->is_unsaved = true;
-	r->halted_by = by;
+	snprintf(r->halted_by, sizeof(r->halted_by), "%s", by);
 }
 
 void
 rundir_turn(struct rundir *r)
 {
-	char text[128], boot[BOOT_ID_LEN] = "", when[32];
+	char text[WHO_MAX + 128], boot[BOOT_ID_LEN] = "", when[32];
 	struct err e = { 0 };
 
 	if (!r->is_unsaved)
 		return;
 	r->is_unsaved = false;
-	log_notice("halt: by uid %u", r->halted_by);
+	log_notice("halt: by %s", r->halted_by);
 	(void)clock_boot_id(boot, &e); /* without it the mark outlives a reboot: safe */
-	snprintf(text, sizeof(text), "%s\nby uid %u at %s\n", boot, r->halted_by,
+	snprintf(text, sizeof(text), "%s\nby %s at %s\n", boot, r->halted_by,
 	    clock_iso8601(clock_wall(), when, sizeof(when)));
 	r->is_unwritten =
 	    replace_file_at(r->host_fd, HALTED_FILE, text, strlen(text), &e) != 0;

@@ -5,7 +5,6 @@
 #include "bounds.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 struct err;
 struct options;
@@ -16,7 +15,7 @@ struct rundir {
 	char empty_path[PATH_LEN_MAX + 16]; /* what the front changes its root to */
 	bool is_unsaved;   /* halted by us, the mark is still to be written */
 	bool is_unwritten; /* it could not be: halted as long as we live */
-	uid_t halted_by;
+	char halted_by[WHO_MAX];
 };
 
 /* Make the directories and take the lock; -EBUSY (refused) when another stormd has it.
@@ -27,7 +26,7 @@ uint32_t rundir_records(const struct rundir *r);
 /* Halted, by whichever instance of the host? */
 bool rundir_is_halted(const struct rundir *r);
 /* In force at once; rundir_turn writes it down, after what is urgent. */
-void rundir_halt(struct rundir *r, uid_t by);
+void rundir_halt(struct rundir *r, const char *by);
 void rundir_turn(struct rundir *r);
 int rundir_resume(struct rundir *r, struct err *e);
 /* An ephemeral agent's directory goes with it, and host-dir if it was the last there. */

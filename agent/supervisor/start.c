@@ -103,7 +103,8 @@ super_start(struct super *s, int *ret_exit, struct err *e)
 	if (find_programs(&s->programs, e) != 0)
 		return e->code;
 	*ret_exit = EXIT_IS_USAGE;
-	if (policy_load(s->opt.policy, s->opt.is_ephemeral, &s->policy, e) != 0)
+	if (policy_load(s->opt.policy, s->opt.is_ephemeral, &s->policy, e) != 0 ||
+	    front_read_pki(&s->front, &s->opt, e) != 0)
 		return e->code;
 	*ret_exit = EXIT_IS_REFUSED;
 	if (rundir_open(&s->rundir, &s->opt, e) != 0)

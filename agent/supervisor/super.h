@@ -40,6 +40,7 @@ struct super {
 	usec_t started;
 	usec_t refuse_until; /* after a front that broke the protocol */
 	usec_t stop_by;      /* stopping: leave the rest to the guardian then */
+	bool is_ready;       /* has said so */
 	bool is_stopping;
 };
 

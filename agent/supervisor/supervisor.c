@@ -104,6 +104,7 @@ reload(struct super *s)
 	struct policy p;
 	struct err e = { 0 };
 
+	front_reload(&s->front);
 	if (policy_load(s->opt.policy, s->opt.is_ephemeral, &p, &e) != 0) {
 		log_error("%s, keeping the policy as it was", e.msg);
 		return;
@@ -234,6 +235,19 @@ leave(struct super *s)
 	return 0;
 }
 
+/* Ready when the front serves, which with TLS is its to say.  Nothing was armed yet. */
+static int
+get_ready(struct super *s, struct err *e)
+{
+	int rc = front_serves(&s->front, e);
+
+	if (rc <= 0)
+		return rc;
+	s->is_ready = true;
+	super_say_ready(s);
+	return 0;
+}
+
 int
 supervisor_main(const struct options *o)
 {
@@ -253,8 +267,12 @@ supervisor_main(const struct options *o)
 		return rc;
 	}
 	settle(&s);
-	super_say_ready(&s);
 	while (!s.is_stopping || (!super_is_clean(&s) && clock_boottime() < s.stop_by)) {
+		if (!s.is_ready && get_ready(&s, &e) != 0) {
+			log_error("%s", e.msg);
+			(void)leave(&s);
+			return EXIT_IS_USAGE;
+		}
 		if (loop_turn(&s.loop, next_turn(&s), &e) != 0) {
 			log_error("%s", e.msg);
 			return EXIT_IS_INTERNAL; /* the guardian undoes what is live */

@@ -10,13 +10,18 @@
 #include <sys/socket.h>
 
 static void
-make_good(union msg *m, uint32_t type)
+make_good(union msg *m, uint32_t type, bool is_remote)
 {
 	static const char drill[] = WORLD_DRILL;
 	struct err e = { 0 };
 
 	memset(m, 0, sizeof(*m));
 	m->head = (struct msg_head){ .type = type, .seq = 7 };
+	if (is_remote) {
+		m->head.role = ROLE_OPERATOR;
+		m->head.uid = UID_REMOTE;
+		memcpy(m->head.name, "alice", 6);
+	}
 	if (type == MSG_ARM) {
 		memcpy(m->arm.drill, drill, sizeof(drill));
 		memcpy(m->arm.name, "x", 2);
@@ -75,7 +80,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (type == MSG_DOCTOR)
 			continue; /* asks a child */
-		make_good(m, type);
+		make_good(m, type, size % 2 == 0);
 		fuzz_damage(&b, fuzz_byte(&b) % 8, m, sizeof(m[0]));
 		if (type == MSG_HOLD)
 			tell_holder(&m->hold);
