@@ -132,12 +132,23 @@ read_body(const struct ask *a, struct arm_request *ret, struct err *e)
 	return rc;
 }
 
+static struct msg_head
+head_of(const struct ask *a, enum msg_type type)
+{
+	struct msg_head h = {
+		.type = type, .seq = a->seq, .uid = a->peer.uid, .role = a->peer.role
+	};
+
+	memcpy(h.name, a->peer.name, sizeof(h.name));
+	return h;
+}
+
 static int
 send_arm(int chan, const struct ask *a, const struct arm_request *r, struct err *e)
 {
 	static struct msg_spec one;
 	struct msg_arm arm = {
-		.head = { .type = MSG_ARM, .seq = a->seq, .uid = a->peer.uid },
+		.head = head_of(a, MSG_ARM),
 		.pid = a->peer.pid,
 		.lease_ms = r->lease_ms,
 		.count = (uint16_t)r->count,
@@ -177,7 +188,7 @@ ask_drill(
     int chan, const struct ask *a, enum msg_type type, const char *drill, struct err *e)
 {
 	struct msg_drill_verb m = {
-		.head = { .type = type, .seq = a->seq, .uid = a->peer.uid },
+		.head = head_of(a, type),
 		.cause = type == MSG_UNDO ? UNDO_ASKED : UNDO_NOT_YET,
 	};
 
@@ -194,6 +205,12 @@ ask_drill(
 			    e, "cause=breach goes with undo, nothing else");
 		m.cause = UNDO_BREACH;
 	}
+	if (a->at != NULL) {
+		if (type != MSG_FIRE)
+			return err_invalid(e, "at=… goes with fire, nothing else");
+		if (parse_u64(a->at, &m.at, e) < 0)
+			return err_wrap(e, "at");
+	}
 	return send_patiently(chan, &m, e);
 }
 
@@ -202,16 +219,16 @@ ask_send(int chan, const struct ask *a, struct err *e)
 {
 	char drill[UUID_LEN] = "";
 	const struct route *r = find_route(a, drill, e);
-	struct msg_verb m = { .head = { .seq = a->seq, .uid = a->peer.uid } };
+	struct msg_verb m;
 
 	if (r == NULL)
 		return e->code;
 	if (drill[0] != '\0')
 		return ask_drill(chan, a, r->type, drill, e);
-	if (a->wait != NULL || a->cause != NULL)
+	if (a->wait != NULL || a->cause != NULL || a->at != NULL)
 		return err_invalid(e, "%.60s takes no question mark", a->path);
 	if (r->type == MSG_ARM)
 		return ask_arm(chan, a, e);
-	m.head.type = r->type;
+	m.head = head_of(a, r->type);
 	return send_patiently(chan, &m, e);
 }

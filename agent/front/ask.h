@@ -9,8 +9,8 @@
 struct err;
 
 struct ask {
-	const char *method, *path; /* without the query */
-	const char *wait, *cause;  /* of the query, or NULL */
+	const char *method, *path;     /* without the query */
+	const char *wait, *cause, *at; /* of the query, or NULL */
 	const char *body;
 	size_t body_len;
 	struct peer peer;

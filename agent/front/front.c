@@ -6,6 +6,7 @@
  */
 #include "front.h"
 #include "chan.h"
+#include "clock.h"
 #include "err.h"
 #include "http.h"
 #include "log.h"
@@ -13,6 +14,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
+
+/* Without sleeping the kernel lets us live half a second (sandbox.c). */
+#define BUSY_MAX (100 * USEC_PER_MSEC)
 
 /* Hand every message that is there to its request. */
 static int
@@ -22,25 +27,48 @@ read_channel(struct http *h, struct err *e)
 	int rc;
 
 	while ((rc = chan_recv(CHAN_FD, &m, e)) > 0) {
-		rc = http_answer(h, &m, e);
+		if (m.head.type == MSG_PKI) {
+			rc = http_pki(h, &m.pki, e);
+			explicit_bzero(&m.pki, sizeof(m.pki)); /* the key */
+		} else {
+			rc = http_answer(h, &m, e);
+		}
 		if (rc < 0)
 			return rc;
 	}
 	return rc;
 }
 
+/* Wait for work.  A flood of it that never lets us wait must neither get us killed nor
+ * keep the CPU: then a millisecond is taken off. */
+static int
+wait_for_work(const struct http *h, usec_t *slept, struct err *e)
+{
+	struct pollfd p[HTTP_FDS + 1] = { [HTTP_FDS] = { CHAN_FD, POLLIN, 0 } };
+	usec_t before = clock_boottime();
+	int fds[HTTP_FDS];
+
+	if (before - *slept > BUSY_MAX)
+		(void)poll(NULL, 0, 1);
+	http_fds(h, fds);
+	for (size_t i = 0; i < HTTP_FDS; i++)
+		p[i] = (struct pollfd){ fds[i], POLLIN, 0 };
+	if (poll(p, HTTP_FDS + 1, http_timeout_ms(h)) < 0 && errno != EINTR)
+		return err_errno(e, "poll");
+	if (clock_boottime() - before >= USEC_PER_MSEC)
+		*slept = clock_boottime();
+	return 0;
+}
+
 static int
 serve(struct http *h, struct err *e)
 {
-	struct pollfd p[] = {
-		{ .fd = http_fd(h), .events = POLLIN },
-		{ .fd = CHAN_FD, .events = POLLIN },
-	};
+	usec_t slept = clock_boottime();
 	int rc = 0;
 
 	while (rc == 0) {
-		if (poll(p, 2, http_timeout_ms(h)) < 0 && errno != EINTR)
-			return err_errno(e, "poll");
+		if (wait_for_work(h, &slept, e) != 0)
+			return e->code;
 		/* Answers before requests: an undo that is done is told at once. */
 		rc = read_channel(h, e);
 		if (rc == 0)
@@ -50,14 +78,18 @@ serve(struct http *h, struct err *e)
 }
 
 int
-front_main(const char *empty_dir)
+front_main(const char *empty_dir, bool has_tls)
 {
+	const struct http_sockets sockets = {
+		.local = LISTEN_FD, .tls = has_tls ? TLS_FD : -1, .chan = CHAN_FD
+	};
 	struct err e = { 0 };
 	struct http *h = NULL;
 	int rc;
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	rc = http_open(&h, LISTEN_FD, CHAN_FD, &e);
+	log_no_wait();
+	rc = http_open(&h, &sockets, &e);
 	if (rc == 0)
 		rc = sandbox_enter(empty_dir, &e);
 	if (rc == 0)

@@ -1,111 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connections and requests, on libmicrohttpd with our own loop and no thread.
- *
- * A body is read whole before anything is answered, too large ones included: an early
- * answer costs the client a reset connection.  libmicrohttpd's own timeout is inactivity,
- * which a slow sender never reaches; so each connection carries one deadline: five seconds
- * to send a request, two minutes between requests (the longest lease is one).  When it
- * passes, the socket is shut down and libmicrohttpd does the rest.
+ * Requests, on two servers of libmicrohttpd with our own loop and no thread: one for the
+ * Unix socket, one for TCP, so that whatever strangers do on the one takes no place on the
+ * other.  A body is read whole before anything is answered, too large ones included: an
+ * early answer costs the client a reset connection.
  */
 #include "http.h"
-#include "answer.h"
 #include "ask.h"
+#include "chan.h"
 #include "clock.h"
+#include "conn.h"
 #include "err.h"
 #include "log.h"
+#include "remote.h"
 #include "spec_json.h"
+#include "tls.h"
 #include "xalloc.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#define SEND_DEADLINE  (5 * USEC_PER_SEC)
-#define IDLE_DEADLINE  (120 * USEC_PER_SEC)
 #define SLOW_LOOK_MS   250
 #define DISCARD_MAX    (4 * BODY_SIZE_MAX) /* of a body that is too large anyway */
 #define REQUEST_MEMORY (24 * 1024)         /* request line and headers */
 
-enum step {
-	STEP_READ,   /* the request is coming in */
-	STEP_WAIT,   /* asked of stormd, suspended */
-	STEP_ANSWER, /* body and status are there */
-	STEP_ANSWERED
-};
-
-struct conn {
-	struct conn *next, **link;
-	struct MHD_Connection *mhd;
-	int fd;
-	struct peer peer;
-	usec_t deadline;
-	enum step step;
-	bool has_begun; /* libmicrohttpd has announced the request */
-	uint32_t seq;
-	char *body;
-	size_t body_len, body_room, body_seen;
-	struct answer answer;
-	json_t *reply;
-	unsigned status;
-};
-
 struct http {
-	struct MHD_Daemon *daemon;
+	struct MHD_Daemon *local;
+	struct remote remote;
 	int chan;
-	struct conn *conns;
-	unsigned count;
+	struct conns conns;
 	uint32_t last_seq;
 	struct err broken; /* the channel's end, for http_run to report */
 };
 
 static void
-clear_request(struct conn *c)
-{
-	free(c->body);
-	c->body = NULL;
-	c->body_len = c->body_room = c->body_seen = 0;
-	answer_release(&c->answer);
-	json_decref(c->reply);
-	c->reply = NULL;
-	c->step = STEP_READ;
-	c->has_begun = false;
-	c->seq = 0;
-}
-
-static void
 conn_begin(struct http *h, struct MHD_Connection *mhd, void **ret)
 {
 	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct conn *c = xcalloc(1, sizeof(*c));
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_DAEMON);
+	struct conn *c = conn_new(&h->conns, mhd);
 
-	c->mhd = mhd;
-	c->fd = info->connect_fd;
-	c->deadline = clock_boottime() + SEND_DEADLINE;
-	if (peer_of(c->fd, &c->peer) < 0 || !peer_may_enter(&c->peer, h->count))
-		(void)shutdown(c->fd, SHUT_RDWR);
-	c->next = h->conns;
-	c->link = &h->conns;
-	if (c->next != NULL)
-		c->next->link = &c->next;
-	h->conns = c;
-	h->count++;
 	*ret = c;
-}
-
-static void
-conn_end(struct http *h, struct conn *c)
-{
-	*c->link = c->next;
-	if (c->next != NULL)
-		c->next->link = c->link;
-	h->count--;
-	clear_request(c);
-	free(c);
+	if (info->daemon == h->remote.daemon) {
+		remote_begin(&h->remote, c);
+		return;
+	}
+	if (peer_of(c->fd, &c->peer) < 0 ||
+	    !peer_may_enter(&c->peer, conns_known(&h->conns, false)))
+		conn_hang_up(c);
+	else
+		c->is_known = true;
 }
 
 static void
@@ -115,7 +63,7 @@ on_connection(void *cls, struct MHD_Connection *mhd, void **context,
 	if (code == MHD_CONNECTION_NOTIFY_STARTED)
 		conn_begin(cls, mhd, context);
 	else if (*context != NULL)
-		conn_end(cls, *context);
+		conn_free(*context);
 }
 
 static struct conn *
@@ -133,7 +81,7 @@ on_request_line(void *cls, const char *uri, struct MHD_Connection *mhd)
 
 	(void)cls;
 	(void)uri;
-	clear_request(c);
+	conn_clear_request(c);
 	c->deadline = clock_boottime() + SEND_DEADLINE;
 	return c;
 }
@@ -149,7 +97,7 @@ on_completed(void *cls, struct MHD_Connection *mhd, void **state,
 	(void)code;
 	if (c == NULL)
 		return;
-	clear_request(c);
+	conn_clear_request(c);
 	c->deadline = clock_boottime() + IDLE_DEADLINE;
 }
 
@@ -158,7 +106,7 @@ take_body(struct conn *c, const char *data, size_t size)
 {
 	c->body_seen += size;
 	if (c->body_seen > DISCARD_MAX)
-		(void)shutdown(c->fd, SHUT_RDWR);
+		conn_hang_up(c);
 	if (c->body_seen > BODY_SIZE_MAX)
 		return;
 	if (c->body_len + size > c->body_room) {
@@ -167,6 +115,12 @@ take_body(struct conn *c, const char *data, size_t size)
 	}
 	memcpy(c->body + c->body_len, data, size);
 	c->body_len += size;
+}
+
+static const char *
+argument(const struct conn *c, const char *name)
+{
+	return MHD_lookup_connection_value(c->mhd, MHD_GET_ARGUMENT_KIND, name);
 }
 
 static void
@@ -184,16 +138,16 @@ ask_stormd(struct http *h, struct conn *c, const char *url, const char *method)
 	struct ask a = {
 		.method = method,
 		.path = url,
-		.wait =
-		    MHD_lookup_connection_value(c->mhd, MHD_GET_ARGUMENT_KIND, "wait"),
-		.cause =
-		    MHD_lookup_connection_value(c->mhd, MHD_GET_ARGUMENT_KIND, "cause"),
+		.wait = argument(c, "wait"),
+		.cause = argument(c, "cause"),
+		.at = argument(c, "at"),
 		.body = c->body != NULL ? c->body : "",
 		.body_len = c->body_len,
 		.peer = c->peer,
 		.seq = ++h->last_seq,
 	};
 	struct err e = { 0 };
+	char who[NAME_MAX_LEN + 8];
 	int rc;
 
 	c->deadline = USEC_INFINITY;
@@ -211,7 +165,8 @@ ask_stormd(struct http *h, struct conn *c, const char *url, const char *method)
 	}
 	if (rc == -EPIPE)
 		h->broken = e;
-	log_debug("%s %s by uid %u: %s", method, url, (unsigned)c->peer.uid, e.msg);
+	log_debug("%s %s by %s: %s", method, url,
+	    peer_describe(&c->peer, who, sizeof(who)), e.msg);
 	reply_with(c, err_to_json(&e), answer_status(&e));
 }
 
@@ -232,6 +187,7 @@ send_reply(struct conn *c)
 	queued = MHD_queue_response(c->mhd, c->status, r);
 	MHD_destroy_response(r);
 	c->step = STEP_ANSWERED;
+	c->deadline = clock_boottime() + ANSWER_DEADLINE;
 	return queued;
 }
 
@@ -242,7 +198,7 @@ on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *m
 	struct conn *c = *state;
 
 	(void)version;
-	if (c == NULL)
+	if (c == NULL || !c->is_known || c->is_hung_up)
 		return MHD_NO;
 	if (!c->has_begun) {
 		c->has_begun = true;
@@ -260,62 +216,110 @@ on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *m
 	return c->step == STEP_ANSWER ? send_reply(c) : MHD_YES;
 }
 
-int
-http_open(struct http **ret, int listen_fd, int chan, struct err *e)
-{
-	struct http *h = xcalloc(1, sizeof(*h));
+/* What both servers are told alike. */
+#define COMMON_OPTIONS(h)                                                         \
+ MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MEMORY,                      \
+     MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_NOTIFY_COMPLETED, \
+     on_completed, h, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, h
 
-	/* A connection that is gone before it was accepted must not hold us up. */
-	if (fcntl(listen_fd, F_SETFL, O_NONBLOCK) < 0) {
-		free(h);
-		return err_errno(e, "the listening socket");
-	}
-	h->chan = chan;
-	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
-	    NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MEMORY,
-	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_NOTIFY_COMPLETED,
-	    on_completed, h, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, h,
-	    MHD_OPTION_END);
-	if (h->daemon == NULL) {
-		free(h);
+/* Every session is given credentials of ours; libmicrohttpd insists on a source of its
+ * own. */
+static int
+no_certificate(gnutls_session_t session, const gnutls_datum_t *issuers, int count,
+    const gnutls_pk_algorithm_t *algorithms, int algorithm_count, gnutls_pcert_st **ret,
+    unsigned *ret_count, gnutls_privkey_t *ret_key)
+{
+	(void)session, (void)issuers, (void)count, (void)algorithms;
+	(void)algorithm_count, (void)ret, (void)ret_count, (void)ret_key;
+	return -1;
+}
+
+static int
+start_servers(struct http *h, const struct http_sockets *s, struct err *e)
+{
+	const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+
+	h->local = MHD_start_daemon(flags, 0, NULL, NULL, on_request, h,
+	    MHD_OPTION_LISTEN_SOCKET, s->local, MHD_OPTION_CONNECTION_LIMIT,
+	    (unsigned)LOCAL_MAX, COMMON_OPTIONS(h), MHD_OPTION_END);
+	if (h->local == NULL)
 		return err_set(e, -EIO, "start the HTTP server");
-	}
-	*ret = h;
+	if (s->tls < 0)
+		return 0;
+	/* twice the handshakes: those that were hung up on are still being put away */
+	h->remote.daemon = MHD_start_daemon(
+	    flags | MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, h,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)(REMOTE_MAX + 2 * HANDSHAKES_MAX),
+	    MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_HTTPS_CERT_CALLBACK,
+	    no_certificate, COMMON_OPTIONS(h), MHD_OPTION_END);
+	if (h->remote.daemon == NULL)
+		return err_set(e, -EIO, "start the HTTPS server");
 	return 0;
 }
 
 int
-http_fd(const struct http *h)
+http_open(struct http **ret, const struct http_sockets *s, struct err *e)
 {
-	return MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	struct http *h = xcalloc(1, sizeof(*h));
+
+	h->chan = s->chan;
+	h->remote.conns = &h->conns;
+	h->remote.listen_fd = s->tls;
+	/* A connection that is gone before it was accepted must not hold us up. */
+	if (fcntl(s->local, F_SETFL, O_NONBLOCK) < 0 ||
+	    (s->tls >= 0 && fcntl(s->tls, F_SETFL, O_NONBLOCK) < 0))
+		(void)err_errno(e, "the listening socket");
+	else if (start_servers(h, s, e) == 0)
+		*ret = h;
+	if (*ret == NULL)
+		free(h);
+	return *ret != NULL ? 0 : e->code;
+}
+
+static int
+epoll_fd(struct MHD_Daemon *d)
+{
+	return d != NULL ? MHD_get_daemon_info(d, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd :
+			   -1;
+}
+
+void
+http_fds(const struct http *h, int ret[static HTTP_FDS])
+{
+	ret[0] = epoll_fd(h->local);
+	ret[1] = epoll_fd(h->remote.daemon);
+	ret[2] = remote_listen_fd(&h->remote);
+}
+
+static int
+earlier_timeout(struct MHD_Daemon *d, int ms)
+{
+	MHD_UNSIGNED_LONG_LONG mine;
+
+	return d != NULL && MHD_get_timeout(d, &mine) == MHD_YES && mine < (unsigned)ms ?
+		   (int)mine :
+		   ms;
 }
 
 int
 http_timeout_ms(const struct http *h)
 {
-	MHD_UNSIGNED_LONG_LONG ms;
-
-	if (MHD_get_timeout(h->daemon, &ms) == MHD_YES && ms < SLOW_LOOK_MS)
-		return (int)ms;
-	return h->conns != NULL ? SLOW_LOOK_MS : -1;
+	if (h->conns.first == NULL)
+		return -1;
+	return earlier_timeout(h->local, earlier_timeout(h->remote.daemon, SLOW_LOOK_MS));
 }
 
 int
 http_run(struct http *h, struct err *e)
 {
-	usec_t now = clock_boottime();
-
-	for (struct conn *c = h->conns; c != NULL; c = c->next) {
-		if (now < c->deadline)
-			continue;
-		log_debug("uid %u was too slow, hanging up", (unsigned)c->peer.uid);
-		(void)shutdown(c->fd, SHUT_RDWR);
-		c->deadline = USEC_INFINITY;
-	}
-	if (MHD_run(h->daemon) != MHD_YES)
+	conns_turn(&h->conns, clock_boottime());
+	if (MHD_run(h->local) != MHD_YES)
 		return err_set(e, -EIO, "the HTTP server failed");
+	if (remote_listen_fd(&h->remote) >= 0) {
+		remote_accept(&h->remote);
+		if (MHD_run(h->remote.daemon) != MHD_YES)
+			return err_set(e, -EIO, "the HTTPS server failed");
+	}
 	if (h->broken.code != 0) {
 		*e = h->broken;
 		return e->code;
@@ -324,9 +328,22 @@ http_run(struct http *h, struct err *e)
 }
 
 int
+http_pki(struct http *h, const struct msg_pki *m, struct err *e)
+{
+	struct msg_answer a = { .head = { .type = MSG_ANSWER, .seq = m->head.seq } };
+	int rc = remote_pki(&h->remote, m, &a.err);
+
+	if (rc == -EBADMSG)
+		*e = a.err;
+	else if (rc != 0)
+		rc = chan_send(h->chan, &a, e);
+	return rc;
+}
+
+int
 http_answer(struct http *h, const union msg *m, struct err *e)
 {
-	struct conn *c = h->conns;
+	struct conn *c = h->conns.first;
 	int rc;
 
 	while (c != NULL && (c->step != STEP_WAIT || c->seq != m->head.seq))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stormd-front: started by stormd with the channel and the listening socket as descriptors
- * 3 and 4; not to be run by hand.
+ * stormd-front: started by stormd with the channel and the listening sockets as descriptors
+ * 3, 4 and, with --tls, 5; not to be run by hand.
  */
 #include "front.h"
 #include "log.h"
@@ -14,16 +14,20 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "empty-dir", required_argument, NULL, 'e' },
+		{ "tls", no_argument, NULL, 't' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ 0 },
 	};
 	const char *empty_dir = NULL;
 	enum log_level level = LOG_L_INFO;
+	bool has_tls = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
 		if (option == 'e')
 			empty_dir = optarg;
+		else if (option == 't')
+			has_tls = true;
 		else if (option == 'v')
 			level = LOG_L_DEBUG;
 		else
@@ -31,8 +35,9 @@ main(int argc, char **argv)
 	}
 	log_open("stormd-front", level);
 	if (empty_dir == NULL || empty_dir[0] != '/' || optind != argc) {
-		log_error("usage: stormd-front --empty-dir DIR [-v] (stormd starts it)");
+		log_error(
+		    "usage: stormd-front --empty-dir DIR [--tls] [-v] (stormd starts it)");
 		return 2;
 	}
-	return front_main(empty_dir);
+	return front_main(empty_dir, has_tls);
 }

@@ -68,7 +68,7 @@ set_limits(struct err *e)
 		struct rlimit limit;
 	} limits[] = {
 		{ RLIMIT_RTTIME, { 500000, 500000 } },
-		{ RLIMIT_NOFILE, { 128, 128 } },
+		{ RLIMIT_NOFILE, { 256, 256 } },
 		{ RLIMIT_CORE, { 0, 0 } },
 	};
 

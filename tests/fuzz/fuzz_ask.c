@@ -14,7 +14,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *end = size > 0 ? memchr(data, '\n', size) : NULL;
 	size_t len = end != NULL ? (size_t)(end - data) : size;
 	_cleanup_free_ char *line = fuzz_text(data, len);
-	const char *words[4] = { "", "", NULL, NULL };
+	const char *words[5] = { "", "", NULL, NULL, NULL };
 	char *rest = NULL;
 	struct err e = { 0 };
 	struct ask a = { .seq = 1 };
@@ -22,7 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	world_open();
 	world_reset();
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		char *word = strtok_r(i == 0 ? line : NULL, " ?", &rest);
 
 		words[i] = word != NULL ? word : words[i];
@@ -31,6 +31,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	a.path = words[1];
 	a.wait = words[2];
 	a.cause = words[3];
+	a.at = words[4];
 	a.body = (const char *)data + len;
 	a.body_len = size - len;
 	if (strcmp(a.path, "/v1/doctor") == 0)
