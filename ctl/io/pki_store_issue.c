@@ -59,7 +59,21 @@ write_leaf(
 	return pki_file_put(dir, PKI_CRL, crl, e);
 }
 
-/* The directory of a name, made aside and put in its place. */
+/* Put `fresh` in the place of `name`; what was there is `fresh` or `old` afterwards. */
+static int
+swap(int folder, const char *name, const char *fresh, const char *old)
+{
+	if (!pki_store_has(folder, name))
+		return renameat(folder, fresh, folder, name);
+	if (renameat2(folder, fresh, folder, name, RENAME_EXCHANGE) == 0)
+		return 0;
+	/* A file system that cannot: killed right here, the name has to be issued again. */
+	if (renameat(folder, name, folder, old) < 0)
+		return -1;
+	return renameat(folder, fresh, folder, name);
+}
+
+/* The directory of a name, made aside. */
 static int
 place_leaf(const struct pki_store *s, int folder, const char *name,
     const struct pki_issued *made, struct err *e)
@@ -74,10 +88,10 @@ place_leaf(const struct pki_store *s, int folder, const char *name,
 	    (rc = dir = pki_dir_make(folder, fresh, e)) < 0 ||
 	    (rc = write_leaf(s, dir, made, e)) < 0)
 		return rc;
-	if ((renameat(folder, name, folder, old) < 0 && errno != ENOENT) ||
-	    renameat(folder, fresh, folder, name) < 0 || fsync(folder) < 0)
+	if (swap(folder, name, fresh, old) < 0 || fsync(folder) < 0)
 		return err_errno(e, "put '%s' in its place", name);
-	return pki_dir_remove(folder, old, e);
+	rc = pki_dir_remove(folder, fresh, e);
+	return rc < 0 ? rc : pki_dir_remove(folder, old, e);
 }
 
 /* What a renewal does not say stays as it was. */

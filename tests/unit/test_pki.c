@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/x509.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -524,6 +525,79 @@ a_directory_that_others_can_write_is_refused(void **state)
 	assert_has(e.msg, "chmod 700");
 }
 
+/* A key goes with its certificate, and the certificate stands in the index. */
+static void
+expect_whole(void)
+{
+	_cleanup_free_ char *pem = NULL, *index = file_text("index");
+	gnutls_x509_privkey_t key;
+	gnutls_x509_crt_t crt = crt_of("hosts/db1/cert.pem");
+	unsigned char serial[16], a[32], b[32];
+	char hex[PKI_SERIAL_LEN];
+	size_t size = sizeof(serial), a_size = sizeof(a), b_size = sizeof(b),
+	       hex_size = sizeof(hex);
+	gnutls_datum_t bytes = { serial, sizeof(serial) }, text;
+
+	pem = file_text("hosts/db1/key.pem");
+	text = (gnutls_datum_t){ (unsigned char *)pem, (unsigned)strlen(pem) };
+	assert_int_equal(gnutls_x509_privkey_init(&key), 0);
+	assert_int_equal(gnutls_x509_privkey_import(key, &text, GNUTLS_X509_FMT_PEM), 0);
+	assert_int_equal(
+	    gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, a, &a_size), 0);
+	assert_int_equal(
+	    gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, b, &b_size), 0);
+	assert_int_equal(a_size, b_size);
+	assert_memory_equal(a, b, a_size);
+	assert_int_equal(gnutls_x509_crt_get_serial(crt, serial, &size), 0);
+	assert_int_equal(gnutls_hex_encode(&bytes, hex, &hex_size), 0);
+	assert_has(index, hex);
+	gnutls_x509_privkey_deinit(key);
+	gnutls_x509_crt_deinit(crt);
+}
+
+static void
+killed_at_any_moment_it_is_whole(void **state)
+{
+	struct pki_wish w = { PKI_KIND_HOST, "db1", NULL, NULL, 1 };
+	struct err e = { 0 };
+
+	(void)state;
+	issue_some();
+	for (useconds_t delay = 0; delay < 20000; delay += 500) {
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		while (pid == 0) {
+			if (issue(&w, true, &e) < 0)
+				_exit(1);
+		}
+		(void)usleep(delay);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		expect_whole();
+	}
+	assert_ok(issue(&w, true, &e), e);
+	assert_int_equal(revoke_all_of("db1"), 3);
+}
+
+/* Its name is in the subject only, which no controller looks at. */
+static void
+an_operators_certificate_is_no_hosts(void **state)
+{
+	gnutls_x509_crt_t alice, host;
+
+	(void)state;
+	issue_some();
+	alice = crt_of("operators/alice/cert.pem");
+	host = crt_of("hosts/db1/cert.pem");
+	assert_int_equal(gnutls_x509_crt_check_hostname(alice, "alice"), 0);
+	assert_int_equal(gnutls_x509_crt_check_hostname(host, "db2"), 0);
+	assert_true(gnutls_x509_crt_check_hostname(host, "db1") != 0);
+	assert_true(gnutls_x509_crt_check_hostname(host, "10.0.0.7") != 0);
+	gnutls_x509_crt_deinit(alice);
+	gnutls_x509_crt_deinit(host);
+}
+
 /* Ten at once, and every one of them stands in the index. */
 static void
 many_at_once_wait_for_each_other(void **state)
@@ -567,6 +641,7 @@ main(void)
 		ROOM_TEST(openssl_believes_the_chain_for_its_purpose_only),
 		ROOM_TEST(gnutls_believes_the_chain_for_its_purpose_only),
 		ROOM_TEST(a_clock_that_is_off_by_hours_locks_nobody_out),
+		ROOM_TEST(an_operators_certificate_is_no_hosts),
 		ROOM_TEST(keys_are_nobody_elses),
 		ROOM_TEST(a_key_is_never_overwritten_unless_asked),
 		ROOM_TEST(a_renewal_keeps_addresses_and_role),
@@ -576,6 +651,7 @@ main(void)
 		ROOM_TEST(the_key_of_the_ca_may_be_elsewhere),
 		ROOM_TEST(files_that_are_too_large_or_wrong_are_refused),
 		ROOM_TEST(a_directory_that_others_can_write_is_refused),
+		ROOM_TEST(killed_at_any_moment_it_is_whole),
 		ROOM_TEST(many_at_once_wait_for_each_other),
 	};
 
