@@ -1,69 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The order of a drill: results directory, agent, before, arm, fire, during, undo, after,
- * verdict.  Every step may end the drill; what follows the undo always happens.
+ * The order of a drill: results directory, agents, before, arm, self-test, fire, during,
+ * undo, after, verdict.  Every step may end the drill; what follows the undo always
+ * happens.  It is the same for one host and for thirty.
  */
 #include "run.h"
 #include "cleanup.h"
 #include "drill.h"
 #include "err.h"
 #include "xalloc.h"
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
-
-/* --- events --------------------------------------------------------------------------- */
-
-void
-drill_stamp(struct drill *d, struct event *v, usec_t at)
-{
-	usec_t now = clock_boottime();
-
-	v->at = at > d->began ? at - d->began : 0;
-	v->wall = clock_wall() - (now - at);
-}
-
-__attribute__((format(printf, 4, 0))) static struct event
-vevent(
-    struct drill *d, enum event_type t, const char *subject, const char *fmt, va_list ap)
-{
-	char text[sizeof(((struct event *)0)->text)] = "";
-	struct event v;
-
-	if (fmt != NULL)
-		(void)vsnprintf(text, sizeof(text), fmt, ap);
-	event_init(&v, t, clock_boottime() - d->began, clock_wall(), subject, "%s", text);
-	return v;
-}
-
-struct event
-drill_event(struct drill *d, enum event_type t, const char *subject, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	struct event v = vevent(d, t, subject, fmt, ap);
-	va_end(ap);
-	return v;
-}
-
-void
-drill_emit(struct drill *d, const struct event *v)
-{
-	output_event(&d->out, v);
-}
-
-void
-drill_say(struct drill *d, enum event_type t, const char *subject, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	struct event v = vevent(d, t, subject, fmt, ap);
-	va_end(ap);
-	drill_emit(d, &v);
-}
 
 /* --- begin and end -------------------------------------------------------------------- */
 
@@ -81,6 +29,7 @@ say_start(struct drill *d)
 	event_num(&v, "after_us", (double)d->x->steady.after);
 	event_num(&v, "false_abort", d->x->budget.false_abort);
 	drill_emit(d, &v);
+	report_targets(d);
 	if (uname(&u) == 0)
 		drill_say(
 		    d, EVENT_NOTE, "kernel", "%s %s %s", u.sysname, u.release, u.machine);
@@ -111,11 +60,13 @@ init(struct drill *d, const struct experiment *x, const struct run_options *o)
 		    x->guard_count * sizeof(*d->checks));
 	for (size_t i = 0; i < d->check_count; i++)
 		d->tally[i].def = &d->checks[i];
+	parties_init(d);
 }
 
 static void
 release(struct drill *d)
 {
+	parties_release(d);
 	loop_close(d);
 	for (size_t i = 0; i < d->check_count; i++)
 		tally_release(&d->tally[i]);
@@ -135,22 +86,24 @@ run_steps(struct drill *d)
 		d->found.refused = true;
 		d->is_invalid = e.outcome == OUTCOME_INVALID;
 		drill_say(d, EVENT_ERROR, NULL, "%s", e.msg);
-	} else if (agent_connect(d) && agent_preview(d) && phase_before(d) &&
-		   agent_arm(d)) {
+	} else if (parties_find(d) && parties_preview(d) && phase_before(d) &&
+		   parties_arm(d) && parties_try(d)) {
 		phase_during(d);
-		if (!d->is_armed) /* a rehearsal, or no faults: nobody else explains it */
+		if (parties_armed(d) ==
+		    0) /* a rehearsal, or no faults: nobody else does */
 			abort_explain(d);
 		abort_finish(d);
 		phase_after(d);
 		report_totals(d, PHASE_DURING);
 		report_totals(d, PHASE_AFTER);
 		if (d->first_good != 0)
-			abort_say(d, "good again");
+			undo_say(d, "good again");
 	} else {
 		abort_finish(d);
 	}
-	agent_judge_faults(d);
-	agent_end(d);
+	lost_settle(d);
+	parties_judge_faults(d);
+	parties_leave(d);
 	return report_verdict(d);
 }
 

@@ -1,31 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the decision to clean.  abort_now does nothing but put the undo on the wire; all
- * words come later.  The prober goes on meanwhile, so that the first good answer is seen.
+ * From the decision to clean.  abort_now does nothing but put the undo on every wire, in
+ * one pass; all words come later.  Then each host is waited for by itself: one that is dead
+ * or slow keeps no other from being undone, swept and said to be.  The prober goes on
+ * meanwhile, so that the first good answer is seen.
  */
 #include "drill.h"
-#include "err.h"
 #include "probe.h"
-#include <math.h>
 #include <stdio.h>
 
 #define END_PATIENCE    (2 * USEC_PER_SEC)  /* for a timeline to end by itself */
+#define ARM_PATIENCE    (5 * USEC_PER_SEC)  /* for a host that is still arming */
 #define ANSWER_PATIENCE (10 * USEC_PER_SEC) /* for the answer to an undo */
 #define CLEAN_PATIENCE  (60 * USEC_PER_SEC)
 #define STUCK_PATIENCE  (10 * USEC_PER_SEC)
-#define POLL_EVERY      (20 * USEC_PER_MSEC)
+#define POLL_FIRST      (20 * USEC_PER_MSEC)
+#define POLL_MAX        (320 * USEC_PER_MSEC)
+
+/* No allocation, no formatting, no waiting: a host that cannot be told is found out later. */
+static void
+tell_all(struct drill *d, enum fleet_ask undo)
+{
+	struct err e;
+
+	for (size_t i = 0; i < d->party_count; i++) {
+		struct party *p = &d->parties[i];
+
+		if (p->is_undo_sent || !party_is_live(p))
+			continue;
+		p->is_undo_sent = fleet_ask(d->fleet, i, undo, &e) == 0;
+		d->sent = p->undo_sent = clock_boottime();
+	}
+}
 
 void
 abort_now(struct drill *d, enum stop stop)
 {
 	usec_t now = clock_boottime();
-	struct err e;
 
-	if (d->is_hot && !d->undo_sent && !d->status.ended && stop != STOP_AGENT) {
-		d->undo_sent = client_hot_undo(d->client, stop == STOP_BREACH, &e) == 0;
-		d->sent = clock_boottime();
-	}
 	d->stop = stop;
+	tell_all(d, stop == STOP_BREACH ? FLEET_BREACH : FLEET_UNDO);
 	if (d->after_from != USEC_INFINITY)
 		return; /* the timeline was over: there is no decision to count from */
 	d->decided = d->after_from = now;
@@ -82,95 +96,102 @@ abort_explain(struct drill *d)
 	drill_emit(d, &v);
 }
 
-static void
-moment(struct event *v, const char *key, usec_t at, usec_t decided)
-{
-	if (at != 0)
-		event_num(v, key, (double)at - (double)decided);
-}
-
-void
-abort_say(struct drill *d, const char *how_far)
-{
-	usec_t disarmed = 0, undone = 0, clean = 0;
-	usec_t zero = d->decided != 0 ? d->decided : d->status.undo_told;
-
-	for (size_t i = 0; i < d->fault_count; i++) {
-		const struct fault_status *f = &d->fault[i];
-
-		disarmed = f->disarmed > disarmed ? f->disarmed : disarmed;
-		undone = f->undone > undone ? f->undone : undone;
-		clean = f->clean > clean ? f->clean : clean;
-	}
-	if (zero == 0 || disarmed < zero)
-		return; /* every fault had ended before */
-	struct event v = drill_event(d, EVENT_UNDO,
-	    d->stop == STOP_NOT    ? "end" :
-	    d->stop == STOP_BREACH ? "breach" :
-				     "asked",
-	    "%s", how_far);
-	moment(&v, "first_bad_us", d->first_bad, zero);
-	if (d->decided != 0)
-		moment(&v, "sent_us", d->sent, zero);
-	moment(&v, "told_us", d->status.undo_told, zero);
-	moment(&v, "disarmed_us", disarmed, zero);
-	moment(&v, "undone_us", undone, zero);
-	if (d->status.ended)
-		moment(&v, "clean_us", clean, zero);
-	moment(&v, "first_good_us", d->first_good, zero);
-	drill_emit(d, &v);
-}
-
 /* --- deeds ---------------------------------------------------------------------------- */
 
-/* Turn the loop and ask now and then, until `done` or `until`. */
+void
+party_undo_answer(struct party *p, const struct fleet_answer *a)
+{
+	if (a->json == NULL)
+		return; /* no answer of the agent's: it is asked again, or lost */
+	p->is_undo_answered = true;
+}
+
+static bool
+is_arming(const struct party *p)
+{
+	return p->is_arming;
+}
+
+static bool
+is_unanswered(const struct party *p)
+{
+	return party_is_live(p) && p->is_undo_sent && !p->is_undo_answered;
+}
+
+/* Turn the loop as long as there is such a party: false when the time has come first. */
+static bool
+wait_none(struct drill *d, bool (*is_such)(const struct party *p), usec_t patience)
+{
+	usec_t until = clock_boottime() + patience;
+
+	for (;;) {
+		size_t n = 0;
+
+		FOR_EACH_PARTY(d, p)
+			n += is_such(p);
+		if (n == 0 || clock_boottime() >= until)
+			return n == 0;
+		loop_turn(d, until);
+	}
+}
+
+/* Turn the loop and ask now and then, at first often, until all have ended or `until`. */
 static bool
 wait_ended(struct drill *d, usec_t until)
 {
-	while (!d->status.ended && !d->found.agent_lost && clock_boottime() < until) {
-		loop_turn(d, clock_boottime() + POLL_EVERY);
-		if (!d->status.ended && !d->found.agent_lost)
-			agent_poll(d);
+	usec_t every = POLL_FIRST, next = clock_boottime() + every;
+	struct err e;
+
+	while (parties_live(d) > 0 && clock_boottime() < until) {
+		loop_turn(d, next < until ? next : until);
+		if (clock_boottime() < next)
+			continue;
+		every = every < POLL_MAX ? 2 * every : every;
+		next = clock_boottime() + every;
+		for (size_t i = 0; i < d->party_count; i++)
+			if (party_is_live(&d->parties[i]))
+				(void)fleet_ask(d->fleet, i, FLEET_SHOW, &e);
 	}
-	return d->status.ended;
+	return parties_live(d) == 0;
 }
 
+/* Each says that it is undone; whoever does not in time is lost. */
 static void
-wait_answer(struct drill *d)
+wait_undone(struct drill *d)
 {
-	usec_t until = clock_boottime() + ANSWER_PATIENCE;
+	bool was_sent = false;
 
-	while (!d->undo_answered && !d->status.ended && !d->found.agent_lost &&
-	       clock_boottime() < until)
-		loop_turn(d, until);
-	if (!d->undo_answered && !d->status.ended && !d->found.agent_lost)
-		agent_lost(d, "no answer to the undo within 10 s");
-}
-
-/* Not over the hot connection: there is none yet, or it broke. */
-static void
-undo_slowly(struct drill *d)
-{
-	struct drill_view v = { 0 };
-	struct err e = { 0 };
-
-	if (client_undo(d->client, d->id, &v, &e) < 0 && v.drill.drill[0] == '\0') {
-		drill_view_release(&v);
-		agent_lost(d, e.msg);
-		return;
-	}
-	d->undo_sent = d->undo_answered = true;
-	agent_view(d, &v);
-	drill_view_release(&v);
+	FOR_EACH_PARTY(d, p)
+		was_sent = was_sent || p->is_undo_sent;
+	if (!wait_none(d, is_unanswered, ANSWER_PATIENCE))
+		FOR_EACH_PARTY(d, p)
+			if (is_unanswered(p))
+				party_lost(p,
+				    "the agent is lost: no answer to the undo within 10 s");
+	if (was_sent) /* else it ended by itself */
+		undo_say(d, "undone");
 }
 
 static bool
-is_stuck(const struct drill *d)
+is_stuck(const struct party *p)
 {
-	for (size_t i = 0; i < d->fault_count; i++)
-		if (d->fault[i].state == FAULT_STUCK)
+	for (size_t i = 0; i < p->row->count; i++)
+		if (p->fault[i].state == FAULT_STUCK)
 			return true;
 	return false;
+}
+
+/* Patience is longer as long as somebody is still at it. */
+static bool
+is_hopeless(const struct drill *d, usec_t from)
+{
+	usec_t waited = clock_boottime() - from;
+
+	FOR_EACH_PARTY(d, p)
+		if (party_is_live(p) &&
+		    waited < (is_stuck(p) ? STUCK_PATIENCE : CLEAN_PATIENCE))
+			return false;
+	return true;
 }
 
 static void
@@ -178,36 +199,54 @@ wait_clean(struct drill *d)
 {
 	usec_t from = clock_boottime();
 
-	while (!wait_ended(d, clock_boottime() + USEC_PER_SEC)) {
-		usec_t patience = is_stuck(d) ? STUCK_PATIENCE : CLEAN_PATIENCE;
-
-		if (d->found.agent_lost || clock_boottime() > from + patience)
+	while (!wait_ended(d, clock_boottime() + USEC_PER_SEC))
+		if (is_hopeless(d, from))
 			break;
+	FOR_EACH_PARTY(d, p) {
+		if (!party_is_live(p))
+			continue;
+		d->found.undo_failed = true;
+		party_say(p, EVENT_ERROR, NULL,
+		    "not everything is swept: stormctl status and stormctl doctor say "
+		    "what is left");
 	}
-	if (d->status.ended || d->found.agent_lost)
+}
+
+/* Hosts that never said whether they armed: told as soon as they do. */
+static void
+wait_armed(struct drill *d)
+{
+	if (wait_none(d, is_arming, ARM_PATIENCE))
 		return;
-	d->found.undo_failed = true;
-	drill_say(d, EVENT_ERROR, NULL,
-	    "not everything is swept: stormctl status and stormctl doctor say what is left");
+	FOR_EACH_PARTY(d, p)
+		if (p->is_arming)
+			party_seek(p);
+}
+
+/* Armed, but its warm connection could not be had: once more, since now it is needed. */
+static void
+warm_again(struct drill *d)
+{
+	for (size_t i = 0; i < d->party_count; i++)
+		if (party_is_live(&d->parties[i]) && !d->parties[i].is_warm &&
+		    !d->parties[i].is_undo_sent)
+			fleet_warm(d->fleet, i, d->id);
 }
 
 void
 abort_finish(struct drill *d)
 {
-	if (!d->is_armed)
+	wait_armed(d);
+	if (parties_armed(d) == 0)
 		return;
 	abort_explain(d);
-	if (!d->status.ended)
+	if (parties_live(d) > 0)
 		drill_say(d, EVENT_PHASE, "undo", NULL);
 	if (d->stop == STOP_NOT && d->fired != 0)
 		(void)wait_ended(d, clock_boottime() + END_PATIENCE);
-	if (!d->status.ended && !d->undo_sent && !d->found.agent_lost)
-		undo_slowly(d);
-	if (d->undo_sent && !d->undo_answered) {
-		wait_answer(d);
-		abort_say(d, "undone");
-	}
-	if (!d->found.agent_lost)
-		wait_clean(d);
-	abort_say(d, d->status.ended ? "clean" : "not clean");
+	warm_again(d);
+	tell_all(d, FLEET_UNDO);
+	wait_undone(d);
+	wait_clean(d);
+	undo_say(d, "clean");
 }

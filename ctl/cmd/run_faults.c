@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the agent says of its faults, turned into events and findings.  An answer may skip
- * states; each state that a stamp proves gets its event, at the moment of the stamp.
+ * What the agents say of their faults, turned into events and findings.  An answer may skip
+ * states; each state that a stamp proves gets its event, at the moment of the stamp.  What
+ * a fault has come to on every one of its hosts is said once more, for all of them.
  */
 #include "drill.h"
-#include "err.h"
 #include <string.h>
 
+/* --- of one host ---------------------------------------------------------------------- */
+
 static void
-say_state(struct drill *d, const struct fault_status *f, enum fault_state s, usec_t at)
+say_state(struct party *p, const struct fault_status *f, enum fault_state s, usec_t at)
 {
+	struct drill *d = p->d;
 	const char *more = s == FAULT_STUCK  ? f->err.msg :
 			   s == FAULT_ACTIVE ? f->note :
 					       "";
-	struct event v = drill_event(d, EVENT_FAULT, f->name, "%s%s%s",
+	struct event v = party_event(p, EVENT_FAULT, f->name, "%s%s%s",
 	    fault_state_name(s), more[0] != '\0' ? ": " : "", more);
 
 	if (at != 0)
@@ -29,26 +32,113 @@ say_state(struct drill *d, const struct fault_status *f, enum fault_state s, use
 }
 
 static void
-compare(struct drill *d, const struct fault_status *was, const struct fault_status *is)
+compare(struct party *p, const struct fault_status *was, const struct fault_status *is)
 {
 	if (was->active == 0 && is->active != 0)
-		say_state(d, is, FAULT_ACTIVE, is->active);
+		say_state(p, is, FAULT_ACTIVE, is->active);
 	if (was->disarmed == 0 && is->disarmed != 0)
-		say_state(d, is, FAULT_DISARMED, is->disarmed);
+		say_state(p, is, FAULT_DISARMED, is->disarmed);
 	if (was->state != FAULT_GONE && is->state == FAULT_GONE)
-		say_state(d, is, FAULT_GONE, is->clean);
+		say_state(p, is, FAULT_GONE, is->clean);
 	if (was->state != FAULT_STUCK && is->state == FAULT_STUCK)
-		say_state(d, is, FAULT_STUCK, 0);
+		say_state(p, is, FAULT_STUCK, 0);
 	else if (was->outcome == OUTCOME_DONE && is->outcome != OUTCOME_DONE)
-		drill_say(d, EVENT_ERROR, is->name, "%s", is->err.msg);
+		party_say(p, EVENT_ERROR, is->name, "%s", is->err.msg);
 	if (!was->lost && is->lost)
-		drill_say(
-		    d, EVENT_NOTE, NULL, "%s: taken away by somebody else", is->name);
+		party_say(
+		    p, EVENT_NOTE, NULL, "%s: taken away by somebody else", is->name);
 }
 
-/* The agent ended the drill before we did. */
+/* --- of all of them ------------------------------------------------------------------- */
+
+static usec_t
+reached(const struct fault_status *f, enum fault_state s)
+{
+	switch (s) {
+	case FAULT_ACTIVE:
+		return f->active;
+	case FAULT_DISARMED:
+		return f->disarmed;
+	case FAULT_GONE:
+		return f->state == FAULT_GONE ? f->clean : 0;
+	default:
+		return 0;
+	}
+}
+
+/* The fault of that number where this party has it; NULL: it was not given it. */
+static const struct fault_status *
+fault_of(const struct party *p, size_t fault)
+{
+	for (size_t i = 0; i < p->row->count; i++)
+		if (p->row->fault[i] == fault)
+			return &p->fault[i];
+	return NULL;
+}
+
+/* When the last of its hosts came to that state; 0: not all of them are there. */
+static usec_t
+all_reached(
+    const struct drill *d, size_t fault, enum fault_state s, struct fault_status *sum)
+{
+	usec_t last = 0;
+
+	FOR_EACH_PARTY(d, p) {
+		const struct fault_status *f = fault_of(p, fault);
+		usec_t at = f != NULL ? reached(f, s) : USEC_INFINITY;
+
+		if (at == 0)
+			return 0;
+		if (f == NULL)
+			continue;
+		last = at > last ? at : last;
+		sum->effect += f->effect;
+		memcpy(sum->effect_unit, f->effect_unit, sizeof(sum->effect_unit));
+	}
+	return last;
+}
+
 static void
-ended_by_agent(struct drill *d, enum undo_cause cause)
+say_progress(struct drill *d, size_t fault, enum fault_state s)
+{
+	struct progress *g = &d->progress[fault];
+	struct fault_status sum = { 0 };
+	usec_t last = g->is_said[s] ? 0 : all_reached(d, fault, s, &sum);
+
+	if (last == 0)
+		return;
+	g->is_said[s] = true;
+	struct event v = drill_event(d, EVENT_FAULT, d->x->faults[fault].spec.name,
+	    "%s on %zu hosts", fault_state_name(s), g->hosts);
+	drill_stamp(d, &v, last);
+	event_num(&v, "hosts", (double)g->hosts);
+	event_num(&v, "state", s);
+	if (d->fired != 0 && last >= d->fired)
+		event_num(&v, "since_us", (double)(last - d->fired));
+	if (s >= FAULT_DISARMED && sum.effect_unit[0] != '\0') {
+		event_num(&v, "effect", (double)sum.effect);
+		memcpy(v.unit, sum.effect_unit, sizeof(v.unit));
+	}
+	drill_emit(d, &v);
+}
+
+static void
+say_all_progress(const struct party *p)
+{
+	struct drill *d = p->d;
+
+	for (size_t i = 0; d->party_count > 1 && i < p->row->count; i++) {
+		if (d->progress[p->row->fault[i]].hosts < 2)
+			continue; /* that host has said it itself */
+		for (enum fault_state s = FAULT_ACTIVE; s <= FAULT_GONE; s++)
+			say_progress(d, p->row->fault[i], s);
+	}
+}
+
+/* --- a drill that an agent ended ------------------------------------------------------ */
+
+static const char *
+words_of(enum undo_cause cause)
 {
 	static const char *const words[UNDO_CAUSES] = {
 		[UNDO_LEASE] =
@@ -61,31 +151,49 @@ ended_by_agent(struct drill *d, enum undo_cause cause)
 		[UNDO_SHUTDOWN] = "the agent was told to stop and has undone all",
 	};
 
-	if (words[cause] == NULL || d->stop != STOP_NOT)
+	return cause < UNDO_CAUSES ? words[cause] : NULL;
+}
+
+/* The first to do it of its own accord stops the drill, before a word is said of it. */
+static void
+stop_with(struct drill *d, enum undo_cause cause)
+{
+	if (words_of(cause) == NULL || d->stop != STOP_NOT)
 		return;
 	abort_now(d, STOP_ENDED);
 	if (cause == UNDO_HALT || cause == UNDO_SHUTDOWN)
 		d->found.stopped = true;
-	else if (cause == UNDO_FRONT || cause == UNDO_LEASE || cause == UNDO_UNCONFIRMED)
-		d->found.agent_lost = true;
-	else
+	else if (cause == UNDO_ERROR)
 		d->found.inconclusive = true;
-	drill_say(d, EVENT_ERROR, NULL, "%s", words[cause]);
+	else
+		d->found.agent_lost = true;
 }
 
 void
-agent_view(struct drill *d, const struct drill_view *v)
+party_view(struct party *p, const struct drill_view *v)
 {
-	if (strcmp(v->drill.drill, d->id) != 0)
-		return; /* an error without a drill */
-	for (size_t i = 0; i < v->count && i < d->fault_count; i++) {
-		compare(d, &d->fault[i], &v->fault[i]);
-		d->fault[i] = v->fault[i];
+	struct drill *d = p->d;
+	enum undo_cause cause = (enum undo_cause)v->drill.cause;
+	bool is_news = v->drill.cause != p->status.cause;
+
+	if (!p->is_armed || strcmp(v->drill.drill, d->id) != 0)
+		return; /* what it refused or rehearsed, or an error without a drill */
+	p->status = v->drill;
+	if (is_news)
+		stop_with(d, cause);
+	if (!p->is_fired && v->drill.fired && v->drill.fired_at != 0)
+		party_fired(p);
+	for (size_t i = 0; i < v->count && i < p->row->count; i++) {
+		compare(p, &p->fault[i], &v->fault[i]);
+		p->fault[i] = v->fault[i];
 	}
-	d->status = v->drill;
-	if (v->drill.cause < UNDO_CAUSES)
-		ended_by_agent(d, (enum undo_cause)v->drill.cause);
+	if (is_news && words_of(cause) != NULL)
+		party_say(p, EVENT_ERROR, NULL, "%s", words_of(cause));
+	say_all_progress(p);
+	party_undo_progress(p);
 }
+
+/* --- what the drill has found --------------------------------------------------------- */
 
 /* A fault of which the experiment expects an effect had none. */
 static bool
@@ -96,26 +204,33 @@ did_nothing(const struct fault_status *f)
 		   strcmp(f->effect_unit, "processes") == 0);
 }
 
-void
-agent_judge_faults(struct drill *d)
+static void
+judge_fault(struct party *p, const struct fault_status *f)
 {
-	for (size_t i = 0; d->is_armed && i < d->fault_count; i++) {
-		const struct fault_status *f = &d->fault[i];
+	struct drill *d = p->d;
+	bool is_over = d->stop == STOP_NOT || d->stop == STOP_BREACH;
 
-		if (f->dirty || f->state == FAULT_STUCK) {
-			d->found.undo_failed = true;
-			drill_say(d, EVENT_ERROR, f->name, "%s", f->err.msg);
-		}
-		if (f->lost)
-			d->found.inconclusive = true;
-		if (did_nothing(f) && (d->stop == STOP_NOT || d->stop == STOP_BREACH)) {
-			d->found.inconclusive = true;
-			drill_say(d, EVENT_ERROR, f->name,
-			    "no effect: it was in force, but met no %s", f->effect_unit);
-		}
-		if (d->fired != 0 && d->stop == STOP_NOT && f->active == 0) {
-			d->found.inconclusive = true;
-			drill_say(d, EVENT_ERROR, f->name, "it was never in force");
-		}
+	if (f->dirty || f->state == FAULT_STUCK) {
+		d->found.undo_failed = true;
+		party_say(p, EVENT_ERROR, f->name, "%s", f->err.msg);
 	}
+	if (f->lost)
+		d->found.inconclusive = true;
+	if (did_nothing(f) && is_over) {
+		d->found.inconclusive = true;
+		party_say(p, EVENT_ERROR, f->name,
+		    "no effect: it was in force, but met no %s", f->effect_unit);
+	}
+	if (d->fired != 0 && d->stop == STOP_NOT && f->active == 0) {
+		d->found.inconclusive = true;
+		party_say(p, EVENT_ERROR, f->name, "it was never in force");
+	}
+}
+
+void
+parties_judge_faults(struct drill *d)
+{
+	FOR_EACH_PARTY(d, p)
+		for (size_t i = 0; p->is_armed && i < p->row->count; i++)
+			judge_fault(p, &p->fault[i]);
 }

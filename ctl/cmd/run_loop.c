@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one loop: the prober, the agent's hot connection, the agent's process, a timer and
- * the signals, in one epoll descriptor.  Nothing in it waits for anything else, except that
+ * The one loop: the prober, the fleet of agents, the process of our own agent, a timer
+ * and the signals, in one epoll descriptor.  Nothing in it waits for anything else, except that
  * a line may be written to a file.
  */
 #include "cleanup.h"
@@ -15,7 +15,7 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
-enum source { ON_PROBER, ON_TIMER, ON_SIGNAL, ON_HOT, ON_AGENT };
+enum source { ON_PROBER, ON_TIMER, ON_SIGNAL, ON_FLEET, ON_AGENT };
 
 static int
 watch(struct drill *d, int fd, enum source s, struct err *e)
@@ -75,13 +75,15 @@ loop_open(struct drill *d, struct err *e)
 }
 
 int
+loop_watch_fleet(struct drill *d, struct err *e)
+{
+	return watch(d, fleet_fd(d->fleet), ON_FLEET, e);
+}
+
+int
 loop_watch_agent(struct drill *d, struct err *e)
 {
-	int r = watch(d, client_hot_fd(d->client), ON_HOT, e);
-
-	if (r == 0 && d->agent.pidfd >= 0)
-		r = watch(d, d->agent.pidfd, ON_AGENT, e);
-	return r;
+	return watch(d, d->agent.pidfd, ON_AGENT, e);
 }
 
 void
@@ -109,7 +111,8 @@ take_signal(struct drill *d)
 			drill_say(d, EVENT_NOTE, NULL, "%s from %s: %s",
 			    strsignal((int)si.ssi_signo),
 			    si.ssi_pid == 0 ? "the terminal" : "another process",
-			    d->is_armed ? "undoing" : "stopping, nothing was injected");
+			    parties_armed(d) > 0 ? "undoing" :
+						   "stopping, nothing was injected");
 		else
 			output_say(&d->out, "stormctl: already on it, please wait");
 	}
@@ -142,8 +145,10 @@ run_timer(struct drill *d)
 	usec_t now = clock_boottime();
 
 	(void)!read(d->timer, &times, sizeof(times)); /* only to quiet it */
-	if (d->is_hot && now >= d->next_renew)
-		agent_renew(d);
+	if (parties_live(d) > 0 && now >= d->next_renew)
+		parties_renew(d);
+	if (now >= d->next_look && lost_are_sought(d))
+		lost_look(d);
 	if (d->prober != NULL && now >= d->next_second) {
 		d->next_second = now + USEC_PER_SEC;
 		phase_second(d);
@@ -155,8 +160,10 @@ arm_timer(struct drill *d, usec_t until)
 {
 	struct itimerspec ts = { 0 };
 
-	if (d->is_hot && d->next_renew < until)
+	if (parties_live(d) > 0 && d->next_renew < until)
 		until = d->next_renew;
+	if (d->next_look < until && lost_are_sought(d))
+		until = d->next_look;
 	if (d->prober != NULL && d->next_second < until)
 		until = d->next_second;
 	ts.it_value.tv_sec = (time_t)(until / USEC_PER_SEC);
@@ -164,6 +171,15 @@ arm_timer(struct drill *d, usec_t until)
 	if (until == 0)
 		ts.it_value.tv_nsec = 1; /* 0 would disarm */
 	(void)timerfd_settime(d->timer, TFD_TIMER_ABSTIME, &ts, NULL);
+}
+
+static void
+lose_own_agent(struct drill *d)
+{
+	(void)epoll_ctl(d->epoll, EPOLL_CTL_DEL, d->agent.pidfd, NULL);
+	FOR_EACH_PARTY(d, p)
+		if (p->row->host == NULL)
+			party_lost(p, "the agent is lost: stormd has ended");
 }
 
 static void
@@ -179,13 +195,12 @@ serve(struct drill *d, enum source s)
 	case ON_SIGNAL:
 		take_signal(d);
 		break;
-	case ON_HOT:
-		if (d->is_hot)
-			agent_answer(d);
+	case ON_FLEET:
+		if (d->fleet != NULL)
+			fleet_run(d->fleet);
 		break;
 	case ON_AGENT:
-		(void)epoll_ctl(d->epoll, EPOLL_CTL_DEL, d->agent.pidfd, NULL);
-		agent_lost(d, "stormd has ended");
+		lose_own_agent(d);
 		break;
 	}
 }
@@ -200,11 +215,4 @@ loop_turn(struct drill *d, usec_t until)
 
 	for (int i = 0; i < n; i++)
 		serve(d, (enum source)ev[i].data.u32);
-}
-
-void
-loop_run(struct drill *d, usec_t until)
-{
-	while (d->stop == STOP_NOT && clock_boottime() < until)
-		loop_turn(d, until);
 }

@@ -288,6 +288,15 @@ phase_before(struct drill *d)
 
 /* --- during --------------------------------------------------------------------------- */
 
+/* With nothing to watch but the faults it is over when they are. */
+static bool
+is_going_on(const struct drill *d, usec_t span)
+{
+	if (d->stop != STOP_NOT || clock_boottime() >= d->fired + span)
+		return false;
+	return d->prober != NULL || parties_live(d) > 0 || parties_armed(d) == 0;
+}
+
 void
 phase_during(struct drill *d)
 {
@@ -295,19 +304,12 @@ phase_during(struct drill *d)
 
 	enter(d, PHASE_DURING, span, "");
 	d->is_judging = true;
-	d->fired = clock_boottime();
+	d->fired = parties_moment(d);
 	if (d->prober != NULL)
 		prober_start(d->prober, d->fired);
-	if (!agent_fire(d))
-		return;
-	usec_t end = d->fired + span;
-	if (d->prober != NULL) {
-		loop_run(d, end);
-	} else {
-		/* Nothing to watch but the faults: over when they are. */
-		while (d->stop == STOP_NOT && !d->status.ended && clock_boottime() < end)
-			loop_turn(d, end);
-	}
+	parties_fire(d);
+	while (is_going_on(d, span))
+		loop_turn(d, d->fired + span);
 	d->is_judging = false;
 	if (d->after_from != USEC_INFINITY)
 		return; /* abort_now has drawn the line */

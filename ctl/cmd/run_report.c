@@ -9,6 +9,47 @@
 
 #define SAMPLES_MIN    30
 #define LATE_SHARE_MAX 0.05
+#define NAMES_SHOWN    6
+
+/* "db1, db2, db3 and 27 more: 30 of the 60 that match role=db" */
+static void
+say_target(struct drill *d, const struct roster_target *t)
+{
+	char text[480];
+	size_t at = 0, i;
+
+	for (i = 0; i < t->count && i < NAMES_SHOWN && at < sizeof(text); i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s",
+		    i > 0 ? ", " : "", t->hosts[i]->name);
+	if (i < t->count && at < sizeof(text))
+		at += (size_t)snprintf(
+		    text + at, sizeof(text) - at, " and %zu more", t->count - i);
+	if (t->target->where != NULL && at < sizeof(text))
+		(void)snprintf(text + at, sizeof(text) - at, ": %zu of %zu that match %s",
+		    t->count, t->matched, t->target->where);
+	struct event v = drill_event(d, EVENT_TARGET, t->target->name, "%s", text);
+	event_num(&v, "matched", (double)t->matched);
+	event_num(&v, "hosts", (double)t->count);
+	drill_emit(d, &v);
+	for (i = 0; i < t->count; i++) {
+		v = drill_event(d, EVENT_TARGET, t->target->name, NULL);
+		(void)snprintf(v.host, sizeof(v.host), "%s", t->hosts[i]->name);
+		drill_emit(d, &v);
+	}
+}
+
+void
+report_targets(struct drill *d)
+{
+	const struct roster *r = d->o->roster;
+
+	if (r == NULL || r->target_count == 0)
+		return;
+	drill_say(d, EVENT_NOTE, "seed", "%llu", (unsigned long long)r->seed);
+	for (size_t i = 0; i < r->target_count; i++)
+		if (r->targets[i].count > 0)
+			say_target(d, &r->targets[i]);
+}
 
 static void
 quantile(struct event *v, const char *key, const struct hist *h, double q)
@@ -74,11 +115,23 @@ judge_probes(struct drill *d)
 	}
 }
 
+/* What one host refused to begin, others may have begun. */
+static bool
+has_fired(const struct drill *d)
+{
+	FOR_EACH_PARTY(d, p)
+		if (p->is_fired)
+			return true;
+	return false;
+}
+
 enum verdict
 report_verdict(struct drill *d)
 {
 	if (d->stop == STOP_NOT && d->fired != 0)
 		judge_probes(d);
+	if (d->is_unfired)
+		*(has_fired(d) ? &d->found.inconclusive : &d->found.refused) = true;
 	enum verdict v = verdict_of(&d->found);
 
 	if (v == VERDICT_REFUSED && d->is_invalid)

@@ -9,25 +9,20 @@
  * measured nothing, whatever its verdict: it is run again, for longer.
  */
 #include "cleanup.h"
-#include "client.h"
 #include "clock.h"
 #include "err.h"
-#include "fake_agent.h"
+#include "fake_fleet.h"
 #include "kind.h"
 #include "run.h"
 #include "test.h"
 #include "xalloc.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <microhttpd.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 /* --- experiments ---------------------------------------------------------------------- */
@@ -49,20 +44,10 @@ static int
 set_up(void **state)
 {
 	struct world *w = xcalloc(1, sizeof(*w));
-	struct sockaddr_in a = { .sin_family = AF_INET };
 
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	memset(&agent, 0, sizeof(agent));
-	agent.lasts = 800 * USEC_PER_MSEC;
-	atomic_store(&shop.is_broken, false);
-	atomic_store(&shop.percent, 0);
-	atomic_store(&shop.asked, 0);
-	shop.daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL,
-	    shop_answers, NULL, MHD_OPTION_SOCK_ADDR, &a, MHD_OPTION_END);
-	assert_non_null(shop.daemon);
-	(void)snprintf(shop.url, sizeof(shop.url), "http://127.0.0.1:%u/",
-	    MHD_get_daemon_info(shop.daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
-	(void)snprintf(shop.sound_url, sizeof(shop.sound_url), "%ssound", shop.url);
+	memset(agents, 0, sizeof(agents));
+	agent->lasts = 800 * USEC_PER_MSEC;
+	shop_open();
 	(void)snprintf(w->dir, sizeof(w->dir), "/tmp/run.XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	(void)snprintf(w->out, sizeof(w->out), "%s/out", w->dir);
@@ -77,7 +62,7 @@ set_up(void **state)
 		.abort_at = 0.5 };
 	spec_init(&w->fault.spec, kind_find("net.partition"));
 	(void)snprintf(w->fault.spec.name, NAME_MAX_LEN, "cut");
-	w->fault.spec.duration = agent.lasts;
+	w->fault.spec.duration = agent->lasts;
 	w->x = (struct experiment){ .name = "a-test",
 		.hypothesis = (char *)"the shop | stays open for s3cret",
 		.probes = &w->probe,
@@ -114,8 +99,6 @@ tear_down(void **state)
 	MHD_stop_daemon(shop.daemon);
 	remove_results(w);
 	(void)rmdir(w->dir);
-	if (agent.wake > 0)
-		(void)close(agent.wake);
 	free(w);
 	return 0;
 }
@@ -174,9 +157,7 @@ begin_again(struct world *w, struct fake_agent *as_told)
 
 	for (size_t i = 0; i < ARRAY_LEN(spans); i++)
 		*spans[i] += *spans[i] / 2;
-	if (agent.wake > 0)
-		(void)close(agent.wake);
-	agent = *as_told;
+	*agent = *as_told;
 	atomic_store(&shop.is_broken, false);
 	atomic_store(&shop.asked, 0);
 	remove_results(w);
@@ -185,7 +166,7 @@ begin_again(struct world *w, struct fake_agent *as_told)
 static enum verdict
 drill(struct world *w)
 {
-	struct fake_agent as_told = agent;
+	struct fake_agent as_told = *agent;
 
 	for (int i = 1; i <= ATTEMPTS; i++) {
 		if (i > 1)
@@ -202,7 +183,7 @@ drill(struct world *w)
 static void
 make_it_last(struct world *w)
 {
-	agent.lasts = w->x.steady.during = w->fault.spec.duration = NOT_LONG;
+	agent->lasts = w->x.steady.during = w->fault.spec.duration = NOT_LONG;
 }
 
 static void
@@ -224,9 +205,9 @@ a_fault_the_system_stands_is_held(void **state)
 	struct world *w = *state;
 
 	expect(w, VERDICT_HELD);
-	assert_false(agent.undo_asked); /* it ended by itself */
-	assert_true(agent.renewed);
-	assert_int_equal(agent.leaves, 1);
+	assert_false(agent->undo_asked); /* it ended by itself */
+	assert_true(agent->renewed);
+	assert_int_equal(agent->leaves, 1);
 	expect_in(w, "summary.md", "The hypothesis held");
 }
 
@@ -235,11 +216,11 @@ an_outage_is_stopped_and_undone_with_numbers(void **state)
 {
 	struct world *w = *state;
 
-	agent.breaks_shop = true;
+	agent->breaks_shop = true;
 	make_it_last(w);
 	w->x.steady.after = NOT_LONG; /* at most */
 	expect(w, VERDICT_BREACHED);
-	assert_true(agent.undo_was_breach);
+	assert_true(agent->undo_was_breach);
 	json_t *j = journal_of(w);
 	const json_t *undo = json_object_get(j, "undo");
 	assert_string_equal(json_string_value(json_object_get(undo, "cause")), "breach");
@@ -272,7 +253,7 @@ an_unsteady_system_is_left_alone(void **state)
 
 	atomic_store(&shop.percent, 60);
 	expect(w, VERDICT_UNSTEADY);
-	assert_int_equal(agent.arms, 0);
+	assert_int_equal(agent->arms, 0);
 	expect_in(w, "summary.md", "no steady state");
 }
 
@@ -284,14 +265,14 @@ too_few_answers_are_inconclusive(void **state)
 	w->probe.rate_mhz = 1000; /* one before */
 	w->is_due_few = true;
 	expect(w, VERDICT_INCONCLUSIVE);
-	assert_int_equal(agent.arms, 0);
+	assert_int_equal(agent->arms, 0);
 	expect_in(w, "events.ndjson", "answers before; 30 are needed");
 }
 
 static void
 a_fault_without_effect_is_inconclusive(void **state)
 {
-	agent.has_no_effect = true;
+	agent->has_no_effect = true;
 	expect(*state, VERDICT_INCONCLUSIVE);
 	expect_in(*state, "summary.md", "- cut: no effect");
 }
@@ -301,7 +282,7 @@ a_system_that_does_not_come_back_is_said_to(void **state)
 {
 	struct world *w = *state;
 
-	agent.breaks_shop = agent.stays_broken = true;
+	agent->breaks_shop = agent->stays_broken = true;
 	w->x.steady.after = 3 * USEC_PER_SEC; /* one answer is enough */
 	expect(w, VERDICT_NOT_RECOVERED);
 }
@@ -309,9 +290,9 @@ a_system_that_does_not_come_back_is_said_to(void **state)
 static void
 a_refusal_injects_nothing(void **state)
 {
-	agent.refuses = true;
+	agent->refuses = true;
 	expect(*state, VERDICT_REFUSED);
-	assert_int_equal(agent.fires, 0);
+	assert_int_equal(agent->fires, 0);
 	assert_int_equal(shop.asked, 0); /* known before anything was probed */
 	expect_in(*state, "events.ndjson", "policy does not allow net.partition");
 }
@@ -319,10 +300,10 @@ a_refusal_injects_nothing(void **state)
 static void
 what_cannot_be_stopped_in_time_is_not_started(void **state)
 {
-	agent.is_slow_to_answer = true;
+	agent->is_slow_to_answer = true;
 	expect(*state, VERDICT_REFUSED);
-	assert_int_equal(agent.fires, 0);
-	assert_true(agent.undo_asked); /* what was armed is swept */
+	assert_int_equal(agent->fires, 0);
+	assert_true(agent->undo_asked); /* what was armed is swept */
 }
 
 static void
@@ -330,7 +311,7 @@ residue_outranks_everything(void **state)
 {
 	struct world *w = *state;
 
-	agent.is_dirty = agent.breaks_shop = true;
+	agent->is_dirty = agent->breaks_shop = true;
 	make_it_last(w);
 	expect(w, VERDICT_UNDO_FAILED);
 	expect_in(w, "summary.md", "a chain is left");
@@ -341,11 +322,11 @@ a_lost_agent_is_followed_by_stormd_undo(void **state)
 {
 	struct world *w = *state;
 
-	agent.dies = true;
+	agent->dies = DIES_LATER;
 	make_it_last(w);
 	expect(w, VERDICT_AGENT_LOST);
-	assert_int_equal(agent.recoveries, 1);
-	assert_int_equal(agent.leaves, 0);
+	assert_int_equal(agent->recoveries, 1);
+	assert_int_equal(agent->leaves, 0);
 }
 
 static void
@@ -361,7 +342,7 @@ a_guard_stops_the_drill(void **state)
 	w->x.guards = &guard;
 	w->x.guard_count = 1;
 	w->probe.http.url = shop.sound_url; /* which is for the guard alone to stop */
-	agent.breaks_shop = true;
+	agent->breaks_shop = true;
 	make_it_last(w);
 	expect(w, VERDICT_BREACHED);
 	expect_in(w, "events.ndjson", "the guard no longer holds");
@@ -379,7 +360,7 @@ a_guard_that_does_not_hold_stops_it_before(void **state)
 	w->x.guards = &guard;
 	w->x.guard_count = 1;
 	expect(w, VERDICT_UNSTEADY);
-	assert_int_equal(agent.arms, 0);
+	assert_int_equal(agent->arms, 0);
 }
 
 static void
@@ -387,12 +368,12 @@ ctrl_c_undoes(void **state)
 {
 	struct world *w = *state;
 
-	agent.interrupts = true;
+	agent->interrupts = true;
 	make_it_last(w);
 	expect(w, VERDICT_STOPPED);
-	assert_int_equal(agent.fires, 1);
-	assert_true(agent.undo_asked);
-	assert_false(agent.undo_was_breach);
+	assert_int_equal(agent->fires, 1);
+	assert_true(agent->undo_asked);
+	assert_false(agent->undo_was_breach);
 }
 
 static void
@@ -402,9 +383,9 @@ a_rehearsal_injects_nothing(void **state)
 
 	w->o.rehearse = true;
 	expect(w, VERDICT_HELD);
-	assert_int_equal(agent.rehearsals, 1);
-	assert_int_equal(agent.arms, 0);
-	assert_int_equal(agent.fires, 0);
+	assert_int_equal(agent->rehearsals, 1);
+	assert_int_equal(agent->arms, 0);
+	assert_int_equal(agent->fires, 0);
 }
 
 static void
@@ -414,8 +395,8 @@ probes_alone_need_no_agent(void **state)
 
 	w->x.fault_count = 0;
 	expect(w, VERDICT_HELD);
-	assert_int_equal(agent.arms, 0);
-	assert_int_equal(agent.leaves, 0);
+	assert_int_equal(agent->arms, 0);
+	assert_int_equal(agent->leaves, 0);
 }
 
 static void
@@ -426,7 +407,7 @@ a_fault_alone_ends_with_its_time(void **state)
 	w->x.probe_count = 0;
 	w->x.steady.before = w->x.steady.during = w->x.steady.after = 0;
 	expect(w, VERDICT_HELD);
-	assert_int_equal(agent.fires, 1);
+	assert_int_equal(agent->fires, 1);
 }
 
 static void
@@ -454,7 +435,7 @@ a_full_disk_does_not_keep_it_from_the_undo(void **state)
 	struct world *w = *state;
 	int full = open("/dev/full", O_WRONLY | O_CLOEXEC), out = dup(STDOUT_FILENO);
 
-	agent.breaks_shop = true;
+	agent->breaks_shop = true;
 	make_it_last(w);
 	w->o.quiet = false;
 	(void)fflush(stdout);
@@ -464,7 +445,7 @@ a_full_disk_does_not_keep_it_from_the_undo(void **state)
 	(void)close(full);
 	(void)close(out);
 	assert_int_equal(v, VERDICT_BREACHED);
-	assert_true(agent.undo_was_breach);
+	assert_true(agent->undo_was_breach);
 }
 
 static void

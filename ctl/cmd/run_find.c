@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finding the agents: that of this host by its socket, or one of our own; the others are
+ * asked who they are.  An address can lead back to this very host, through a name, a
+ * forwarded port or a mistake in the inventory; only the agent itself knows on which
+ * machine it stands.
+ */
+#include "drill.h"
+#include "ident.h"
+#include "spec_json.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FIND_PATIENCE (10 * USEC_PER_SEC)
+
+static bool
+is_remote(const struct party *p)
+{
+	return p->row->host != NULL;
+}
+
+/* --- this host ------------------------------------------------------------------------ */
+
+static int
+find_here(struct party *p, struct endpoint *ret, struct err *e)
+{
+	struct drill *d = p->d;
+	int r = agent_find(&d->agent, &d->o->agent, e);
+
+	if (r < 0)
+		return r;
+	d->has_agent = true;
+	ret->socket = d->agent.socket;
+	party_say(p, EVENT_NOTE, "agent", "%s at %s",
+	    d->agent.is_embedded ? "embedded stormd" : "stormd", d->agent.socket);
+	return d->agent.pidfd >= 0 ? loop_watch_agent(d, e) : 0;
+}
+
+/* --- the others ----------------------------------------------------------------------- */
+
+static bool
+is_this_host(const struct agent_status *s)
+{
+	char boot_id[BOOT_ID_LEN] = "";
+	struct err e;
+
+	(void)clock_boot_id(boot_id, &e); /* without /proc nothing is compared */
+	return boot_id[0] != '\0' && strcmp(boot_id, s->boot_id) == 0 &&
+	       s->netns == netns_inode();
+}
+
+void
+party_status_answer(struct party *p, const struct fleet_answer *a)
+{
+	struct drill *d = p->d;
+	struct agent_status s = { 0 };
+
+	p->is_asked = false;
+	p->why = a->err;
+	if (a->err.code < 0 || agent_status_from_json(a->json, &s, &p->why) < 0)
+		return;
+	if (!d->o->include_self && is_this_host(&s)) {
+		(void)err_refused(&p->why,
+		    "this is the host that stormctl itself runs on (its name for itself "
+		    "is '%s'); --include-self allows it",
+		    s.node);
+		return;
+	}
+	party_say(p, EVENT_NOTE, "agent", "stormd %s at %s:%u", s.version,
+	    p->row->host->address, p->row->host->port);
+}
+
+static int
+add(struct party *p, struct err *e)
+{
+	struct endpoint where = { .name = p->name };
+	int r = 0;
+
+	if (is_remote(p)) {
+		where.address = p->row->host->address;
+		where.port = p->row->host->port;
+	} else {
+		r = find_here(p, &where, e);
+	}
+	if (r == 0)
+		r = fleet_add(p->d->fleet, &where, e);
+	return r < 0 ? r : 0;
+}
+
+static int
+open_fleet(struct drill *d, struct err *e)
+{
+	struct fleet_options o = {
+		.lost_after = d->lease_ms * USEC_PER_MSEC,
+		.on_answer = parties_answer,
+		.on_lost = parties_lost,
+		.ctx = d,
+	};
+
+	FOR_EACH_PARTY(d, p)
+		if (is_remote(p))
+			o.pki_dir = d->o->pki_dir;
+	int r = fleet_open(&d->fleet, &o, e);
+	return r < 0 ? r : loop_watch_fleet(d, e);
+}
+
+bool
+parties_find(struct drill *d)
+{
+	struct err e = { 0 };
+
+	if (d->party_count == 0)
+		return d->stop == STOP_NOT;
+	int r = open_fleet(d, &e);
+	if (r < 0) {
+		d->found.refused = true;
+		drill_say(d, EVENT_ERROR, NULL, "%s", e.msg);
+		return false;
+	}
+	FOR_EACH_PARTY(d, p)
+		(void)add(p, &p->why); /* its reason is said by parties_agree */
+	loop_check_signals(d);
+	if (!parties_agree(d))
+		return false;
+	for (size_t i = 0; i < d->party_count; i++) {
+		d->parties[i].is_asked = is_remote(&d->parties[i]);
+		if (d->parties[i].is_asked)
+			fleet_get(d->fleet, i, FLEET_STATUS);
+	}
+	parties_await(d, STEP_FIND, FIND_PATIENCE);
+	return parties_agree(d);
+}
+
+/* --- the end -------------------------------------------------------------------------- */
+
+/* Our own agent is gone: what it left, stormd-undo takes away, and we wait for it. */
+static void
+undo_without_agent(struct drill *d)
+{
+	struct err e = { 0 };
+
+	if (agent_recover(&d->agent, &e) == 0) {
+		drill_say(d, EVENT_NOTE, NULL,
+		    "stormd-undo has been over the host: nothing is left behind");
+		return;
+	}
+	d->found.undo_failed = true;
+	drill_say(d, EVENT_ERROR, NULL, "%s", e.msg);
+}
+
+static bool
+is_here_lost(const struct drill *d)
+{
+	FOR_EACH_PARTY(d, p)
+		if (!is_remote(p) && p->is_lost && !p->status.ended)
+			return true;
+	return false;
+}
+
+void
+parties_leave(struct drill *d)
+{
+	struct err e = { 0 };
+
+	fleet_free(d->fleet);
+	d->fleet = NULL;
+	if (!d->has_agent || !d->agent.is_embedded)
+		return;
+	if (is_here_lost(d)) {
+		undo_without_agent(d);
+	} else if (agent_leave(&d->agent, &e) < 0) {
+		d->found.undo_failed = true;
+		drill_say(d, EVENT_ERROR, NULL, "%s", e.msg);
+	}
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Agents that are not heard of any more.  The drill ends on all the others at once; what
+ * the lost one holds is undone by its lease and its guardian, without us.  We go on asking
+ * for it until that must have happened, and say what has become of it: "lost" is no state
+ * that anybody can act on.
+ */
+#include "drill.h"
+#include <errno.h>
+#include <stdio.h>
+
+#define LOOK_EVERY (500 * USEC_PER_MSEC)
+#define MARGIN     (3 * USEC_PER_SEC) /* after its lease: the guardian, and the way back */
+
+static void
+seek(struct party *p)
+{
+	struct drill *d = p->d;
+
+	if (p->row->host == NULL && d->agent.is_embedded)
+		return; /* stormd-undo follows it */
+	p->is_sought = true;
+	p->seek_until = clock_boottime() + d->lease_ms * USEC_PER_MSEC + MARGIN;
+	d->next_look = clock_boottime() + LOOK_EVERY;
+}
+
+void
+party_seek(struct party *p)
+{
+	p->is_arming = false;
+	seek(p);
+}
+
+void
+party_lost(struct party *p, const char *why)
+{
+	struct drill *d = p->d;
+
+	if (p->is_lost || p->status.ended)
+		return;
+	p->is_lost = true;
+	if (p->is_armed)
+		d->found.agent_lost = true;
+	else
+		d->found.refused = true;
+	if (d->stop == STOP_NOT)
+		abort_now(d, STOP_AGENT);
+	party_say(p, EVENT_ERROR, NULL, "%s", why);
+	if (p->is_armed)
+		seek(p);
+}
+
+/* --- asking for them ------------------------------------------------------------------ */
+
+bool
+lost_are_sought(const struct drill *d)
+{
+	FOR_EACH_PARTY(d, p)
+		if (p->is_sought)
+			return true;
+	return false;
+}
+
+void
+lost_look(struct drill *d)
+{
+	usec_t now = clock_boottime();
+
+	d->next_look = now + LOOK_EVERY;
+	for (size_t i = 0; i < d->party_count; i++) {
+		struct party *p = &d->parties[i];
+
+		if (!p->is_sought || p->is_looked_for)
+			continue;
+		p->is_looked_for = true;
+		fleet_look(d->fleet, i, d->id, false);
+	}
+}
+
+static bool
+is_dirty(const struct drill_view *v)
+{
+	for (size_t i = 0; i < v->count; i++)
+		if (v->fault[i].dirty || v->fault[i].state == FAULT_STUCK)
+			return true;
+	return false;
+}
+
+static void
+come_back_dirty(struct party *p)
+{
+	p->d->found.undo_failed = true;
+	party_say(p, EVENT_ERROR, NULL,
+	    "came back, not clean: stormctl doctor says what is left");
+}
+
+void
+party_look_answer(struct party *p, const struct fleet_answer *a)
+{
+	bool is_unknown = a->json != NULL && !a->has_view && a->err.code == -ENOENT;
+
+	p->is_looked_for = false;
+	if (!p->is_sought || (!is_unknown && (!a->has_view || !a->view->drill.ended)))
+		return;
+	p->is_sought = false;
+	p->is_back = true;
+	if (is_unknown && p->is_armed)
+		party_say(p, EVENT_NOTE, NULL,
+		    "came back: its agent was started anew, which undoes all that was left");
+	else if (is_unknown)
+		party_say(p, EVENT_NOTE, NULL, "came back: it had not armed anything");
+	else if (!is_dirty(a->view))
+		party_say(p, EVENT_NOTE, NULL, "came back: clean");
+	else
+		come_back_dirty(p);
+}
+
+/* --- the end -------------------------------------------------------------------------- */
+
+/* "05:31:07 UTC": when the lease of a host that hears nothing runs out. */
+static const char *
+lease_end(const struct party *p, char *buf, size_t size)
+{
+	const struct drill *d = p->d;
+	usec_t heard = fleet_heard(d->fleet, (size_t)(p - d->parties));
+	usec_t end = heard + d->lease_ms * USEC_PER_MSEC;
+	char wall[32];
+
+	(void)clock_iso8601(clock_wall() - clock_boottime() + end, wall, sizeof(wall));
+	(void)snprintf(buf, size, "%.8s UTC", wall + 11);
+	return buf;
+}
+
+static void
+say_missing(struct party *p)
+{
+	char when[32];
+	const char *host = p->row->host != NULL ? " --host " : "";
+	const char *name = p->row->host != NULL ? p->name : "";
+
+	p->is_sought = false;
+	if (p->is_armed)
+		party_say(p, EVENT_ERROR, NULL,
+		    "was not heard of again: its lease ended its faults at %s; check with "
+		    "stormctl status%s%s",
+		    lease_end(p, when, sizeof(when)), host, name);
+	else
+		party_say(p, EVENT_ERROR, NULL,
+		    "never said whether it had armed: nothing was in force, and its lease "
+		    "takes away what it may have prepared; check with stormctl status%s%s",
+		    host, name);
+}
+
+void
+lost_settle(struct drill *d)
+{
+	usec_t until = 0;
+
+	FOR_EACH_PARTY(d, p)
+		if (p->is_sought && p->seek_until > until)
+			until = p->seek_until;
+	while (lost_are_sought(d) && clock_boottime() < until)
+		loop_turn(d, until);
+	FOR_EACH_PARTY(d, p)
+		if (p->is_sought)
+			say_missing(p);
+}
