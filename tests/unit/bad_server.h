@@ -9,14 +9,22 @@
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #define ANSWER_OK  "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"ok\":true}"
-#define PATIENCE_S 20 /* far more than anything here needs */
+#define PATIENCE_S 60 /* far more than anything here needs */
+
+/* Shared with the server's process. */
+static struct server_page {
+	atomic_uint asked;      /* requests that have come */
+	atomic_bool may_answer; /* what /slow waits for */
+} * page;
 
 static int
 say(int fd, const char *text)
@@ -66,9 +74,11 @@ static int
 answer(int fd, const char *request)
 {
 	if (is_for(request, "/never")) {
-		sleep_usec(60 * USEC_PER_SEC);
+		for (;;)
+			(void)pause();
 	} else if (is_for(request, "/slow")) {
-		sleep_usec(400 * USEC_PER_MSEC);
+		while (!atomic_load(&page->may_answer))
+			sleep_usec(5 * USEC_PER_MSEC);
 		return say(fd, ANSWER_OK);
 	} else if (is_for(request, "/reset")) {
 		reset(fd);
@@ -107,6 +117,7 @@ serve_connection(void *arg)
 
 	while ((n = recv(fd, request, sizeof(request) - 1, 0)) > 0) {
 		request[n] = '\0';
+		(void)atomic_fetch_add(&page->asked, 1);
 		if (answer(fd, request) != 0)
 			break;
 	}
@@ -137,8 +148,12 @@ struct server {
 static pid_t
 serve_in_child(int listener)
 {
-	pid_t parent = getpid(), pid = fork();
+	pid_t parent = getpid(), pid;
 
+	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(page != MAP_FAILED);
+	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		(void)signal(SIGALRM, SIG_DFL);
@@ -149,6 +164,14 @@ serve_in_child(int listener)
 	}
 	(void)close(listener);
 	return pid;
+}
+
+static void
+end_server(pid_t pid)
+{
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	(void)munmap(page, sizeof(*page));
 }
 
 static int
@@ -182,8 +205,7 @@ stop_server(void **state)
 {
 	struct server *s = *state;
 
-	(void)kill(s->pid, SIGKILL);
-	(void)waitpid(s->pid, NULL, 0);
+	end_server(s->pid);
 	free(s);
 	return 0;
 }
