@@ -2,7 +2,9 @@
 /*
  * cpu.load with real burners: asleep until applied, busy after, and gone by each of the ways
  * that are to end them.  How exact the load is, the benchmark tells: other people's use of
- * this machine is no reason for a test to fail.
+ * this machine is no reason for a test to fail.  When they leave a CPU nothing the fault says
+ * that it is without effect, and is tried again; and burners that were killed need a turn to
+ * die, so their undo is repeated as a holder repeats it.
  */
 #include "cgroup.h"
 #include "cleanup.h"
@@ -16,6 +18,8 @@
 #include <string.h>
 
 TEST_WITHOUT_LEAK_CHECK
+
+#define ATTEMPTS 100
 
 static struct protect protect;
 static char fault_id[FAULT_ID_LEN]; /* the cgroup tree is the machine's */
@@ -50,27 +54,56 @@ arm(const char *percent, const char *cpus)
 		fail_msg("%s", e.msg);
 }
 
-static void
-fire(void)
+static int
+undo_once(struct err *e)
 {
-	struct err e = { 0 };
-
-	if (fault_cpu_load.apply(&r, &e) < 0 || fault_cpu_load.verify(&r, &e) < 0)
-		fail_msg("%s", e.msg);
+	if (undo_run(r.ctx, &r.undo, BEAT_DISARM, e) < 0 ||
+	    undo_check(r.ctx, &r.undo, BEAT_DISARM, e) < 0 ||
+	    fault_cpu_load.release(&r, e) < 0 ||
+	    undo_run(r.ctx, &r.undo, BEAT_SWEEP, e) < 0 ||
+	    undo_check(r.ctx, &r.undo, BEAT_SWEEP, e) < 0)
+		return e->code;
+	return 0;
 }
 
 static void
 undo(void)
 {
 	struct err e = { 0 };
+	int rc = undo_once(&e);
 
-	if (undo_run(r.ctx, &r.undo, BEAT_DISARM, &e) < 0 ||
-	    undo_check(r.ctx, &r.undo, BEAT_DISARM, &e) < 0 ||
-	    fault_cpu_load.release(&r, &e) < 0 ||
-	    undo_run(r.ctx, &r.undo, BEAT_SWEEP, &e) < 0 ||
-	    undo_check(r.ctx, &r.undo, BEAT_SWEEP, &e) < 0)
+	for (int i = 0; i < ATTEMPTS && rc == -EBUSY; i++) {
+		sleep_usec(100 * USEC_PER_MSEC);
+		rc = undo_once(&e);
+	}
+	if (rc < 0)
 		fail_msg("%s", e.msg);
 	undo_ctx_free(r.ctx);
+}
+
+/* False: others left no CPU, and all is undone. */
+static bool
+fire(void)
+{
+	struct err e = { 0 };
+
+	if (fault_cpu_load.apply(&r, &e) == 0 && fault_cpu_load.verify(&r, &e) == 0)
+		return true;
+	if (strstr(e.msg, "the CPUs are busier than was asked") == NULL)
+		fail_msg("%s", e.msg);
+	undo();
+	return false;
+}
+
+static void
+arm_and_fire(const char *percent, const char *cpus)
+{
+	for (int i = 0; i < ATTEMPTS; i++) {
+		arm(percent, cpus);
+		if (fire())
+			return;
+	}
+	fail_msg("others left no CPU in %d attempts", ATTEMPTS);
 }
 
 struct burners {
@@ -99,12 +132,13 @@ burners(void)
 	return b;
 }
 
+/* A tenth of a second after the other, until so much is seen or there is no hope. */
 static void
-hold(unsigned tenths)
+hold_until(uint64_t effect)
 {
 	struct err e = { 0 };
 
-	for (unsigned i = 0; i < tenths; i++) {
+	for (int i = 0; i < 300 && (i < 10 || r.effect <= effect); i++) {
 		sleep_usec(100 * USEC_PER_MSEC);
 		assert_int_equal(fault_cpu_load.hold(&r, &e), 0);
 	}
@@ -113,18 +147,18 @@ hold(unsigned tenths)
 static void
 burners_sleep_until_they_are_woken(void **state)
 {
-	uint64_t before, ticks;
+	int attempts = 0;
 
 	(void)state;
-	arm("50%", "0");
-	assert_int_equal(burners().count, 1);
-	sleep_usec(50 * USEC_PER_MSEC);
-	before = r.effect;
-	fire();
-	hold(10);
-	ticks = r.effect;
-	assert_int_equal(before, 0);
-	assert_true(ticks > 30000); /* of the 50 % asked; more when others are busy */
+	do {
+		assert_true(attempts++ < ATTEMPTS);
+		arm("50%", "0");
+		assert_int_equal(burners().count, 1);
+		sleep_usec(50 * USEC_PER_MSEC);
+		assert_int_equal(r.effect, 0);
+	} while (!fire());
+	hold_until(30000);
+	assert_true(r.effect > 30000); /* of the 50 % asked; more when others are busy */
 	assert_non_null(strstr(r.note, "asked 50%, seen "));
 	undo();
 	assert_int_equal(burners().count, 0);
@@ -136,9 +170,8 @@ every_cpu_gets_its_own(void **state)
 	const long online = sysconf(_SC_NPROCESSORS_ONLN);
 
 	(void)state;
-	arm("20%", NULL);
+	arm_and_fire("20%", NULL);
 	assert_int_equal(burners().count, online);
-	fire();
 	undo();
 	assert_int_equal(burners().count, 0);
 }
@@ -182,8 +215,7 @@ letting_go_of_the_leash_is_enough(void **state)
 	struct burners b;
 
 	(void)state;
-	arm("20%", NULL);
-	fire();
+	arm_and_fire("20%", NULL);
 	b = burners();
 	l = r.state; /* its first member */
 	assert_int_equal(close(l->leash), 0);
@@ -200,12 +232,11 @@ static void
 the_death_of_the_holder_is_enough(void **state)
 {
 	pid_t holder = fork();
-	unsigned tries = 5000;
+	unsigned tries = 30000;
 
 	(void)state;
 	if (holder == 0) {
-		arm("20%", NULL);
-		fire();
+		arm_and_fire("20%", NULL);
 		(void)kill(getpid(), SIGKILL);
 	}
 	assert_int_equal(waitpid(holder, NULL, 0), holder);
@@ -225,13 +256,16 @@ static void
 a_burner_that_somebody_ended_is_noticed(void **state)
 {
 	struct err e = { 0 };
+	int rc = 0;
 
 	(void)state;
-	arm("20%", "0");
-	fire();
+	arm_and_fire("20%", "0");
 	(void)kill(burners().pids[0], SIGKILL); /* reaping is the holder's */
-	sleep_usec(20 * USEC_PER_MSEC);
-	assert_true(fault_cpu_load.hold(&r, &e) < 0 || r.lost);
+	for (int i = 0; i < 1000 && rc == 0 && !r.lost; i++) {
+		sleep_usec(20 * USEC_PER_MSEC);
+		rc = fault_cpu_load.hold(&r, &e);
+	}
+	assert_true(rc < 0 || r.lost);
 	undo();
 }
 

@@ -17,7 +17,7 @@
 #include "nl.h"
 #include "spawn.h"
 
-enum { QUEUE = 4711, PORT = 5353, WAIT_MS = 5000 };
+enum { QUEUE = 4711, PORT = 5353, WAIT_MS = 30000 };
 
 static struct err e;
 static int receiver, sender;

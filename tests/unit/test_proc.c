@@ -65,7 +65,7 @@ cmdline_is_joined_by_blanks_and_exe_is_a_path(void **state)
 {
 	pid_t pid = fork();
 	char text[128];
-	int tries = 1000;
+	int tries = 30000;
 
 	(void)state;
 	if (pid == 0) {
