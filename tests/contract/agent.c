@@ -6,10 +6,10 @@
 #include "agent_world.h"
 #include "spawn.h"
 
-static void
-a_drill_is_armed_fired_and_undone(void **state)
+/* Up to where it is in force, or the machine is too busy for that. */
+static struct reply
+arm_and_fire(struct world *w)
 {
-	struct world *w = *state;
 	struct reply r = arm_one(w, A, load_text, MIN);
 
 	must(&r);
@@ -23,7 +23,23 @@ a_drill_is_armed_fired_and_undone(void **state)
 	must(&r);
 	r = verb(w, MSG_FIRE, A);
 	must(&r);
-	r = wait_state(w, A, FAULT_ACTIVE);
+	r = wait_active(w, A, MSG_SHOW);
+	if (r.fault[0].state != FAULT_ACTIVE)
+		r = verb(w, MSG_WAIT, A);
+	return r;
+}
+
+static void
+a_drill_is_armed_fired_and_undone(void **state)
+{
+	struct world *w = *state;
+	struct reply r = arm_and_fire(w);
+
+	for (int i = 1; i < ATTEMPTS && was_too_busy(&r); i++) {
+		uuid_make(A);
+		r = arm_and_fire(w);
+	}
+	assert_int_equal(r.fault[0].state, FAULT_ACTIVE);
 	assert_true(
 	    r.fault[0].until > r.fault[0].at && r.drill.ends_at == r.fault[0].until);
 	r = verb(w, MSG_UNDO, A);
@@ -49,7 +65,7 @@ a_fault_ends_when_its_time_is_up(void **state)
 	struct world *w = *state;
 	struct reply r;
 
-	(void)activate(w, A, load_text, USEC_PER_SEC);
+	(void)activate(w, A, load_text, 3 * USEC_PER_SEC);
 	r = verb(w, MSG_WAIT, A);
 	must(&r);
 	assert_int_equal(r.drill.cause, UNDO_END);
@@ -116,9 +132,10 @@ an_unconfirmed_network_fault_is_undone(void **state)
 	struct world *w = *state;
 	struct reply r;
 
-	(void)activate(w, A, cut_text, MIN);
+	(void)fire_one(w, A, cut_text, MIN);
 	r = verb(w, MSG_WAIT, A);
 	must(&r);
+	assert_int_not_equal(r.fault[0].active, 0);
 	assert_int_equal(r.drill.cause, UNDO_UNCONFIRMED);
 }
 
@@ -128,11 +145,10 @@ a_confirmed_network_fault_stays(void **state)
 	struct world *w = *state;
 	struct reply r;
 
-	(void)activate(w, A, cut_text, 2 * USEC_PER_SEC);
-	r = verb(w, MSG_RENEW, A);
-	must(&r);
+	(void)activate(w, A, cut_text, 3 * USEC_PER_SEC);
 	r = verb(w, MSG_WAIT, A);
 	assert_int_equal(r.drill.cause, UNDO_END);
+	assert_true(r.fault[0].told >= r.fault[0].until);
 }
 
 static void
@@ -174,7 +190,7 @@ a_fault_that_cannot_be_applied_ends_the_drill(void **state)
 {
 	struct world *w = *state;
 	pid_t victim = sleeper("storm-victim");
-	struct spec s[] = { spec_make("load", MIN, load_text),
+	struct spec s[] = { spec_make("cut", MIN, cut_text),
 		spec_make("kill", 0, "process.kill name=storm-victim") };
 	struct reply r = arm(w, A, s, 2);
 

@@ -13,7 +13,7 @@
 #define OTHER4 "10.99.0.3"
 #define OTHER6 "fd99::3"
 
-enum { ECHO_PORT = 4001, ECHO_PORT_2, ECHO_ROUNDS = 9, ECHO_WAIT_MS = 5000 };
+enum { ECHO_PORT = 4001, ECHO_PORT_2, ECHO_ROUNDS = 9, ECHO_WAIT_MS = 30000 };
 
 enum { ECHO_HOSTS = 4 };
 

@@ -33,14 +33,14 @@
 #define FAR6  "fd99::2"
 
 enum { FAR_TCP = 8080, FAR_TCP_2 = 8081, FAR_UDP = 5353, NEAR_UDP = 7000, NEAR_SSH = 22 };
-enum { TICK_MS = 5, PATIENCE_MS = 5000, SILENCE_MS = 200 };
+enum { TICK_MS = 5, PATIENCE_MS = 30000, SILENCE_MS = 200 };
 
 /* What came of asking. */
 enum reach { OPEN, SILENT, REFUSED };
 
 /* Shared with the far side's process. */
 struct farside {
-	_Atomic unsigned got4, got6; /* datagrams that arrived there */
+	_Atomic unsigned got4, got6; /* what stood in the last datagram that came there */
 	_Atomic bool ready;
 	pid_t pid;
 	int beacon4, beacon6; /* near sockets that its datagrams come to */
@@ -128,15 +128,22 @@ far_beacon(int fd, const char *to)
 	(void)sendto(fd, "x", 1, 0, (struct sockaddr *)&near_side, len);
 }
 
-static inline unsigned
+static inline void
 drain(int fd)
 {
 	char buf[64];
-	unsigned n = 0;
 
 	while (recv(fd, buf, sizeof(buf), 0) >= 0)
-		n++;
-	return n;
+		continue;
+}
+
+static inline void
+take_all(int fd, _Atomic unsigned *got)
+{
+	unsigned word;
+
+	while (recv(fd, &word, sizeof(word), 0) == sizeof(word))
+		atomic_store(got, word);
 }
 
 static inline void
@@ -159,8 +166,8 @@ far_serve(struct farside *f)
 	for (;;) {
 		for (int i = 0; i < 4; i++)
 			(void)close(accept(tcp[i], NULL, NULL));
-		atomic_fetch_add(&f->got4, drain(udp4));
-		atomic_fetch_add(&f->got6, drain(udp6));
+		take_all(udp4, &f->got4);
+		take_all(udp6, &f->got6);
 		far_beacon(udp4, NEAR4);
 		far_beacon(udp6, NEAR6);
 		(void)!write(ssh, "x", 1);
@@ -232,7 +239,7 @@ farside_end(struct farside *f)
 static inline int
 patience(enum reach expected)
 {
-	return expected == OPEN ? PATIENCE_MS : SILENCE_MS;
+	return expected == SILENT ? SILENCE_MS : PATIENCE_MS;
 }
 
 static inline enum reach
@@ -255,7 +262,8 @@ try_tcp(const char *to, uint16_t port, int wait_ms)
 	return error == 0 ? OPEN : error == ECONNREFUSED ? REFUSED : SILENT;
 }
 
-/* Does a datagram of ours arrive there?  REFUSED: an ICMP answer came back. */
+/* Does a datagram of ours arrive there?  REFUSED: an ICMP answer came back.  Each call has
+ * its own word to send: one of an earlier call, read late there, is not taken for it. */
 static inline enum reach
 try_out(struct farside *f, const char *to, int wait_ms)
 {
@@ -263,17 +271,18 @@ try_out(struct farside *f, const char *to, int wait_ms)
 	socklen_t len = address(&far_side, to, FAR_UDP);
 	bool four = far_side.ss_family == AF_INET;
 	_Atomic unsigned *got = four ? &f->got4 : &f->got6;
-	unsigned before = atomic_load(got);
+	static unsigned word;
 	int fd = socket(far_side.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	enum reach r = SILENT;
 	char c;
 
+	word++;
 	(void)connect(fd, (struct sockaddr *)&far_side, len);
 	for (int i = 0; i < wait_ms / TICK_MS && r == SILENT; i++) {
 		if (i == 0 || i % 20 == 0)
-			(void)send(fd, "x", 1, 0);
+			(void)send(fd, &word, sizeof(word), 0);
 		(void)poll(NULL, 0, TICK_MS);
-		if (atomic_load(got) != before)
+		if (atomic_load(got) == word)
 			r = OPEN;
 		else if (recv(fd, &c, 1, 0) < 0 && errno == ECONNREFUSED)
 			r = REFUSED;
@@ -288,9 +297,9 @@ try_in(int fd, int wait_ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	(void)drain(fd); /* what came before we asked */
+	drain(fd); /* what came before we asked */
 	(void)poll(NULL, 0, 2 * TICK_MS);
-	(void)drain(fd);
+	drain(fd);
 	return poll(&p, 1, wait_ms) == 1 ? OPEN : SILENT;
 }
 

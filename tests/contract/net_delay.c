@@ -4,7 +4,9 @@
  * kernel has: what is delayed and by how much, what is not, that staging changes nothing,
  * that undoing leaves the host as it was, and that a holder that is killed takes the delay
  * with it or leaves it to the record.  Delays are medians, compared generously: at least
- * nine tenths of what was asked, and less than twice as much.
+ * nine tenths of what was asked, and less than twice as much.  Too little is a failure at
+ * once; too much may be the machine's doing, so it is measured again: a fault that delays
+ * too much, or is still there, does so every time.
  */
 #include "echo.h"
 #include "fault.h"
@@ -16,6 +18,7 @@
 #include "test.h"
 #include "xalloc.h"
 
+#define ATTEMPTS 10
 #define ID       "7b1c09aa"
 #define OTHER_ID "7b1c09ab"
 
@@ -243,12 +246,15 @@ struct case_ {
 static void
 assert_delay(const char *to, uint16_t port, double asked, const char *when)
 {
-	double ms = echo_median(to, port);
+	double ms = 0;
 
-	print_message("         %-12s %-9s port %u: %6.2f ms of %3.0f\n", when, to, port,
-	    ms, asked);
-	if (ms < 0)
-		fail_msg("%s: no answer from %s", when, to);
+	for (int i = 0; i < ATTEMPTS && (i == 0 || ms > asked * 2 + 30); i++) {
+		ms = echo_median(to, port);
+		print_message("         %-12s %-9s port %u: %6.2f ms of %3.0f\n", when,
+		    to, port, ms, asked);
+		if (ms < 0)
+			fail_msg("%s: no answer from %s", when, to);
+	}
 	if (ms < asked * 0.9 || ms > asked * 2 + 30)
 		fail_msg("%s: %.2f ms to %s port %u, asked for %.0f", when, ms, to, port,
 		    asked);
@@ -339,21 +345,26 @@ loopback_is_delayed_only_by_name(void **state)
 static void
 jitter_varies_within_its_bounds(void **state)
 {
+	enum { ROUNDS = 40 };
 	struct holder h = holder_on(ID, "delay=60ms jitter=30ms to=" FAR4);
-	double least = 1e9, most = 0;
 	int fd = echo_socket(FAR4, ECHO_PORT);
+	double ms[ROUNDS];
 
 	(void)state;
-	for (int i = 0; i < 40; i++) {
-		double ms = echo_once(fd);
-
-		assert_true(ms >= 29);
-		least = ms < least ? ms : least;
-		most = ms > most ? ms : most;
+	for (int n = 0; n < ATTEMPTS; n++) {
+		for (int i = 0; i < ROUNDS; i++) {
+			ms[i] = echo_once(fd);
+			assert_true(ms[i] >= 29);
+		}
+		qsort(ms, ROUNDS, sizeof(ms[0]), by_value);
+		print_message("         from %.1f to %.1f, nine tenths to %.1f ms\n",
+		    ms[0], ms[ROUNDS - 1], ms[ROUNDS * 9 / 10]);
+		/* of 54: missed once in 10^15 runs; the last tenth may be a stall's */
+		assert_true(ms[ROUNDS * 9 / 10] - ms[0] > 20);
+		if (ms[ROUNDS * 9 / 10] < 100)
+			break;
 	}
-	print_message("         from %.1f to %.1f ms\n", least, most);
-	assert_true(most - least > 20); /* of 60: missed once in 10^15 runs */
-	assert_true(most < 180);
+	assert_true(ms[ROUNDS * 9 / 10] < 100);
 	(void)close(fd);
 	holder_off(&h);
 }
@@ -434,7 +445,7 @@ what_somebody_else_takes_away_is_told_as_lost(void **state)
 	assert_false(h.shared->run.lost);
 	assert_int_equal(
 	    tool(strcmp(engine, "netem") == 0 ? netem : nfqueue, NULL, NULL, 0), 0);
-	for (int i = 0; i < 100 && !h.shared->run.lost; i++)
+	for (int i = 0; i < 600 && !h.shared->run.lost; i++)
 		(void)poll(NULL, 0, 50);
 	assert_true(h.shared->run.lost);
 	assert_non_null(strstr(h.shared->run.note, "somebody else"));
