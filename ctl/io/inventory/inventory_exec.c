@@ -54,22 +54,27 @@ find_program(const char *name, char ret[static PATH_MAX], struct err *e)
 	return err_set(e, -ENOENT, "there is no program '%s' in $PATH", quote(name).text);
 }
 
-/* A traceback or warnings come first, what went wrong comes last.  Fit for a terminal. */
-static const char *
-last_line(char *text)
+/* Without blanks at its end, fit for a terminal. */
+static void
+tidy(char *text)
 {
 	size_t len = strlen(text);
-	char *start;
 
 	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' '))
 		text[--len] = '\0';
-	start = strrchr(text, '\n');
-	start = start != NULL ? start + 1 : text;
-	for (char *c = start; *c != '\0'; c++) {
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	for (char *c = text; *c != '\0'; c++) {
+		if (((unsigned char)*c < ' ' && *c != '\n') || *c == 0x7f)
+			*c = *c == '\t' ? ' ' : '?';
 	}
-	return start;
+}
+
+/* A traceback or warnings come first, what went wrong comes last. */
+static const char *
+last_line(const char *text)
+{
+	const char *start = strrchr(text, '\n');
+
+	return start != NULL ? start + 1 : text;
 }
 
 static int
@@ -94,6 +99,7 @@ run_program(
 		    OUTPUT_MAX / 1024 / 1024);
 	if (r == 0)
 		return 0;
+	tidy(said);
 	if (said[0] == '\0' || r == -ETIMEDOUT)
 		return err_set(e, r, "%s", why.msg);
 	if (o->say != NULL)
