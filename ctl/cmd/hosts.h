@@ -16,10 +16,12 @@ struct invocation;
 
 struct host_options {
 	const char *inventory; /* --inventory, else $STORMDRILL_INVENTORY; NULL: none */
-	const char *pki_dir;   /* --pki, else $STORMDRILL_PKI, else the default */
-	uint64_t seed;         /* --seed; 0: at random */
-	uint32_t max_hosts;    /* --max-hosts; 0: no bound of our own */
-	bool include_self;     /* --include-self */
+	/* --pki, else $STORMDRILL_PKI, else the default, whether or not it is there: for a
+	 * fleet only when a host is reached over TLS */
+	const char *pki_dir;
+	uint64_t seed;      /* --seed; 0: at random */
+	uint32_t max_hosts; /* --max-hosts; 0: no bound of our own */
+	bool include_self;  /* --include-self */
 };
 
 /* The rows of a command that runs an experiment on hosts. */
@@ -33,6 +35,8 @@ struct host_options {
  }
 int host_options_of(const struct invocation *v, struct host_options *ret, struct err *e);
 
+/* The inventory as it is; what is wrong with a file is said on stderr. */
+int hosts_load(const struct host_options *o, struct inventory **ret, struct err *e);
 /* Load and resolve the inventory (when the experiment needs one), find out which hosts are
  * our own, make the roster.  The roster points into the inventory and the experiment. */
 int hosts_roster(const struct experiment *x, const struct host_options *o,

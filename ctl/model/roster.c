@@ -72,6 +72,19 @@ is_peer(const struct experiment *x, const char *target)
 	return false;
 }
 
+bool
+roster_concerns(const struct experiment *x, const struct host *h)
+{
+	for (size_t i = 0; i < x->target_count; i++) {
+		const struct target_def *t = &x->targets[i];
+
+		if ((is_injected(x, t->name) || is_peer(x, t->name)) &&
+		    roster_target_means(t, h))
+			return true;
+	}
+	return false;
+}
+
 /* A far side holds no fault: there the controller's own host is as good as any other. */
 static int
 make_targets(const struct making *m, struct err *e)
@@ -297,8 +310,9 @@ give_fault(const struct making *m, size_t fault, struct err *e)
 	static const struct host *const this_host[] = { NULL };
 	const struct fault_def *f = &m->x->faults[fault];
 	const struct roster_target *t = roster_target(m->r, f->target);
-	const struct host *const *hosts = t != NULL ? t->hosts : this_host;
-	size_t count = t != NULL ? t->count : 1;
+	bool is_here = t == NULL || target_is_local(t->target);
+	const struct host *const *hosts = is_here ? this_host : t->hosts;
+	size_t count = is_here ? 1 : t->count;
 	int r = 0;
 
 	if (f->topology != TOPOLOGY_NONE)

@@ -27,8 +27,8 @@ struct roster_target {
 	const struct target_def *target;
 	size_t matched; /* before pick, without own */
 	size_t own;     /* hosts that match and are left out: the controller's own */
-	/* In the inventory's order; this host (localhost) is one that is NULL.  None when no
-	 * fault names the target. */
+	/* In the inventory's order.  None when the target is this host (target_is_local), or
+	 * no fault names it. */
 	size_t count;
 	const struct host **hosts;
 };
@@ -56,6 +56,8 @@ struct roster_options {
 int roster_make(struct roster *ret, const struct experiment *x, const struct inventory *v,
     const struct roster_options *o, struct err *e);
 void roster_release(struct roster *r);
+/* Is this host meant by a target that a fault names, picked or not? */
+bool roster_concerns(const struct experiment *x, const struct host *h);
 const char *roster_name(const struct roster_host *h); /* "" for this host */
 
 /* The target of that name as it was resolved, or NULL. */

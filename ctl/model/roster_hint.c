@@ -51,12 +51,13 @@ collect(struct words *w, const struct inventory *v)
 	for (size_t i = 0; i < v->count; i++) {
 		const struct host *h = &v->hosts[i];
 
-		w->word[w->count++] = h->name;
 		for (size_t k = 0; k < h->tag_count; k++) {
 			w->word[w->count++] = h->tags[k].name;
 			w->word[w->count++] = h->tags[k].value;
 		}
 	}
+	for (size_t i = 0; i < v->count; i++) /* of equally near words the first wins */
+		w->word[w->count++] = v->hosts[i].name;
 }
 
 static bool

@@ -64,6 +64,22 @@ check_names(const struct target_def *t, const struct inventory *v, struct err *e
 	return 0;
 }
 
+bool
+roster_target_means(const struct target_def *t, const struct host *h)
+{
+	struct where *w = NULL;
+	struct err ignored;
+	bool means;
+
+	if (t->hosts != NULL)
+		return is_among((const char *const *)t->hosts, h->name);
+	if (where_parse(&w, t->where, NULL, &ignored) < 0)
+		return false;
+	means = where_match(w, h);
+	where_free(w);
+	return means;
+}
+
 static int
 find_hosts(struct roster_target *r, const struct inventory *v, struct err *e)
 {
@@ -219,11 +235,8 @@ roster_target_make(struct roster_target *ret, const struct target_def *t,
 	int r;
 
 	ret->target = t;
-	if (target_is_local(t)) {
-		ret->hosts = xcalloc(1, sizeof(*ret->hosts));
-		ret->matched = ret->count = 1;
+	if (target_is_local(t))
 		return 0;
-	}
 	if (v == NULL)
 		return err_refused(e,
 		    "target '%s' takes its hosts from an inventory: --inventory FILE, or "

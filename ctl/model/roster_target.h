@@ -8,6 +8,8 @@
  * whatever is returned. */
 int roster_target_make(struct roster_target *ret, const struct target_def *t,
     const struct inventory *v, uint64_t seed, const char *const *self, struct err *e);
+/* By name or by its expression, before pick. */
+bool roster_target_means(const struct target_def *t, const struct host *h);
 /* " (did you mean 'x'?)" for the first word of an expression that no host knows, or "";
  * returns buf. */
 const char *roster_where_hint(

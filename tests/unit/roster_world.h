@@ -99,7 +99,7 @@ world_names(const struct roster_target *t)
 		size_t used = strlen(text);
 
 		(void)snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? " " : "",
-		    t->hosts[i] != NULL ? t->hosts[i]->name : "localhost");
+		    t->hosts[i]->name);
 	}
 	return text;
 }
