@@ -2,6 +2,7 @@
 /* `stormctl plan`: what a drill would do, without doing it. */
 #include "cleanup.h"
 #include "cmd.h"
+#include "hosts.h"
 #include "open_experiment.h"
 #include "plan.h"
 #include "redact.h"
@@ -40,33 +41,84 @@ print(const struct plan *p, bool as_json)
 }
 
 static int
+refused(const char *who, const struct err *why)
+{
+	(void)fprintf(stderr, "stormctl plan: %s: %s\n", who, why->msg);
+	return why->outcome == OUTCOME_INVALID ? VERDICT_INVALID : VERDICT_REFUSED;
+}
+
+/* The worst that an agent said: a wrong request is wrong everywhere. */
+static int
 exit_code(const struct plan *p)
 {
-	if (p->asked != ASKED_REFUSED)
+	int code = 0;
+
+	for (size_t i = 0; i < p->roster.count; i++) {
+		const struct plan_host *h = &p->hosts[i];
+		char who[NAME_MAX_LEN + 48];
+
+		if (h->asked != ASKED_REFUSED)
+			continue;
+		(void)snprintf(who, sizeof(who), "the agent%s%s would refuse this drill",
+		    h->row->host != NULL ? " of " : "", roster_name(h->row));
+		code = refused(who, &h->why);
+	}
+	return code;
+}
+
+static void
+do_not_ask(struct plan *p)
+{
+	for (size_t i = 0; i < p->roster.count; i++)
+		(void)err_set(&p->hosts[i].why, -1, "--offline");
+}
+
+/* Without an inventory there is no fault of the file's, and no drill to refuse. */
+static int
+choose(struct plan *p, const struct host_options *o)
+{
+	int r = plan_choose(p, o);
+
+	if (r == 0 || (o->inventory == NULL && experiment_has_targets(p->x)))
 		return 0;
-	(void)fprintf(
-	    stderr, "stormctl plan: the agent would refuse this drill: %s\n", p->why.msg);
-	return p->why.outcome == OUTCOME_INVALID ? VERDICT_INVALID : VERDICT_REFUSED;
+	return refused("hosts", &p->why_not);
+}
+
+static int
+make(struct plan *p, const struct invocation *v, const struct host_options *o)
+{
+	struct agent_options agent;
+	int code = choose(p, o);
+
+	if (code != 0)
+		return code;
+	agent_options_of(v, &agent);
+	if (option_has(v, "offline"))
+		do_not_ask(p);
+	else
+		plan_ask(p, &agent, o);
+	print(p, option_has(v, "json"));
+	return exit_code(p);
 }
 
 static int
 run(const struct invocation *v)
 {
 	struct experiment *x = NULL;
-	struct agent_options o;
+	struct host_options o;
+	struct err e = { 0 };
 	struct plan p;
-	int code = open_experiment(v, v->argv[0], &x);
+	int code;
 
+	if (host_options_of(v, &o, &e) < 0) {
+		(void)fprintf(stderr, "stormctl plan: %s\n", e.msg);
+		return VERDICT_USAGE;
+	}
+	code = open_experiment(v, v->argv[0], &x);
 	if (code != 0)
 		return code;
 	plan_make(&p, x);
-	agent_options_of(v, &o);
-	if (option_has(v, "offline"))
-		(void)err_set(&p.why, -1, "--offline");
-	else
-		plan_ask_agent(&p, &o);
-	print(&p, option_has(v, "json"));
-	code = exit_code(&p);
+	code = make(&p, v, &o);
 	plan_release(&p);
 	experiment_free(x);
 	return code;
@@ -74,6 +126,7 @@ run(const struct invocation *v)
 
 static const struct option_def options[] = {
 	OPTION_VAR,
+	OPTIONS_HOSTS,
 	{ "offline", NULL, false, "ask no agent" },
 	OPTION_JSON,
 	OPTIONS_AGENT,
@@ -90,8 +143,9 @@ const struct cmd cmd_plan = {
 	.run = run,
 	.help =
 	    "Shows phases, probes and their samples, when the judge would stop the drill,\n"
-	    "the timeline of faults, and the addresses that host names gave.  When an agent\n"
-	    "answers, or as root, also the exact operations of every fault: they are\n"
-	    "prepared, which changes nothing.  Exits 3 when the file is wrong, 9 when the\n"
-	    "agent would refuse it.",
+	    "the timeline of faults, and the addresses that host names gave; with an\n"
+	    "inventory the hosts that were chosen, and who would hear whom.  Every agent that\n"
+	    "answers, on this host as root also one of our own, is asked for the exact\n"
+	    "operations of its faults: they are prepared, which changes nothing.  Exits 3\n"
+	    "when the file is wrong, 9 when the hosts cannot be had or an agent would refuse.",
 };

@@ -5,7 +5,10 @@
  * make it slower, and `run` says so then.
  */
 #include "plan.h"
+#include "hosts.h"
+#include "xalloc.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 double
@@ -38,17 +41,42 @@ plan_make(struct plan *p, const struct experiment *x)
 	(void)judge_init(&p->judge, &c, &ignored);
 }
 
-const char *
-plan_ops(const struct plan *p, size_t fault)
+int
+plan_choose(struct plan *p, const struct host_options *o)
 {
-	if (p->asked != ASKED_ANSWERED || fault >= p->view.count)
+	int r = hosts_roster(p->x, o, &p->inventory, &p->roster, &p->why_not);
+
+	if (r < 0)
+		return r;
+	p->has_roster = true;
+	p->hosts = xcalloc(p->roster.count, sizeof(*p->hosts));
+	for (size_t i = 0; i < p->roster.count; i++)
+		p->hosts[i].row = &p->roster.hosts[i];
+	return 0;
+}
+
+bool
+plan_is_here(const struct plan *p)
+{
+	return p->has_roster && p->roster.count == 1 && p->roster.hosts[0].host == NULL;
+}
+
+const char *
+plan_ops(const struct plan_host *h, size_t i, const char **ret_note)
+{
+	*ret_note = "";
+	if (h->asked != ASKED_ANSWERED || i >= h->view.count)
 		return NULL;
-	return p->view.ops[fault];
+	*ret_note = h->view.fault[i].note;
+	return h->view.ops[i];
 }
 
 void
 plan_release(struct plan *p)
 {
-	if (p->asked == ASKED_ANSWERED)
-		drill_view_release(&p->view);
+	for (size_t i = 0; p->hosts != NULL && i < p->roster.count; i++)
+		drill_view_release(&p->hosts[i].view);
+	free(p->hosts);
+	roster_release(&p->roster);
+	inventory_free(p->inventory);
 }

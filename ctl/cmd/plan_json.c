@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plan for programs.  Times in µs, shares from 0 to 1, as in the API and the events. */
+#include "inventory.h"
 #include "plan.h"
 #include "spec_json.h"
 #include <string.h>
@@ -43,20 +44,110 @@ probe_to_json(const struct plan *p, size_t i)
 }
 
 static json_t *
+names_to_json(const struct roster_target *t)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < t->count; i++)
+		(void)json_array_append_new(list, json_string(t->hosts[i]->name));
+	return list;
+}
+
+/* Without a roster only as it is written. */
+static json_t *
+target_to_json(const struct plan *p, size_t i)
+{
+	const struct target_def *t = &p->x->targets[i];
+	json_t *j = json_pack("{s:s, s:s?}", "name", t->name, "where", t->where);
+
+	if (!p->has_roster)
+		return j;
+	(void)json_object_set_new(
+	    j, "matched", json_integer((json_int_t)p->roster.targets[i].matched));
+	(void)json_object_set_new(
+	    j, "own", json_integer((json_int_t)p->roster.targets[i].own));
+	(void)json_object_set_new(j, "hosts", names_to_json(&p->roster.targets[i]));
+	return j;
+}
+
+static void
+add_ops(json_t *j, const struct plan_host *h, size_t i)
+{
+	const char *note, *ops = plan_ops(h, i, &note);
+
+	if (ops == NULL)
+		return;
+	(void)json_object_set_new(j, "note", json_string(note));
+	(void)json_object_set_new(j, "ops", lines_to_json(ops));
+}
+
+static json_t *
 fault_to_json(const struct plan *p, size_t i)
 {
 	const struct fault_def *d = &p->x->faults[i];
 	json_t *j = spec_to_json(&d->spec);
-	const char *ops = plan_ops(p, i);
 
 	(void)json_object_set_new(
 	    j, "target", json_string(d->target[0] != '\0' ? d->target : "localhost"));
+	if (d->against[0] != '\0')
+		(void)json_object_set_new(j, "against", json_string(d->against));
+	if (d->topology != TOPOLOGY_NONE)
+		(void)json_object_set_new(
+		    j, "topology", json_string(topology_name(d->topology)));
 	(void)json_object_set_new(j, "resolved", strings_to_json(d->resolved));
-	if (ops == NULL)
-		return j;
-	(void)json_object_set_new(j, "note", json_string(p->view.fault[i].note));
-	(void)json_object_set_new(j, "ops", lines_to_json(ops));
+	for (size_t k = 0; plan_is_here(p) && k < p->hosts[0].row->count; k++)
+		if (p->hosts[0].row->fault[k] == i)
+			add_ops(j, &p->hosts[0], k);
 	return j;
+}
+
+static json_t *
+host_to_json(const struct plan_host *h)
+{
+	static const char *const words[] = {
+		[ASKED_NOT] = "not asked",
+		[ASKED_REFUSED] = "refuses",
+		[ASKED_ANSWERED] = "answered",
+	};
+	const struct host *host = h->row->host;
+	json_t *faults = json_array();
+	json_t *j = json_pack("{s:s, s:s}", "name",
+	    host != NULL ? host->name : "localhost", "agent", words[h->asked]);
+
+	if (host != NULL) {
+		(void)json_object_set_new(j, "address", json_string(host->address));
+		(void)json_object_set_new(j, "port", json_integer(host->port));
+	}
+	if (h->asked != ASKED_ANSWERED)
+		(void)json_object_set_new(j, "why", json_string(h->why.msg));
+	for (size_t i = 0; i < h->row->count; i++) {
+		json_t *fault = spec_to_json(h->row->spec[i]);
+
+		add_ops(fault, h, i);
+		(void)json_array_append_new(faults, fault);
+	}
+	(void)json_object_set_new(j, "faults", faults);
+	return j;
+}
+
+static void
+add_hosts(json_t *j, const struct plan *p)
+{
+	json_t *targets = json_array(), *hosts = json_array();
+
+	for (size_t i = 0; i < p->x->target_count; i++)
+		(void)json_array_append_new(targets, target_to_json(p, i));
+	for (size_t i = 0; i < p->roster.count; i++)
+		(void)json_array_append_new(hosts, host_to_json(&p->hosts[i]));
+	(void)json_object_set_new(j, "targets", targets);
+	(void)json_object_set_new(j, "hosts", hosts);
+	if (p->has_roster)
+		(void)json_object_set_new(
+		    j, "seed", json_integer((json_int_t)p->roster.seed));
+	else
+		(void)json_object_set_new(j, "unknown", json_string(p->why_not.msg));
+	if (plan_is_here(p) && p->hosts[0].asked != ASKED_ANSWERED)
+		(void)json_object_set_new(j, "agent", json_string(p->hosts[0].why.msg));
 }
 
 json_t *
@@ -77,7 +168,6 @@ plan_to_json(const struct plan *p)
 		(void)json_array_append_new(faults, fault_to_json(p, i));
 	(void)json_object_set_new(j, "probes", probes);
 	(void)json_object_set_new(j, "faults", faults);
-	if (p->asked != ASKED_ANSWERED)
-		(void)json_object_set_new(j, "agent", json_string(p->why.msg));
+	add_hosts(j, p);
 	return j;
 }

@@ -120,8 +120,8 @@ print_budget(const struct experiment *x, FILE *f)
 		    x->budget.consecutive);
 }
 
-static void
-print_lines(const char *lines, const char *indent, FILE *f)
+void
+plan_print_lines(const char *lines, const char *indent, FILE *f)
 {
 	for (size_t len; *lines != '\0'; lines += len + (lines[len] == '\n')) {
 		len = strcspn(lines, "\n");
@@ -129,12 +129,36 @@ print_lines(const char *lines, const char *indent, FILE *f)
 	}
 }
 
+/* When there is no other host, the operations stand with the faults. */
+static void
+print_ops(const struct plan *p, size_t fault, FILE *f)
+{
+	const char *note, *ops;
+
+	for (size_t i = 0; plan_is_here(p) && i < p->hosts[0].row->count; i++) {
+		if (p->hosts[0].row->fault[i] != fault)
+			continue;
+		ops = plan_ops(&p->hosts[0], i, &note);
+		if (note[0] != '\0')
+			(void)fprintf(f, "      %s\n", note);
+		if (ops != NULL)
+			plan_print_lines(ops, "        ", f);
+	}
+}
+
+static const char *
+place_of(const struct plan *p, const struct fault_def *d)
+{
+	const struct target_def *t = experiment_target(p->x, d->target);
+
+	return t != NULL && !target_is_local(t) ? d->target : "the local host";
+}
+
 static void
 print_fault(const struct plan *p, size_t i, FILE *f)
 {
 	const struct fault_def *d = &p->x->faults[i];
 	const struct kind *k = kind_find(d->spec.kind);
-	const char *ops = plan_ops(p, i);
 	char at[32], lasts[32], text[512];
 
 	(void)fprintf(f, "  at %-6s %s %-6s %s: %s\n",
@@ -142,17 +166,18 @@ print_fault(const struct plan *p, size_t i, FILE *f)
 	    d->spec.duration > 0 ? time_text(d->spec.duration, lasts, sizeof(lasts)) :
 				   "once",
 	    d->spec.name, spec_describe(&d->spec, text, sizeof(text)));
-	(void)fprintf(
-	    f, "      on %s\n", d->target[0] != '\0' ? d->target : "the local host");
+	(void)fprintf(f, "      on %s", place_of(p, d));
+	if (d->against[0] != '\0')
+		(void)fprintf(f, ", against %s", d->against);
+	if (d->topology != TOPOLOGY_NONE)
+		(void)fprintf(f, ", topology %s", topology_name(d->topology));
+	(void)fputc('\n', f);
 	if (k != NULL && (k->flags & KIND_IRREVERSIBLE) != 0)
 		(void)fputs("      cannot be undone\n", f);
 	for (char **r = d->resolved; r != NULL && *r != NULL; r++)
 		(void)fprintf(f, "      %s\n", *r);
-	if (ops == NULL)
-		return;
-	if (p->view.fault[i].note[0] != '\0')
-		(void)fprintf(f, "      %s\n", p->view.fault[i].note);
-	print_lines(ops, "        ", f);
+	plan_print_sides(p, i, f);
+	print_ops(p, i, f);
 }
 
 /* By their time; those of one time stay in the file's order. */
@@ -180,10 +205,7 @@ plan_print(const struct plan *p, FILE *f)
 	print_phases(p->x, f);
 	print_probes(p, f);
 	print_budget(p->x, f);
+	plan_print_targets(p, f);
 	print_faults(p, f);
-	if (p->asked == ASKED_NOT)
-		(void)fprintf(f,
-		    "\nno agent was asked (%s):\n"
-		    "the exact operations and their inverses are not shown\n",
-		    p->why.msg);
+	plan_print_hosts(p, f);
 }
