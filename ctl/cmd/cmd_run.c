@@ -1,10 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `stormctl run`: an experiment file, run to its verdict. */
 #include "cmd.h"
+#include "err.h"
 #include "experiment.h"
+#include "hosts.h"
 #include "open_experiment.h"
 #include "run.h"
 #include "verdict.h"
+
+static int
+run_on_hosts(
+    const struct experiment *x, const struct host_options *h, struct run_options *o)
+{
+	struct inventory *inventory;
+	struct roster roster;
+	int code = hosts_choose("stormctl run", x, h, &inventory, &roster);
+
+	if (code != 0)
+		return code;
+	o->roster = &roster;
+	o->pki_dir = h->pki_dir;
+	o->include_self = h->include_self;
+	code = (int)run_drill(x, o);
+	roster_release(&roster);
+	inventory_free(inventory);
+	return code;
+}
 
 static int
 run(const struct invocation *v)
@@ -17,18 +38,24 @@ run(const struct invocation *v)
 		.json = option_has(v, "json"),
 	};
 	struct experiment *x = NULL;
+	struct host_options ho;
+	struct err e = { 0 };
 
 	agent_options_of(v, &ro.agent);
+	if (host_options_of(v, &ho, &e) < 0) {
+		(void)fprintf(stderr, "stormctl run: %s\n", e.msg);
+		return VERDICT_USAGE;
+	}
 	int code = open_experiment(v, v->argv[0], &x);
-	if (code != 0)
-		return code;
-	enum verdict verdict = run_drill(x, &ro);
+	if (code == 0)
+		code = run_on_hosts(x, &ho, &ro);
 	experiment_free(x);
-	return verdict;
+	return code;
 }
 
 static const struct option_def options[] = {
 	OPTION_VAR,
+	OPTIONS_HOSTS,
 	{ "out", "DIR", false, "where results go (default: results/<date>-<name>)" },
 	{ "reason", "TEXT", false, "why: shown by status and kept in the results" },
 	{ "rehearse", NULL, false, "everything but the faults" },

@@ -11,6 +11,7 @@
 #include "err.h"
 #include "inventory_source.h"
 #include "parse.h"
+#include "verdict.h"
 #include "xalloc.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -160,6 +161,18 @@ hosts_roster(const struct experiment *x, const struct host_options *o,
 	else
 		*ret_inventory = v;
 	return r;
+}
+
+int
+hosts_choose(const char *who, const struct experiment *x, const struct host_options *o,
+    struct inventory **ret_inventory, struct roster *ret)
+{
+	struct err e = { 0 };
+
+	if (hosts_roster(x, o, ret_inventory, ret, &e) == 0)
+		return 0;
+	(void)fprintf(stderr, "%s: %s\n", who, e.msg);
+	return e.outcome == OUTCOME_INVALID ? VERDICT_INVALID : VERDICT_REFUSED;
 }
 
 void

@@ -41,6 +41,9 @@ int hosts_load(const struct host_options *o, struct inventory **ret, struct err 
  * our own, make the roster.  The roster points into the inventory and the experiment. */
 int hosts_roster(const struct experiment *x, const struct host_options *o,
     struct inventory **ret_inventory, struct roster *ret, struct err *e);
+/* The same for a command: 0, or its exit code, with the reason on stderr behind `who`. */
+int hosts_choose(const char *who, const struct experiment *x,
+    const struct host_options *o, struct inventory **ret_inventory, struct roster *ret);
 void hosts_endpoint(const struct host *h, struct endpoint *ret);
 
 #endif

@@ -68,23 +68,6 @@ set_params(
 	return l->diag.count == before && !has_broken(i->value);
 }
 
-static void
-finish(struct loader *l, const struct item *kind, bool open, struct fault_def *f)
-{
-	struct spec trial = f->spec; /* its `to` is not known yet */
-	struct err e;
-	int r;
-
-	if (!open) {
-		r = spec_finish(&f->spec, &e);
-	} else {
-		r = spec_set(&trial, "to", "192.0.2.1", &e);
-		r = r == 0 ? spec_finish(&trial, &e) : r;
-	}
-	if (r < 0)
-		diag_error(&l->diag, kind->place, "%s", e.msg);
-}
-
 static const char *
 next_word(const void *ctx, size_t i)
 {
@@ -225,6 +208,7 @@ load_fault(struct loader *l, const struct item *i)
 	struct fault_def *f;
 	unsigned before = l->diag.count;
 	bool is_whole;
+	struct err e;
 
 	l->x->faults = xrealloc(l->x->faults, (l->x->fault_count + 1) * sizeof(*f));
 	f = &l->x->faults[l->x->fault_count++];
@@ -236,8 +220,9 @@ load_fault(struct loader *l, const struct item *i)
 	is_whole = k != NULL && set_params(l, kind_item, k, f);
 	for (size_t n = 0; n < i->value->count; n++)
 		set_word(l, &i->value->items[n], f);
-	if (is_whole && load_fault_check(l, i->value, kind_item, f))
-		finish(l, kind_item, is_open(i->value), f);
+	if (is_whole && load_fault_check(l, i->value, kind_item, f) &&
+	    fault_finish(f, is_open(i->value), &e) < 0)
+		diag_error(&l->diag, kind_item->place, "%s", e.msg);
 	if (k != NULL) {
 		check_times(l, i->value, k, f);
 		name_fault(l, f, k->name);

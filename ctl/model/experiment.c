@@ -99,6 +99,19 @@ fault_is_open(const struct fault_def *f)
 	return f->against[0] != '\0' || f->topology != TOPOLOGY_NONE;
 }
 
+int
+fault_finish(struct fault_def *f, bool is_open, struct err *e)
+{
+	struct spec trial;
+	int r;
+
+	if (!is_open)
+		return spec_finish(&f->spec, e);
+	trial = f->spec;
+	r = spec_set(&trial, "to", "192.0.2.1", e);
+	return r < 0 ? r : spec_finish(&trial, e);
+}
+
 static bool
 is_remote(const struct experiment *x, const char *target)
 {

@@ -136,6 +136,8 @@ void experiment_free(struct experiment *x); /* NULL is fine */
 const struct target_def *experiment_target(const struct experiment *x, const char *name);
 /* Has it `against` or a topology, so that its `to` is the roster's to set? */
 bool fault_is_open(const struct fault_def *f);
+/* spec_finish.  An open fault is not changed: all but its `to` is checked. */
+int fault_finish(struct fault_def *f, bool is_open, struct err *e);
 /* Does any fault name a target other than this host, so that an inventory is needed? */
 bool experiment_has_targets(const struct experiment *x);
 /* The last fault's end after fire. */
