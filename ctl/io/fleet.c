@@ -305,7 +305,7 @@ fleet_is_warm(const struct fleet *f, size_t host)
 {
 	const struct warm *w = &f->hosts[host]->warm;
 
-	return w->state == WARM_OPEN && w->is_heard;
+	return w->state == WARM_OPEN && w->exchange.is_heard;
 }
 
 int
@@ -335,6 +335,6 @@ fleet_offset(const struct fleet *f, size_t host, int64_t *ret_offset, usec_t *re
 	if (h->socket == NULL && !h->clock.is_known)
 		return false;
 	*ret_offset = h->clock.offset;
-	*ret_error = h->clock.round_trip / 2;
+	*ret_error = h->clock.round_trip / 2 + 2; /* stamps are cut to a µs */
 	return true;
 }

@@ -60,9 +60,10 @@ enum fleet_ask {
 struct fleet_answer {
 	size_t host;
 	enum fleet_ask what;
-	/* 0, the agent's own error, or ours: -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH,
-	 * -EPROTO (it is no agent), -EACCES (TLS: we do not believe it, or it not us),
-	 * -EAGAIN (circuit open: not even tried; says when it will be). */
+	/* 0, the agent's own error, or ours: -ENOENT (no such socket), -ECONNREFUSED,
+	 * -EHOSTUNREACH, -ETIMEDOUT, -ECONNRESET (it hung up), -EPROTO (it is no agent),
+	 * -EACCES (TLS: we do not believe it, or it not us), -EAGAIN (circuit open: not
+	 * even tried; says when it will be).  Ours name the host; json is NULL then. */
 	struct err err;
 	bool has_view;           /* there is a drill in it, even beside an error */
 	struct drill_view *view; /* moments by our clock */
@@ -80,7 +81,8 @@ struct fleet_options {
 	 * long is lost; 0: at once, as over a Unix socket always. */
 	usec_t lost_after;
 	void (*on_answer)(void *ctx, const struct fleet_answer *a);
-	/* Called once for a host; its requests that wait for an answer are forgotten. */
+	/* Called once for a host whose warm connection is lost; what was asked on it is
+	 * forgotten, its plain requests are answered with an error. */
 	void (*on_lost)(void *ctx, size_t host, const struct err *why);
 	void *ctx;
 };
@@ -104,7 +106,8 @@ void fleet_look(struct fleet *f, size_t host, const char *drill, bool wait_ended
 void fleet_get(struct fleet *f, size_t host, enum fleet_ask what); /* STATUS … RESUME */
 
 /* Open the warm connection and try it with FLEET_SHOW, whose answer says that it is there,
- * or why not.  `drill` is copied. */
+ * or why not: it is cold again then, unless the error is the agent's own.  `drill` is
+ * copied. */
 void fleet_warm(struct fleet *f, size_t host, const char *drill);
 /* Close it, and forget what was asked on it. */
 void fleet_cool(struct fleet *f, size_t host);

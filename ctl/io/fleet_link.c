@@ -42,6 +42,20 @@ on_open(void *ctx, curl_socket_t fd, curlsocktype purpose)
 	return CURL_SOCKOPT_OK;
 }
 
+/* With TLS 1.3 the server judges our certificate after we think that all is well: its
+ * verdict comes as an alert in place of an answer, and of several errors libcurl keeps but
+ * the first. */
+static int
+on_talk(CURL *easy, curl_infotype type, char *text, size_t len, void *ctx)
+{
+	struct exchange *x = ctx;
+
+	(void)easy;
+	if (type == CURLINFO_TEXT && memmem(text, len, " alert ", 7) != NULL)
+		x->was_alerted = true;
+	return 0;
+}
+
 static void
 set_trust(CURL *c, const struct fleet *f)
 {
@@ -57,16 +71,20 @@ set_trust(CURL *c, const struct fleet *f)
 }
 
 CURL *
-link_new(const struct fleet_host *h, struct exchange *x, char *reason)
+link_new(const struct fleet_host *h, struct exchange *x)
 {
 	const struct fleet *f = h->fleet;
 	CURL *c = curl_easy_init();
 
 	if (c == NULL)
 		abort(); /* out of memory */
-	reason[0] = '\0';
+	x->reason[0] = '\0';
+	x->was_alerted = x->is_heard = false;
 	(void)curl_easy_setopt(c, CURLOPT_PRIVATE, x);
-	(void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, reason);
+	(void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, x->reason);
+	(void)curl_easy_setopt(c, CURLOPT_VERBOSE, 1L);
+	(void)curl_easy_setopt(c, CURLOPT_DEBUGFUNCTION, on_talk);
+	(void)curl_easy_setopt(c, CURLOPT_DEBUGDATA, x);
 	(void)curl_easy_setopt(c, CURLOPT_URL, h->url);
 	(void)curl_easy_setopt(c, CURLOPT_PROXY, "");
 	(void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
@@ -141,41 +159,33 @@ refused(const struct fleet_host *h, CURL *easy, const char *reason, struct err *
 	return LINK_REFUSED;
 }
 
-/* With TLS 1.3 the server judges our certificate after we think that all is well: its
- * verdict comes as an alert in place of an answer. */
-static bool
-is_alert(const char *reason)
-{
-	return strstr(reason, " alert") != NULL;
-}
-
 static enum link_failure
-distrusted(const struct fleet_host *h, CURL *easy, CURLcode code, const char *reason,
-    struct err *e)
+distrusted(const struct fleet_host *h, CURL *easy, CURLcode code,
+    const struct exchange *x, struct err *e)
 {
 	const char *doubt = doubt_of(easy);
 
-	if (is_alert(reason))
+	if (x->was_alerted)
 		(void)err_set(e, -EACCES,
-		    "the agent at %s does not accept our certificate: %s", h->where,
-		    reason);
+		    "the agent at %s does not accept our certificate", h->where);
 	else if (code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE ||
 		 code == CURLE_SSL_CRL_BADFILE)
-		(void)err_set(e, -EACCES, "our own certificate files: %s", reason);
+		(void)err_set(e, -EACCES, "our own certificate files: %s", x->reason);
 	else
 		(void)err_set(e, -EACCES, "the agent at %s is not believed: %s", h->where,
-		    doubt != NULL ? doubt : reason);
+		    doubt != NULL ? doubt : x->reason);
 	return LINK_TRUST;
 }
 
 enum link_failure
-link_judge(const struct fleet_host *h, CURL *easy, CURLcode code, const char *reason,
-    struct err *e)
+link_judge(const struct fleet_host *h, CURL *easy, CURLcode code, struct err *e)
 {
+	struct exchange *x = NULL;
+	const char *reason;
 	char took[32];
 
-	if (reason[0] == '\0')
-		reason = curl_easy_strerror(code);
+	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &x);
+	reason = x->reason[0] != '\0' ? x->reason : curl_easy_strerror(code);
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
 		return refused(h, easy, reason, e);
@@ -192,14 +202,22 @@ link_judge(const struct fleet_host *h, CURL *easy, CURLcode code, const char *re
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CRL_BADFILE:
-		return distrusted(h, easy, code, reason, e);
-	case CURLE_SSL_CONNECT_ERROR:
+		return distrusted(h, easy, code, x, e);
 	case CURLE_SEND_ERROR:
+		if (h->socket == NULL && !x->is_heard && !x->was_alerted) {
+			/* The alert came, and with it the end that hides it. */
+			(void)err_set(e, -EACCES,
+			    "the agent at %s hung up as soon as it saw our certificate",
+			    h->where);
+			return LINK_BROKEN;
+		}
+		/* fall through */
+	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
 	case CURLE_PARTIAL_FILE:
-		if (is_alert(reason) || doubt_of(easy) != NULL)
-			return distrusted(h, easy, code, reason, e);
+		if (x->was_alerted || doubt_of(easy) != NULL)
+			return distrusted(h, easy, code, x, e);
 		(void)err_set(
 		    e, -ECONNRESET, "the agent at %s hung up: %s", h->where, reason);
 		return LINK_BROKEN;

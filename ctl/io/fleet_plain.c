@@ -73,7 +73,7 @@ start(struct plain *p, usec_t now)
 	struct fleet_host *h = p->host;
 	char *url = xasprintf("%s%s", h->url, p->path);
 
-	p->easy = link_new(h, &p->exchange, p->reason);
+	p->easy = link_new(h, &p->exchange);
 	p->tries++;
 	p->started = now;
 	p->body_len = p->head_len = 0;
@@ -168,7 +168,7 @@ on_done(struct exchange *x, CURLcode code)
 		succeed(p);
 		return;
 	}
-	failure = link_judge(h, p->easy, code, p->reason, &p->err);
+	failure = link_judge(h, p->easy, code, &p->err);
 	has_begun = time_of(p->easy, CURLINFO_STARTTRANSFER_TIME_T) > 0;
 	link_count(h, failure, &p->err);
 	stop(p);

@@ -27,7 +27,8 @@
 #define PLAIN_TRIES     3
 #define WARM_BYTES_MAX  192
 #define WARM_QUEUE_MAX  16
-#define RENEWS_MAX      8 /* without an answer */
+#define WARM_BODY_MAX   (512 * 1024) /* a drill, its operations and then some */
+#define RENEWS_MAX      8            /* without an answer */
 
 /* --- fleet_break.c -------------------------------------------------------------------- */
 
@@ -71,6 +72,9 @@ void clock_offset_apply(
 /* A transfer in libcurl's hands; the first member of whatever it belongs to. */
 struct exchange {
 	void (*on_done)(struct exchange *x, CURLcode code);
+	char reason[CURL_ERROR_SIZE]; /* libcurl's */
+	bool is_heard;                /* it has answered, on this connection */
+	bool was_alerted;             /* TLS: it said that it will not */
 };
 
 struct warm_ask {
@@ -90,12 +94,10 @@ struct warm {
 	struct fleet_host *host;
 	enum warm_state state;
 	bool is_proven;    /* an answer has come since fleet_warm */
-	bool is_heard;     /* on this very connection */
 	unsigned life;     /* counts connections and their ends */
 	unsigned failures; /* connects that failed in a row */
 	CURL *easy;
 	int fd;
-	char reason[CURL_ERROR_SIZE];
 	char drill[UUID_LEN];
 	struct {
 		char text[WARM_BYTES_MAX];
@@ -135,7 +137,6 @@ struct plain {
 	CURL *easy; /* NULL: waits for start_at, or is an error already */
 	char *body;
 	size_t body_len, body_room, head_len;
-	char reason[CURL_ERROR_SIZE];
 	unsigned tries;
 	usec_t start_at, started, deadline;
 	struct err err; /* code set: it is over, and this is said in the next turn */
@@ -167,10 +168,10 @@ enum link_failure {
 };
 
 /* A handle that reaches this host and no other, on behalf of `x`. */
-CURL *link_new(const struct fleet_host *h, struct exchange *x, char *reason);
+CURL *link_new(const struct fleet_host *h, struct exchange *x);
 /* What a failed transfer means, with a sentence. */
-enum link_failure link_judge(const struct fleet_host *h, CURL *easy, CURLcode code,
-    const char *reason, struct err *e);
+enum link_failure link_judge(
+    const struct fleet_host *h, CURL *easy, CURLcode code, struct err *e);
 /* Tell the breaker. */
 void link_count(struct fleet_host *h, enum link_failure what, const struct err *why);
 

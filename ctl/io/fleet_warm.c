@@ -69,7 +69,7 @@ hang_up(struct warm *w)
 	http_reader_release(&w->reader);
 	w->sent = w->offset = 0;
 	w->part_since = 0;
-	w->is_heard = false;
+	w->exchange.is_heard = false;
 	w->life++;
 }
 
@@ -99,15 +99,35 @@ requeue(struct warm *w)
 	}
 }
 
+/* Before the first answer some ends leave no sense in trying again. */
+static bool
+is_hopeless(const struct warm *w, enum link_failure how)
+{
+	return !w->is_proven && (how == LINK_TRUST || how == LINK_SLOW ||
+				    how == LINK_NONSENSE || w->host->socket != NULL);
+}
+
 /* Calls nothing back: what follows from it is for the next turn. */
 static void
-break_off(struct warm *w)
+break_off(struct warm *w, enum link_failure how)
 {
 	hang_up(w);
 	requeue(w);
 	w->state = WARM_WAITING;
-	w->next_try = 0;
+	/* A connection that has served is made anew at once. */
+	w->next_try = clock_boottime() +
+		      (w->failures > 0 || !w->is_proven ?
+			      backoff_jitter(RETRY_BASE, RETRY_MAX, w->failures + 1) :
+			      0);
+	w->failures = is_hopeless(w, how) ? PLAIN_TRIES : w->failures + 1;
 	fleet_wake(w->host->fleet);
+}
+
+/* Libcurl's verdict on a connection that was open. */
+static void
+break_by(struct warm *w, CURLcode code)
+{
+	break_off(w, link_judge(w->host, w->easy, code, &w->why));
 }
 
 void
@@ -125,17 +145,10 @@ warm_close(struct fleet_host *h)
 static void
 connect_failed(struct warm *w, CURLcode code)
 {
-	struct fleet_host *h = w->host;
-	enum link_failure failure = link_judge(h, w->easy, code, w->reason, &w->why);
-	usec_t now = clock_boottime();
+	enum link_failure how = link_judge(w->host, w->easy, code, &w->why);
 
-	link_count(h, failure, &w->why);
-	break_off(w);
-	w->failures++;
-	w->next_try = now + backoff_jitter(RETRY_BASE, RETRY_MAX, w->failures);
-	if (!w->is_proven && (failure == LINK_TRUST || failure == LINK_SLOW ||
-				 failure == LINK_NONSENSE || h->socket != NULL))
-		w->failures = PLAIN_TRIES; /* there is no sense in trying again */
+	link_count(w->host, how, &w->why);
+	break_off(w, how);
 }
 
 static void
@@ -155,8 +168,7 @@ flush(struct warm *w)
 			return;
 		}
 		if (code != CURLE_OK) {
-			(void)link_judge(w->host, w->easy, code, w->reason, &w->why);
-			break_off(w);
+			break_by(w, code);
 			return;
 		}
 		w->offset += n;
@@ -196,7 +208,7 @@ connect_now(struct warm *w)
 	struct fleet_host *h = w->host;
 
 	w->exchange.on_done = on_connected;
-	w->easy = link_new(h, &w->exchange, w->reason);
+	w->easy = link_new(h, &w->exchange);
 	(void)curl_easy_setopt(w->easy, CURLOPT_CONNECT_ONLY, 1L);
 	(void)curl_easy_setopt(w->easy, CURLOPT_BUFFERSIZE, 1024L);
 	if (curl_multi_add_handle(h->fleet->loop.multi, w->easy) != CURLM_OK)
@@ -275,8 +287,15 @@ warm_fire(struct warm *w, usec_t at, struct err *e)
 
 /* --- answers -------------------------------------------------------------------------- */
 
-/* All that is there, within a turn's bounds: 0, or negative at its end. */
 static int
+nonsense(struct warm *w, const char *why)
+{
+	return err_set(
+	    &w->why, -EPROTO, "what answers at %s is no agent: %s", w->host->where, why);
+}
+
+/* All that is there, within a turn's bounds. */
+static CURLcode
 receive(struct warm *w)
 {
 	char chunk[CHUNK];
@@ -286,21 +305,13 @@ receive(struct warm *w)
 	for (int i = 0; i < CHUNKS_A_TURN; i++) {
 		code = curl_easy_recv(w->easy, chunk, sizeof(chunk), &n);
 		if (code == CURLE_AGAIN)
-			return 0;
-		if (code != CURLE_OK) {
-			(void)link_judge(w->host, w->easy, code, w->reason, &w->why);
-			return w->why.code;
-		}
-		if (n == 0)
-			return err_set(&w->why, -ECONNRESET, "the agent at %s hung up",
-			    w->host->where);
+			return CURLE_OK;
+		if (code != CURLE_OK || n == 0)
+			return code != CURLE_OK ? code : CURLE_GOT_NOTHING;
 		if (http_reader_add(&w->reader, chunk, n, NULL) < 0)
-			return err_set(&w->why, -EPROTO,
-			    "what answers at %s is no agent: it says more than any "
-			    "answer of ours",
-			    w->host->where);
+			return CURLE_WRITE_ERROR;
 	}
-	return 0;
+	return CURLE_OK;
 }
 
 /* Hand out one answer that is there whole: 1, 0 for none, or negative. */
@@ -310,13 +321,16 @@ take_answer(struct warm *w)
 	struct http_response r;
 	struct raw_answer a = { .drill = w->drill };
 	int rc = http_reader_next(&w->reader, &r, NULL);
+	unsigned life = w->life;
 
-	if (rc < 0 || (w->sent == 0 && w->reader.used > 0))
-		return err_set(&w->why, -EPROTO, "what answers at %s is no agent: %s",
-		    w->host->where,
-		    rc < 0 ? "it does not speak our HTTP" : "nobody asked it");
+	if (rc < 0)
+		return nonsense(w, "it does not speak our HTTP");
+	if (w->sent == 0 && w->reader.used > 0)
+		return nonsense(w, "it answers what was not asked");
 	if (rc == 0)
 		return 0;
+	if (r.body_len > WARM_BODY_MAX)
+		return nonsense(w, "it says more than any answer of ours");
 	a.what = w->queue[0].what;
 	a.asked = w->queue[0].asked;
 	a.answered = clock_boottime();
@@ -326,16 +340,13 @@ take_answer(struct warm *w)
 	w->count--;
 	w->sent--;
 	memmove(w->queue, w->queue + 1, w->count * sizeof(w->queue[0]));
-	w->is_proven = w->is_heard = true;
+	w->is_proven = w->exchange.is_heard = true;
 	w->failures = 0;
 	breaker_succeeded(&w->host->breaker);
-	unsigned life = w->life;
 	bool is_ours = answer_deliver(w->host, &a);
 	if (w->life != life)
 		return 0; /* the callback has closed it */
-	return is_ours ? 1 :
-			 err_set(&w->why, -EPROTO, "what answers at %s is no agent",
-			     w->host->where);
+	return is_ours ? 1 : nonsense(w, "that was no answer to our question");
 }
 
 static void
@@ -343,18 +354,19 @@ read_answers(struct warm *w)
 {
 	unsigned life = w->life;
 	/* What came before the end of the connection is still an answer. */
-	int received = receive(w), rc;
+	CURLcode received = receive(w);
+	int rc;
 
 	do
 		rc = take_answer(w);
 	while (rc > 0);
 	if (w->life != life)
 		return;
-	if (rc < 0 || received < 0) {
-		break_off(w);
-		return;
-	}
-	if (w->reader.used == w->reader.taken)
+	if (rc < 0)
+		break_off(w, LINK_NONSENSE);
+	else if (received != CURLE_OK)
+		break_by(w, received);
+	else if (w->reader.used == w->reader.taken)
 		w->part_since = 0;
 	else if (w->part_since == 0)
 		w->part_since = clock_boottime();
@@ -437,8 +449,7 @@ turn_open(struct warm *w, usec_t now)
 		return at;
 	(void)err_set(&w->why, -ETIMEDOUT, "the agent at %s does not answer any more",
 	    w->host->where);
-	w->failures = PLAIN_TRIES; /* for one that never answered: that was its chance */
-	break_off(w);
+	break_off(w, LINK_SLOW);
 	return now;
 }
 
