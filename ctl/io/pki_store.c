@@ -17,8 +17,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#define INDEX   "index"
-#define CA_NAME "ca" /* in the index */
+#define INDEX     "index"
+#define CA_NAME   "ca" /* in the index */
+/* After its end nobody believes a certificate, whose clock is not further behind. */
+#define LONG_PAST (30 * (time_t)24 * 3600)
 
 const char *
 pki_store_folder(enum pki_kind k)
@@ -119,7 +121,7 @@ pki_store_make_crl(const struct pki_store *s, char **ret, struct err *e)
 	for (size_t i = 0; i < s->index.count; i++) {
 		const struct pki_entry *n = &s->index.entries[i];
 
-		if (n->revoked_at == 0)
+		if (n->revoked_at == 0 || n->not_after + LONG_PAST < time(NULL))
 			continue;
 		memcpy(list[count].serial, n->serial, sizeof(n->serial));
 		list[count++].at = n->revoked_at;

@@ -513,6 +513,47 @@ files_that_are_too_large_or_wrong_are_refused(void **state)
 	assert_int_equal(pki_store_open_ca(&s, pki, NULL, &e), -EFBIG);
 }
 
+/* The index of a CA with `count` revoked certificates that end at this time. */
+static void
+write_revoked(unsigned count, const char *until)
+{
+	_cleanup_free_ char *path = in_pki("index");
+	FILE *f = fopen(path, "a");
+
+	assert_non_null(f);
+	for (unsigned i = 0; i < count; i++)
+		assert_true(fprintf(f, "%032x host old%u - %s 2026-01-01T00:00:00Z\n",
+				0x40000000u + i, i, until) > 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+a_list_has_bounds_and_forgets_what_is_long_past(void **state)
+{
+	_cleanup_free_ char *before = NULL, *after = NULL;
+	struct pki_store *s;
+	struct err e = { 0 };
+	gnutls_x509_crl_t crl;
+	size_t dirs;
+
+	(void)state;
+	issue_some();
+	write_revoked(3000, "2020-01-01T00:00:00Z");
+	write_revoked(10, "2035-01-01T00:00:00Z");
+	assert_int_equal(revoke_all_of("bob"), 3);
+	crl = crl_of("crl.pem");
+	assert_int_equal(gnutls_x509_crl_get_crt_count(crl), 11);
+	gnutls_x509_crl_deinit(crl);
+	write_revoked(3000, "2035-01-01T00:00:00Z");
+	before = file_text("index");
+	s = open_ca();
+	assert_true(pki_store_revoke(s, "alice", &dirs, &e) < 0);
+	assert_has(e.msg, "more than a list may hold");
+	pki_store_free(s);
+	after = file_text("index");
+	assert_string_equal(before, after);
+}
+
 static void
 a_directory_that_others_can_write_is_refused(void **state)
 {
@@ -650,6 +691,7 @@ main(void)
 		ROOM_TEST(unknown_names_and_the_ca_cannot_be_revoked),
 		ROOM_TEST(the_key_of_the_ca_may_be_elsewhere),
 		ROOM_TEST(files_that_are_too_large_or_wrong_are_refused),
+		ROOM_TEST(a_list_has_bounds_and_forgets_what_is_long_past),
 		ROOM_TEST(a_directory_that_others_can_write_is_refused),
 		ROOM_TEST(killed_at_any_moment_it_is_whole),
 		ROOM_TEST(many_at_once_wait_for_each_other),
