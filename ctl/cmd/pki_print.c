@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#define DAYS_SOON 30 /* the end is near enough to be said */
+
 void
 pki_print_issued(const char *dir, const struct pki_entry *made, bool is_renewed)
 {
@@ -34,17 +36,33 @@ entry_to_json(const struct pki_entry *n)
 	    n->revoked_at != 0 ? pki_time(n->revoked_at, revoked) : NULL);
 }
 
+/* "valid", "12 days left", "expired", "revoked 2026-11-22"; returns buf. */
+static const char *
+state_of(const struct pki_entry *n, char *buf, size_t size)
+{
+	long long days = ((long long)n->not_after - time(NULL)) / (24LL * 3600);
+	char revoked[PKI_TIME_LEN];
+
+	if (n->revoked_at != 0)
+		(void)snprintf(
+		    buf, size, "revoked %.10s", pki_time(n->revoked_at, revoked));
+	else if (n->not_after <= time(NULL))
+		(void)snprintf(buf, size, "expired");
+	else if (days < DAYS_SOON)
+		(void)snprintf(buf, size, "%lld days left", days);
+	else
+		(void)snprintf(buf, size, "valid");
+	return buf;
+}
+
 static void
 print_entry(const struct pki_entry *n)
 {
-	char until[PKI_TIME_LEN], revoked[PKI_TIME_LEN];
-	const char *state = n->revoked_at != 0         ? "revoked " :
-			    n->not_after <= time(NULL) ? "expired" :
-							 "valid";
+	char until[PKI_TIME_LEN], state[48];
 
-	(void)printf("%-24s %-9s %-9s %.10s  %s%.10s\n", n->name, pki_kind_name(n->kind),
-	    n->role[0] != '\0' ? n->role : "-", pki_time(n->not_after, until), state,
-	    n->revoked_at != 0 ? pki_time(n->revoked_at, revoked) : "");
+	(void)printf("%-24s %-9s %-9s %.10s  %s\n", n->name, pki_kind_name(n->kind),
+	    n->role[0] != '\0' ? n->role : "-", pki_time(n->not_after, until),
+	    state_of(n, state, sizeof(state)));
 }
 
 void
