@@ -72,8 +72,22 @@ answered() { [ "$(answers)" -ge "$1" ]; }
 talk_is_over() { ! kill -0 "$TALK" 2>/dev/null; }
 
 # --- the stage ------------------------------------------------------------------------------
+exits() { # exits CODE ARGUMENT…, of stormctl pki
+	local code=$1 rc=0
+	shift
+	"$CTL" pki "$@" --dir "$PKI" >"$T/pki.log" 2>&1 || rc=$?
+	[ $rc -eq "$code" ] || fail "stormctl pki $*: exit $rc, expected $code"
+}
+exits 9 host db1
 pki init
+exits 9 init
 pki host db1
+exits 9 host db1
+exits 2 host
+exits 2 host ../db1
+exits 2 operator ann --address 10.0.0.1
+exits 2 operator ann --role root
+exits 9 revoke nobody
 pki host db2
 pki operator ann
 pki operator vic --role viewer
@@ -326,6 +340,19 @@ in_state active || fail "a reload undid the fault"
 ! talk_is_over || fail "a reload ended the connection"
 is_served "$ann" || fail "nobody is served after a reload"
 ok "a reload drops neither connection, lease nor fault"
+
+serial() { # of the certificate that the agent shows
+	openssl s_client -connect "127.0.0.1:$PORT" </dev/null 2>/dev/null |
+		openssl x509 -noout -serial
+}
+old=$(serial)
+shows_another() { [ "$(serial)" != "$old" ]; }
+pki host db1 --renew
+kill -HUP $STORMD
+wait_for 10 shows_another || fail "a renewed certificate is not shown after a reload"
+is_served "$ann" || fail "nobody is served after a renewal"
+! talk_is_over || fail "a renewal ended the connection"
+ok "a reload takes a renewed certificate"
 
 # Files that will not do: the agent goes on with what it had.
 cp -a "$PKI/hosts/db1" "$T/kept"
