@@ -130,13 +130,20 @@ append_line(struct output *o, const char *line, size_t len)
 static void
 keep(struct output *o, const struct event *v)
 {
+	size_t at;
+
 	if (v->type == EVENT_SAMPLES || o->count >= EVENTS_KEPT)
 		return;
 	if (o->count == o->room) {
 		o->room = o->room > 0 ? 2 * o->room : 64;
 		o->events = xrealloc(o->events, o->room * sizeof(*o->events));
 	}
-	o->events[o->count++] = *v;
+	/* Hosts are heard late; but what they say is not old: few places are passed. */
+	for (at = o->count; at > 0 && o->events[at - 1].at > v->at; at--)
+		;
+	memmove(o->events + at + 1, o->events + at, (o->count - at) * sizeof(*v));
+	o->events[at] = *v;
+	o->count++;
 }
 
 /* Errors go to stderr, whatever was said of stdout; a stderr that nobody reads loses them. */
@@ -181,6 +188,8 @@ output_event(struct output *o, const struct event *v)
 		if (o->json)
 			show(o, line, (size_t)len);
 	}
+	if (o->has_many_hosts && event_is_detail(v))
+		return;
 	if (v->type == EVENT_ERROR || (!o->quiet && !o->json))
 		show_as_text(o, &clean);
 }

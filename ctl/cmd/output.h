@@ -17,9 +17,11 @@ struct output {
 	char *dir;  /* NULL until opened */
 	int ndjson; /* -1: none (any more) */
 	bool quiet, json, colour, is_out_lost;
+	bool has_many_hosts; /* what all of them did is shown once */
 	char *const *secrets;
 	size_t lines_lost; /* nobody read them: the reader was too slow */
-	struct event *events;
+	struct event
+	    *events; /* in the order of what happened, not of when it was heard */
 	size_t count, room;
 	char trouble[256]; /* the first thing that could not be written; "" */
 };

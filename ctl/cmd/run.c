@@ -23,6 +23,7 @@ say_start(struct drill *d)
 	    d->x->hypothesis != NULL ? d->x->hypothesis : "");
 
 	(void)gethostname(v.host, sizeof(v.host) - 1);
+	event_num(&v, "hosts", (double)d->party_count);
 	event_num(&v, "lease_ms", d->lease_ms);
 	event_num(&v, "before_us", (double)d->x->steady.before);
 	event_num(&v, "during_us", (double)d->x->steady.during);
@@ -118,6 +119,7 @@ run_drill(const struct experiment *x, const struct run_options *o)
 	if (output_open(&d->out, x, o, &e) < 0) {
 		(void)fprintf(stderr, "stormctl: %s\n", e.msg);
 	} else {
+		d->out.has_many_hosts = d->party_count > 1;
 		v = run_steps(d);
 		output_reports(&d->out, x, d->id, v);
 		report_last_words(d, v);

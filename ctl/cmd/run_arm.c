@@ -75,20 +75,22 @@ parties_preview(struct drill *d)
 	return parties_agree(d);
 }
 
-/* "cut on 30 hosts, slow-db on 2" */
 static void
 say_all_armed(struct drill *d)
 {
-	char text[400];
-	size_t at = 0;
+	char what[400];
 
-	if (d->party_count < 2)
-		return;
-	for (size_t i = 0; i < d->x->fault_count && at < sizeof(text); i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s on %zu host%s",
-		    i > 0 ? ", " : "", d->x->faults[i].spec.name, d->progress[i].hosts,
-		    d->progress[i].hosts == 1 ? "" : "s");
-	drill_say(d, EVENT_PHASE, "armed", "%s", text);
+	for (size_t i = 0; d->party_count > 1 && i < d->x->fault_count; i++) {
+		const struct spec *s = &d->x->faults[i].spec;
+		size_t hosts = d->progress[i].hosts;
+		struct event v = drill_event(d, EVENT_ARMED, s->name, "%s on %zu host%s",
+		    spec_describe(s, what, sizeof(what)), hosts, hosts > 1 ? "s" : "");
+
+		event_num(&v, "hosts", (double)hosts);
+		event_num(&v, "begin_us", (double)s->at);
+		event_num(&v, "for_us", (double)s->duration);
+		drill_emit(d, &v);
+	}
 }
 
 bool
@@ -115,7 +117,7 @@ say_armed(const struct party *p, const struct drill_view *v)
 		struct event ev = party_event(p, EVENT_ARMED, f->name, "%s%s%s",
 		    f->summary, f->note[0] != '\0' ? "; " : "", f->note);
 
-		event_num(&ev, "at_us", (double)p->row->spec[i]->at);
+		event_num(&ev, "begin_us", (double)p->row->spec[i]->at);
 		event_num(&ev, "for_us", (double)p->row->spec[i]->duration);
 		drill_emit(p->d, &ev);
 	}

@@ -109,7 +109,7 @@ say_progress(struct drill *d, size_t fault, enum fault_state s)
 		return;
 	g->is_said[s] = true;
 	struct event v = drill_event(d, EVENT_FAULT, d->x->faults[fault].spec.name,
-	    "%s on %zu hosts", fault_state_name(s), g->hosts);
+	    "%s on %zu host%s", fault_state_name(s), g->hosts, g->hosts > 1 ? "s" : "");
 	drill_stamp(d, &v, last);
 	event_num(&v, "hosts", (double)g->hosts);
 	event_num(&v, "state", s);
@@ -127,12 +127,9 @@ say_all_progress(const struct party *p)
 {
 	struct drill *d = p->d;
 
-	for (size_t i = 0; d->party_count > 1 && i < p->row->count; i++) {
-		if (d->progress[p->row->fault[i]].hosts < 2)
-			continue; /* that host has said it itself */
+	for (size_t i = 0; d->party_count > 1 && i < p->row->count; i++)
 		for (enum fault_state s = FAULT_ACTIVE; s <= FAULT_GONE; s++)
 			say_progress(d, p->row->fault[i], s);
-	}
 }
 
 /* --- a drill that an agent ended ------------------------------------------------------ */

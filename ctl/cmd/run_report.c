@@ -11,6 +11,12 @@
 #define LATE_SHARE_MAX 0.05
 #define NAMES_SHOWN    6
 
+static const char *
+name_of(const struct host *h)
+{
+	return h != NULL ? h->name : "localhost";
+}
+
 /* "db1, db2, db3 and 27 more: 30 of the 60 that match role=db" */
 static void
 say_target(struct drill *d, const struct roster_target *t)
@@ -20,20 +26,23 @@ say_target(struct drill *d, const struct roster_target *t)
 
 	for (i = 0; i < t->count && i < NAMES_SHOWN && at < sizeof(text); i++)
 		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s",
-		    i > 0 ? ", " : "", t->hosts[i]->name);
+		    i > 0 ? ", " : "", name_of(t->hosts[i]));
 	if (i < t->count && at < sizeof(text))
 		at += (size_t)snprintf(
 		    text + at, sizeof(text) - at, " and %zu more", t->count - i);
 	if (t->target->where != NULL && at < sizeof(text))
-		(void)snprintf(text + at, sizeof(text) - at, ": %zu of %zu that match %s",
-		    t->count, t->matched, t->target->where);
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+		    ": %zu of %zu that match %s", t->count, t->matched, t->target->where);
+	if (t->count < t->matched && at < sizeof(text))
+		(void)snprintf(text + at, sizeof(text) - at, "; --seed %llu for the same",
+		    (unsigned long long)d->o->roster->seed);
 	struct event v = drill_event(d, EVENT_TARGET, t->target->name, "%s", text);
 	event_num(&v, "matched", (double)t->matched);
 	event_num(&v, "hosts", (double)t->count);
 	drill_emit(d, &v);
 	for (i = 0; i < t->count; i++) {
 		v = drill_event(d, EVENT_TARGET, t->target->name, NULL);
-		(void)snprintf(v.host, sizeof(v.host), "%s", t->hosts[i]->name);
+		(void)snprintf(v.host, sizeof(v.host), "%s", name_of(t->hosts[i]));
 		drill_emit(d, &v);
 	}
 }
@@ -165,6 +174,8 @@ say_abort_numbers(struct drill *d, const struct digest *g)
 		    "first bad answer, %.1f ms later ",
 		    -g->moment[MOMENT_FIRST_BAD].us / 1000);
 	at += (size_t)snprintf(line + at, sizeof(line) - at, "the decision; from there");
+	if (g->host_count > 1 && at < sizeof(line))
+		at += (size_t)snprintf(line + at, sizeof(line) - at, " on all hosts");
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
 		if (g->moment[shown[i].moment].is_known && at < sizeof(line))
 			at += (size_t)snprintf(line + at, sizeof(line) - at,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Building events and asking them; writing them anywhere is ctl/report's. */
 #include "event.h"
+#include "status.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -87,4 +88,23 @@ event_get(const struct event *v, const char *key, double otherwise)
 			return v->num[i].value;
 	}
 	return otherwise;
+}
+
+bool
+event_is_detail(const struct event *v)
+{
+	if (v->host[0] == '\0')
+		return false;
+	switch (v->type) {
+	case EVENT_TARGET:
+	case EVENT_ARMED:
+	case EVENT_SELFTEST:
+	case EVENT_FIRED:
+	case EVENT_UNDO:
+		return true;
+	case EVENT_FAULT:
+		return event_get(v, "state", FAULT_STUCK) < FAULT_STUCK;
+	default:
+		return false;
+	}
 }

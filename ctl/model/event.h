@@ -11,16 +11,18 @@
  */
 #include "bounds.h"
 #include "clock.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum event_type {
-	EVENT_DRILL,    /* start: subject = name, text = hypothesis; nums lease_ms, … */
+	EVENT_DRILL, /* start: subject = name, text = hypothesis; nums hosts, lease_ms, … */
 	EVENT_TARGET,   /* subject = target, text = its hosts and how they were chosen;
 			   nums matched, hosts.  With a host: one of them */
 	EVENT_PHASE,    /* subject: before, armed, during, undo, after, end */
 	EVENT_SELFTEST, /* num round_trip_us */
-	EVENT_ARMED,    /* a fault: text = what it will do; nums at_us, for_us */
+	EVENT_ARMED,    /* a fault: text = what it will do; nums begin_us (after fire),
+			   for_us */
 	EVENT_FIRED,    /* the timeline starts */
 	EVENT_FAULT,    /* a fault's new state: subject = fault, text = state: note;
 			   nums state (enum fault_state), effect, since_us (after fire) */
@@ -61,6 +63,8 @@ struct event {
 void event_init(struct event *v, enum event_type t, usec_t at, usec_t wall,
     const char *subject, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 void event_num(struct event *v, const char *key, double value);
+/* What one of several hosts did like the others: said for all of them by another event. */
+bool event_is_detail(const struct event *v);
 /* The value of a key, or `otherwise`. */
 double event_get(const struct event *v, const char *key, double otherwise);
 

@@ -53,13 +53,31 @@ note_moments(struct digest *d, const struct event *v)
 	}
 }
 
+static size_t
+count_hosts(const struct report_input *in)
+{
+	for (size_t i = 0; i < in->count; i++)
+		if (in->events[i].type == EVENT_DRILL)
+			return (size_t)event_get(&in->events[i], "hosts", 1);
+	return 1;
+}
+
+bool
+digest_is_common(const struct digest *d, const struct event *v)
+{
+	return d->host_count < 2 || !event_is_detail(v);
+}
+
 void
 digest_make(struct digest *d, const struct report_input *in)
 {
 	memset(d, 0, sizeof(*d));
+	d->host_count = count_hosts(in);
 	for (size_t i = 0; i < in->count; i++) {
 		const struct event *v = &in->events[i];
 
+		if (!digest_is_common(d, v))
+			continue;
 		if (v->type == EVENT_DRILL)
 			d->drill = v;
 		else if (v->type == EVENT_SELFTEST)
@@ -76,13 +94,28 @@ digest_make(struct digest *d, const struct report_input *in)
 }
 
 const struct event *
-digest_fault(const struct report_input *in, const char *name)
+digest_fault(const struct report_input *in, const char *name, const char *host)
+{
+	const struct event *last = NULL;
+	bool is_one = count_hosts(in) < 2;
+
+	for (size_t i = 0; i < in->count; i++) {
+		const struct event *v = &in->events[i];
+
+		if (v->type == EVENT_FAULT && strcmp(v->subject, name) == 0 &&
+		    (is_one || strcmp(v->host, host != NULL ? host : "") == 0))
+			last = v;
+	}
+	return last;
+}
+
+const struct event *
+digest_of_host(const struct report_input *in, enum event_type t, const char *host)
 {
 	const struct event *last = NULL;
 
 	for (size_t i = 0; i < in->count; i++)
-		if (in->events[i].type == EVENT_FAULT &&
-		    strcmp(in->events[i].subject, name) == 0)
+		if (in->events[i].type == t && strcmp(in->events[i].host, host) == 0)
 			last = &in->events[i];
 	return last;
 }

@@ -23,6 +23,7 @@ const char *moment_key(enum digest_moment m);      /* "first_bad_us" … */
 const char *moment_sentence(enum digest_moment m); /* "first bad answer known" … */
 
 struct digest {
+	size_t host_count; /* from 2 on, a host's own events are details of common ones */
 	/* NULL when there was none */
 	const struct event *drill, *selftest, *fired, *decision, *undo, *verdict;
 	struct {
@@ -32,8 +33,15 @@ struct digest {
 };
 void digest_make(struct digest *d, const struct report_input *in);
 
-/* The last state event of a fault, NULL when it never came to one. */
-const struct event *digest_fault(const struct report_input *in, const char *name);
+/* Is it about the drill, and not about one of several hosts? */
+bool digest_is_common(const struct digest *d, const struct event *v);
+/* The last state event of a fault: on that host; NULL: on all it was given to, or the only
+ * one.  NULL when it never came to one. */
+const struct event *digest_fault(
+    const struct report_input *in, const char *name, const char *host);
+/* The last event of a type that names this host, or NULL. */
+const struct event *digest_of_host(
+    const struct report_input *in, enum event_type t, const char *host);
 /* Text of a note with this subject, or NULL. */
 const char *digest_note(const struct report_input *in, const char *subject);
 

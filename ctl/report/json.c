@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "digest.h"
 #include "event_json.h"
+#include "json_hosts.h"
 #include "redact.h"
 #include "sha256.h"
 #include "status.h"
@@ -140,6 +141,39 @@ fault_history(const struct report_input *in, const char *name)
 	return list;
 }
 
+static void
+put_effect(json_t *j, const struct event *last)
+{
+	if (last == NULL || last->unit[0] == '\0')
+		return;
+	put(j, "effect", json_integer((json_int_t)event_get(last, "effect", 0)));
+	put(j, "effect_unit", json_text(last->unit));
+}
+
+/* The fault on each host that armed it, in that host's own words. */
+static json_t *
+fault_on_hosts(const struct report_input *in, const char *name)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < in->count; i++) {
+		const struct event *v = &in->events[i];
+
+		if (v->type != EVENT_ARMED || v->host[0] == '\0' ||
+		    strcmp(v->subject, name) != 0)
+			continue;
+		const struct event *last = digest_fault(in, name, v->host);
+		json_t *j = json_object();
+		put(j, "host", json_text(v->host));
+		put(j, "what", json_text(v->text));
+		put_effect(j, last);
+		if (last != NULL)
+			put(j, "ended_as", json_text(last->text));
+		append(list, j);
+	}
+	return list;
+}
+
 static json_t *
 faults_array(const struct report_input *in)
 {
@@ -147,7 +181,7 @@ faults_array(const struct report_input *in)
 
 	for (size_t i = 0; i < in->experiment->fault_count; i++) {
 		const struct fault_def *f = &in->experiment->faults[i];
-		const struct event *last = digest_fault(in, f->spec.name);
+		const struct event *last = digest_fault(in, f->spec.name, NULL);
 		_cleanup_free_ char *what = xcalloc(1, sizeof(last->text));
 		json_t *j = json_object();
 
@@ -158,11 +192,8 @@ faults_array(const struct report_input *in)
 		put(j, "what", json_text(what));
 		put(j, "at_us", json_integer((json_int_t)f->spec.at));
 		put(j, "for_us", json_integer((json_int_t)f->spec.duration));
-		if (last != NULL && last->unit[0] != '\0') {
-			put(j, "effect",
-			    json_integer((json_int_t)event_get(last, "effect", 0)));
-			put(j, "effect_unit", json_text(last->unit));
-		}
+		put_effect(j, last);
+		put(j, "hosts", fault_on_hosts(in, f->spec.name));
 		put(j, "states", fault_history(in, f->spec.name));
 		append(list, j);
 	}
@@ -216,6 +247,8 @@ journal(const struct report_input *in)
 	struct digest d;
 	json_t *j = json_object(), *events = json_array();
 
+	const char *seed = digest_note(in, "seed");
+
 	digest_make(&d, in);
 	put(j, "stormdrill", json_string(STORMDRILL_VERSION));
 	put(j, "journal", json_integer(1));
@@ -226,6 +259,9 @@ journal(const struct report_input *in)
 	put(j, "phases", phases_array(in));
 	put(j, "probes", probes_array(in));
 	put(j, "faults", faults_array(in));
+	put(j, "seed", seed != NULL ? json_text(seed) : json_null());
+	put(j, "targets", journal_targets(in));
+	put(j, "hosts", journal_hosts(in));
 	put(j, "decision", d.decision != NULL ? event_to_json(d.decision) : json_null());
 	put(j, "undo", undo_object(&d));
 	for (size_t i = 0; i < in->count; i++)

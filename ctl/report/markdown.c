@@ -8,7 +8,6 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "digest.h"
-#include "redact.h"
 #include "status.h"
 #include "xalloc.h"
 #include <errno.h>
@@ -51,6 +50,8 @@ write_errors(FILE *f, const struct report_input *in)
 		if (v->type != EVENT_ERROR)
 			continue;
 		(void)fputs("- ", f);
+		markdown_text(f, v->host);
+		(void)fputs(v->host[0] != '\0' ? ": " : "", f);
 		markdown_text(f, v->subject);
 		(void)fputs(v->subject[0] != '\0' ? ": " : "", f);
 		markdown_text(f, v->text);
@@ -106,7 +107,8 @@ write_abort(FILE *f, const struct digest *d)
 		markdown_text(f, d->decision->text);
 		(void)fputs("\n\n", f);
 	}
-	(void)fputs("| Moment | After the decision |\n|---|---:|\n", f);
+	(void)fprintf(f, "| Moment%s | After the decision |\n|---|---:|\n",
+	    d->host_count > 1 ? ", on the last host" : "");
 	for (enum digest_moment m = 0; m < MOMENTS; m++) {
 		if (!d->moment[m].is_known)
 			continue;
@@ -122,43 +124,6 @@ write_abort(FILE *f, const struct digest *d)
 }
 
 static void
-write_faults(FILE *f, const struct report_input *in)
-{
-	const struct experiment *x = in->experiment;
-
-	if (x->fault_count == 0)
-		return;
-	(void)fputs("\n## What was injected\n\n"
-		    "| Fault | What | At | For | Effect | Ended as |\n"
-		    "|---|---|---:|---:|---:|---|\n",
-	    f);
-	for (size_t i = 0; i < x->fault_count; i++) {
-		const struct spec *s = &x->faults[i].spec;
-		const struct event *last = digest_fault(in, s->name);
-		char at[32], duration[32];
-		_cleanup_free_ char *what = xcalloc(1, 512);
-
-		(void)spec_describe(s, what, 512);
-		redact(what, x->secrets);
-		(void)fputs("| ", f);
-		markdown_text(f, s->name);
-		(void)fputs(" | ", f);
-		markdown_text(f, what);
-		(void)fprintf(f, " | %s | %s | ", format_usec(s->at, at, sizeof(at)),
-		    s->duration > 0 ?
-			format_usec(s->duration, duration, sizeof(duration)) :
-			"once");
-		if (last != NULL && last->unit[0] != '\0')
-			(void)fprintf(
-			    f, "%.0f %s | ", event_get(last, "effect", 0), last->unit);
-		else
-			(void)fputs("– | ", f);
-		markdown_text(f, last != NULL ? last->text : "not injected");
-		(void)fputs(" |\n", f);
-	}
-}
-
-static void
 write_where(FILE *f, const struct report_input *in)
 {
 	(void)fputs(
@@ -169,6 +134,10 @@ write_where(FILE *f, const struct report_input *in)
 	if (in->verdict == VERDICT_UNDO_FAILED || in->verdict == VERDICT_AGENT_LOST)
 		(void)fputs("- on the host: `stormctl doctor` lists what is left, "
 			    "`stormd-undo --all` takes it away\n",
+		    f);
+	if (in->verdict == VERDICT_AGENT_LOST)
+		(void)fputs("- `stormctl status` asks the agent that was lost, once it "
+			    "can be reached again\n",
 		    f);
 	if (in->verdict == VERDICT_REFUTED || in->verdict == VERDICT_BREACHED)
 		(void)fputs("- the first bad answers above say what the users saw: start "
@@ -184,7 +153,8 @@ markdown_write(FILE *f, const struct report_input *in)
 	digest_make(&d, in);
 	write_head(f, in, &d);
 	write_abort(f, &d);
-	write_faults(f, in);
+	markdown_faults(f, in);
+	markdown_hosts(f, in);
 	markdown_probes(f, in);
 	markdown_timeline(f, in);
 	write_where(f, in);

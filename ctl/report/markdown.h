@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef MARKDOWN_H
 #define MARKDOWN_H
-/* The parts of summary.md: its tables are written in markdown_tables.c. */
+/* The parts of summary.md: its tables are written in markdown_tables.c and
+ * markdown_faults.c. */
 #include "report.h"
 
 /* Text that may hold anything, inside a table cell or a paragraph. */
 void markdown_text(FILE *f, const char *s);
 void markdown_ms(FILE *f, double us); /* NAN: a dash */
 /* Whole sections, left out when there is nothing to say. */
+void markdown_faults(FILE *f, const struct report_input *in);
+void markdown_hosts(FILE *f, const struct report_input *in);
 void markdown_probes(FILE *f, const struct report_input *in);
 void markdown_timeline(FILE *f, const struct report_input *in);
 

@@ -4,6 +4,7 @@
  * in the middle when it is long: the beginning and the end are what people read.
  */
 #include "cleanup.h"
+#include "digest.h"
 #include "markdown.h"
 #include "xalloc.h"
 #include <math.h>
@@ -94,8 +95,10 @@ markdown_probes(FILE *f, const struct report_input *in)
 }
 
 static bool
-belongs_in_story(const struct event *v)
+belongs_in_story(const struct digest *d, const struct event *v)
 {
+	if (!digest_is_common(d, v))
+		return false;
 	switch (v->type) {
 	case EVENT_SAMPLES:
 	case EVENT_PROBE:
@@ -113,30 +116,28 @@ story_row(FILE *f, const struct event *v)
 {
 	(void)fprintf(f, "| %.3f s | %s | ", (double)v->at / (double)USEC_PER_SEC,
 	    event_type_name(v->type));
+	markdown_text(f, v->host);
+	(void)fputs(v->host[0] != '\0' ? ": " : "", f);
 	markdown_text(f, v->subject);
 	(void)fputs(v->subject[0] != '\0' && v->text[0] != '\0' ? ": " : "", f);
 	markdown_text(f, v->text);
-	if (v->type == EVENT_SELFTEST)
+	if (v->type == EVENT_SELFTEST) {
+		(void)fputs(v->text[0] != '\0' ? ": " : "", f);
 		markdown_ms(f, event_get(v, "round_trip_us", NAN));
+	}
 	(void)fputs(" |\n", f);
 }
 
-/* In the order of what happened, which is not that of when it was heard of. */
 static size_t
 collect_story(const struct report_input *in, size_t *story)
 {
+	struct digest d;
 	size_t rows = 0;
 
-	for (size_t i = 0; i < in->count; i++) {
-		size_t at = rows;
-
-		if (!belongs_in_story(&in->events[i]))
-			continue;
-		for (; at > 0 && in->events[story[at - 1]].at > in->events[i].at; at--)
-			story[at] = story[at - 1];
-		story[at] = i;
-		rows++;
-	}
+	digest_make(&d, in);
+	for (size_t i = 0; i < in->count; i++)
+		if (belongs_in_story(&d, &in->events[i]))
+			story[rows++] = i;
 	return rows;
 }
 

@@ -13,8 +13,8 @@
 
 struct report_input {
 	const struct experiment *experiment;
-	const char *drill; /* UUID */
-	const struct event *events;
+	const char *drill;          /* UUID */
+	const struct event *events; /* sorted by time */
 	size_t count;
 	enum verdict verdict;
 };

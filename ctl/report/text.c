@@ -135,10 +135,12 @@ event_to_text(const struct event *v, FILE *f, int colour)
 	if (!is_worth_a_line(v))
 		return;
 	line(f, v, colour, tint_of(v), word_of(v));
+	if (v->host[0] != '\0' && v->type != EVENT_DRILL)
+		(void)fprintf(f, "%s: ", v->host);
 	switch (v->type) {
 	case EVENT_SELFTEST:
 		ms(f, "the way an abort takes answers in ", v, "round_trip_us");
-		(void)fputc('\n', f);
+		(void)fprintf(f, "%s%s\n", v->text[0] ? "; " : "", v->text);
 		break;
 	case EVENT_SAMPLES:
 	case EVENT_PROBE:

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Targets as they were resolved, and each host's own figures, out of the events. */
+#include "json_hosts.h"
+#include "digest.h"
+#include "event_json.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+put(json_t *j, const char *key, json_t *value)
+{
+	if (value == NULL || json_object_set_new(j, key, value) != 0)
+		abort(); /* no memory */
+}
+
+static void
+append(json_t *list, json_t *value)
+{
+	if (value == NULL || json_array_append_new(list, value) != 0)
+		abort(); /* no memory */
+}
+
+/* --- targets -------------------------------------------------------------------------- */
+
+static json_t *
+hosts_of_target(const struct report_input *in, const char *target)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < in->count; i++) {
+		const struct event *v = &in->events[i];
+
+		if (v->type == EVENT_TARGET && v->host[0] != '\0' &&
+		    strcmp(v->subject, target) == 0)
+			append(list, json_text(v->host));
+	}
+	return list;
+}
+
+json_t *
+journal_targets(const struct report_input *in)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < in->count; i++) {
+		const struct event *v = &in->events[i];
+
+		if (v->type != EVENT_TARGET || v->host[0] != '\0')
+			continue;
+		json_t *j = json_object();
+		put(j, "name", json_text(v->subject));
+		put(j, "text", json_text(v->text));
+		put(j, "matched", json_integer((json_int_t)event_get(v, "matched", 0)));
+		put(j, "hosts", hosts_of_target(in, v->subject));
+		append(list, j);
+	}
+	return list;
+}
+
+/* --- hosts ---------------------------------------------------------------------------- */
+
+static json_t *
+undo_of(const struct event *v)
+{
+	json_t *j = json_object();
+
+	for (enum digest_moment m = 0; m < MOMENTS; m++) {
+		double us = event_get(v, moment_key(m), NAN);
+
+		if (!isnan(us))
+			put(j, moment_key(m), json_integer((json_int_t)us));
+	}
+	return j;
+}
+
+static json_t *
+errors_of(const struct report_input *in, const char *host)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < in->count; i++)
+		if (in->events[i].type == EVENT_ERROR &&
+		    strcmp(in->events[i].host, host) == 0)
+			append(list, json_text(in->events[i].text));
+	return list;
+}
+
+static json_t *
+host_object(const struct report_input *in, const struct event *agent)
+{
+	const char *host = agent->host;
+	const struct event *tried = digest_of_host(in, EVENT_SELFTEST, host);
+	const struct event *fired = digest_of_host(in, EVENT_FIRED, host);
+	const struct event *undo = digest_of_host(in, EVENT_UNDO, host);
+	json_t *j = json_object();
+
+	put(j, "name", json_text(host));
+	put(j, "agent", json_text(agent->text));
+	if (tried != NULL)
+		put(j, "round_trip_us",
+		    json_integer((json_int_t)event_get(tried, "round_trip_us", 0)));
+	if (fired != NULL)
+		put(j, "fired_at_us", json_integer((json_int_t)fired->at));
+	if (undo != NULL)
+		put(j, "undo", undo_of(undo));
+	put(j, "errors", errors_of(in, host));
+	return j;
+}
+
+json_t *
+journal_hosts(const struct report_input *in)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < in->count; i++) {
+		const struct event *v = &in->events[i];
+
+		if (v->type == EVENT_NOTE && v->host[0] != '\0' &&
+		    strcmp(v->subject, "agent") == 0)
+			append(list, host_object(in, v));
+	}
+	return list;
+}
