@@ -6,6 +6,7 @@
  * machine it stands.
  */
 #include "drill.h"
+#include "hosts.h"
 #include "ident.h"
 #include "spec_json.h"
 #include <errno.h>
@@ -77,12 +78,10 @@ add(struct party *p, struct err *e)
 	struct endpoint where = { .name = p->name };
 	int r = 0;
 
-	if (is_remote(p)) {
-		where.address = p->row->host->address;
-		where.port = p->row->host->port;
-	} else {
+	if (is_remote(p))
+		hosts_endpoint(p->row->host, &where);
+	else
 		r = find_here(p, &where, e);
-	}
 	if (r == 0)
 		r = fleet_add(p->d->fleet, &where, e);
 	return r < 0 ? r : 0;
