@@ -2,8 +2,8 @@
 /*
  * net.delay in the kernel: per direction one ifb of ours with netem, and on each interface
  * concerned filters that send the chosen packets through it.  The interface's own qdisc is
- * never touched.  What no fault may cut (logged-in SSH, neighbour discovery, DHCP) passes
- * in the fault's chain before the redirect.
+ * never touched.  What no fault may cut (logged-in SSH, stormd's own TCP port, neighbour
+ * discovery, DHCP) passes in the fault's chain before the redirect.
  */
 #include "net_delay_netem.h"
 
@@ -125,6 +125,22 @@ pass_ssh(struct fault_run *r, const struct tc_filter *in, struct err *e)
 	return rc;
 }
 
+/* To and from stormd's own port: its controller's stop button. */
+static int
+pass_control(struct fault_run *r, const struct tc_filter *in, struct err *e)
+{
+	struct tc_match m = { .net.family = 4,
+		.protocol = IPPROTO_TCP,
+		.local_port = r->protect->control_port };
+
+	if (m.local_port == 0)
+		return 0;
+	if (pass(r, in, m, e) < 0)
+		return e->code;
+	m.net.family = 6;
+	return pass(r, in, m, e);
+}
+
 static int
 stage_side(struct fault_run *r, const struct netem_side *s, struct err *e)
 {
@@ -135,8 +151,8 @@ stage_side(struct fault_run *r, const struct netem_side *s, struct err *e)
 		.prio = PRIO_REDIRECT,
 	};
 
-	if (pass_ssh(r, &f, e) < 0 || pass_discovery(r, &f, e) < 0 ||
-	    pass_dhcp(r, &f, e) < 0)
+	if (pass_ssh(r, &f, e) < 0 || pass_control(r, &f, e) < 0 ||
+	    pass_discovery(r, &f, e) < 0 || pass_dhcp(r, &f, e) < 0)
 		return err_wrap(e, "exempt on '%s'", s->link->name);
 	f.redirect = s->way->index;
 	return tc_filter_add(route(r), &f, e);

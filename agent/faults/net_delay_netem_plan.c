@@ -259,6 +259,9 @@ add_ops(struct fault_run *r, const struct netem_plan *p)
 	if (p->ssh_count > 0)
 		fault_op(r, "stage: %zu logged-in SSH session%s exempt", p->ssh_count,
 		    p->ssh_count == 1 ? " is" : "s are");
+	if (r->protect->control_port != 0)
+		fault_op(r, "stage: the agent's own TCP port %u is exempt",
+		    r->protect->control_port);
 }
 
 static void

@@ -204,6 +204,7 @@ steer_prepare(struct fault_run *r, struct steer *s, struct err *e)
 
 	make_names(s, r->spec->id);
 	s->protected_interfaces = r->protect->interfaces;
+	s->control_port = r->protect->control_port;
 	rc = sort_nets(s, r->spec, e);
 	if (rc == 0)
 		rc = check_interface(r, s, e);
@@ -227,6 +228,9 @@ steer_prepare(struct fault_run *r, struct steer *s, struct err *e)
 	if (s->ssh_count > 0)
 		fault_op(r, "stage: %zu logged-in SSH session%s exempt", s->ssh_count,
 		    s->ssh_count == 1 ? " is" : "s are");
+	if (s->control_port != 0)
+		fault_op(
+		    r, "stage: the agent's own TCP port %u is exempt", s->control_port);
 	return 0;
 }
 

@@ -8,7 +8,8 @@
  * Per address family one set sd-<id8>-4|6 and, per direction, one chain SD-<id8>-I|O that
  * INPUT or OUTPUT jumps to first.  Stage makes all of it with an empty set; apply is one
  * message per family that fills the set; disarm is one that empties it.  What no fault may
- * cut returns before any verdict: logged-in SSH sessions, neighbour discovery, DHCP.
+ * cut returns before any verdict: logged-in SSH sessions, stormd's own TCP port, neighbour
+ * discovery, DHCP.
  */
 #include "fault.h"
 #include "iptables.h"
@@ -40,6 +41,7 @@ struct steer {
 	const char *protected_interfaces; /* by policy: traffic there passes */
 	struct ssh_session ssh[STEER_SSH_MAX];
 	size_t ssh_count;
+	uint16_t control_port; /* stormd's own: TCP to and from it passes; 0 none */
 	int chain_use[STEER_FAMILIES]
 		     [2]; /* in, out: at verify; negative: not to be had */
 };

@@ -58,6 +58,15 @@ pass_ssh(const struct rules *r)
 	}
 }
 
+/* Whoever holds the stop button is at the other end of a connection to this port. */
+static void
+pass_control(const struct rules *r)
+{
+	if (r->steer->control_port != 0)
+		pass(r, "-p tcp --%s %u", r->hook == HOOK_OUT ? "sport" : "dport",
+		    r->steer->control_port);
+}
+
 static void
 pass_protected(const struct rules *r)
 {
@@ -139,6 +148,7 @@ steer_rules(const struct steer *s, int family, int hook, uint32_t *ret_sets)
 		pass(&r, "%s lo", hook == HOOK_OUT ? "-o" : "-i");
 	pass_protected(&r);
 	pass_ssh(&r);
+	pass_control(&r);
 	pass_link(&r);
 	if (s->passes_answers)
 		pass_answers(&r);

@@ -8,6 +8,7 @@
  * once; too much may be the machine's doing, so it is measured again: a fault that delays
  * too much, or is still there, does so every time.
  */
+#include "control.h"
 #include "echo.h"
 #include "fault.h"
 
@@ -26,6 +27,7 @@ static struct store store;
 static struct undo_ctx *ctx; /* of this process: what the guardian would undo with */
 static pid_t far_pid;
 static const char *engine;
+static struct protect protect; /* what of the host no fault may touch */
 static char dir[] = "/tmp/stormdrill-delay-XXXXXX";
 
 /* --- a holder in a process of its own --------------------------------------------------- */
@@ -89,7 +91,6 @@ holder_step(char step, struct fault_run *r, struct err *e)
 static void
 holder_main(struct shared *s, int channel)
 {
-	static const struct protect nothing_protected;
 	const struct fault *f = fault_find("net.delay");
 	struct fault_run *r = &s->run;
 	static struct store mine;
@@ -98,7 +99,7 @@ holder_main(struct shared *s, int channel)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	r->spec = &s->spec;
-	r->protect = &nothing_protected;
+	r->protect = &protect;
 	r->store = &mine;
 	r->barrier_fd = r->wake_ms = -1;
 	if (open_world(&mine, &r->ctx, &s->e) < 0)
@@ -324,6 +325,30 @@ two_delays_at_once_do_not_disturb_each_other(void **state)
 	assert_as_before(before);
 }
 
+/* Whoever armed it by TCP must be able to end it without delay. */
+static void
+the_agents_own_port_is_not_delayed(void **state)
+{
+	struct control c;
+	struct holder h;
+
+	(void)state;
+	assert_int_equal(control_start(&c, far_pid), 0);
+	protect.control_port = NEAR_CONTROL;
+	h = holder_on(ID, "delay=400ms to=any direction=both");
+	protect.control_port = 0;
+	for (int i = 0; i < ECHO_ROUNDS; i++) {
+		double four = control_trip(&c, BY_CONTROL4, ECHO_WAIT_MS);
+		double six = control_trip(&c, BY_CONTROL6, ECHO_WAIT_MS);
+
+		assert_true(four >= 0 && four < 400 && six >= 0 && six < 400);
+	}
+	assert_true(control_trip(&c, BY_OTHER, ECHO_WAIT_MS) >= 800 * 0.9);
+	assert_delay(FAR4, ECHO_PORT, 800, "any");
+	holder_off(&h);
+	control_end(&c);
+}
+
 /* "any" is every way out of this host, not the ways within it. */
 static void
 loopback_is_delayed_only_by_name(void **state)
@@ -528,6 +553,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(delays_exactly_what_was_chosen),
 		cmocka_unit_test(two_delays_at_once_do_not_disturb_each_other),
 		cmocka_unit_test(loopback_is_delayed_only_by_name),
+		cmocka_unit_test(the_agents_own_port_is_not_delayed),
 		cmocka_unit_test(jitter_varies_within_its_bounds),
 		cmocka_unit_test(undoing_lets_go_what_is_held),
 		cmocka_unit_test(a_killed_holder_is_undone_by_its_list),

@@ -4,6 +4,7 @@
  * not, that staging changes nothing, that disarming ends it, and that the host's rules and
  * sets are afterwards, word for word, what they were.
  */
+#include "control.h"
 #include "farside.h"
 #include "fault.h"
 #include "iptables.h"
@@ -18,7 +19,7 @@
 
 #define SNAPSHOT_MAX (256 * 1024)
 
-static const struct protect nothing_protected;
+static struct protect protect; /* what of the host no fault may touch */
 static struct farside *far_side;
 static struct store store;
 static struct undo_ctx *ctx;
@@ -140,7 +141,7 @@ drill_new(const char *id, const char *args)
 	if (spec_finish(&d->spec, &d->e) < 0)
 		fail_msg("%s", d->e.msg);
 	memcpy(d->spec.id, id, FAULT_ID_LEN);
-	d->run = (struct fault_run){ .protect = &nothing_protected,
+	d->run = (struct fault_run){ .protect = &protect,
 		.spec = &d->spec,
 		.ctx = ctx,
 		.store = &store,
@@ -412,6 +413,35 @@ an_ssh_login_lives_through_it(void **state)
 	drill_off(d);
 }
 
+/* Whoever armed it by TCP must be able to end it. */
+static void
+the_agents_own_port_lives_through_it(void **state)
+{
+	static const char *const args[] = { "to=any", "to=any mode=reject",
+		"to=any protocol=tcp interface=near0" };
+
+	(void)state;
+	protect.control_port = NEAR_CONTROL;
+	for (size_t i = 0; i < ARRAY_LEN(args); i++) {
+		struct drill *d = drill_new("7b1c09aa", args[i]);
+		struct control c;
+
+		assert_int_equal(control_start(&c, far_side->pid), 0);
+		drill_stage(d);
+		for (int way = 0; way < CONTROL_WAYS; way++)
+			assert_true(control_trip(&c, way, PATIENCE_MS) >= 0);
+		drill_apply(d);
+		assert_true(control_trip(&c, BY_CONTROL4, PATIENCE_MS) >= 0);
+		assert_true(control_trip(&c, BY_CONTROL6, PATIENCE_MS) >= 0);
+		assert_true(control_trip(&c, BY_OTHER, SILENCE_MS) < 0);
+		assert_int_equal(try_tcp(FAR4, FAR_TCP, SILENCE_MS) == OPEN, false);
+		assert_non_null(strstr(d->run.ops, "own TCP port 7433 is exempt"));
+		drill_off(d);
+		control_end(&c);
+	}
+	protect.control_port = 0;
+}
+
 static void
 the_effect_is_counted(void **state)
 {
@@ -545,6 +575,7 @@ main(void)
 		cmocka_unit_test(undoing_without_or_after_half_a_stage_is_whole),
 		cmocka_unit_test(a_name_that_is_taken_is_refused),
 		cmocka_unit_test(an_ssh_login_lives_through_it),
+		cmocka_unit_test(the_agents_own_port_lives_through_it),
 		cmocka_unit_test(the_effect_is_counted),
 		cmocka_unit_test(what_somebody_else_takes_away_is_told_as_lost),
 		cmocka_unit_test(without_effect_it_is_an_error),

@@ -95,6 +95,24 @@ ssh_logins_pass_by_both_their_ports(void **state)
 }
 
 static void
+the_agents_own_port_passes_whoever_is_at_the_other_end(void **state)
+{
+	struct steer s = steer();
+
+	(void)state;
+	s.protocol = IPPROTO_TCP;
+	s.control_port = 7433;
+	assert_rules(&s, STEER_V4, HOOK_IN,
+	    "-A SD-7b1c09aa-I -p tcp --dport 7433 -j RETURN\n"
+	    "-A SD-7b1c09aa-I -p udp --sport 67:68 --dport 67:68 -j RETURN\n"
+	    "-A SD-7b1c09aa-I -p tcp -m set --match-set sd-7b1c09aa-4 src -j DROP\n");
+	assert_rules(&s, STEER_V4, HOOK_OUT,
+	    "-A SD-7b1c09aa-O -p tcp --sport 7433 -j RETURN\n"
+	    "-A SD-7b1c09aa-O -p udp --sport 67:68 --dport 67:68 -j RETURN\n"
+	    "-A SD-7b1c09aa-O -p tcp -m set --match-set sd-7b1c09aa-4 dst -j DROP\n");
+}
+
+static void
 a_port_without_protocol_is_tcp_and_udp_of_the_far_side(void **state)
 {
 	struct steer s = steer();
@@ -134,6 +152,7 @@ main(void)
 		cmocka_unit_test(dhcp_passes_on_ipv4),
 		cmocka_unit_test(neighbour_discovery_passes_on_ipv6),
 		cmocka_unit_test(ssh_logins_pass_by_both_their_ports),
+		cmocka_unit_test(the_agents_own_port_passes_whoever_is_at_the_other_end),
 		cmocka_unit_test(a_port_without_protocol_is_tcp_and_udp_of_the_far_side),
 		cmocka_unit_test(answers_of_a_reject_pass),
 	};
