@@ -22,7 +22,6 @@
 #include <string.h>
 
 #define CHAIN_MAX 4
-#define CA_MAX    16
 #define PURPOSES  16 /* of an extended key usage: how many are looked at */
 
 #define VERIFY_FLAGS \
@@ -107,8 +106,7 @@ refuse_status(unsigned status, struct err *e)
 	} whys[] = {
 		{ GNUTLS_CERT_REVOKED, -EKEYREVOKED, "it is revoked" },
 		{ GNUTLS_CERT_SIGNER_NOT_FOUND, -ENOKEY, "it is not by our CA" },
-		{ GNUTLS_CERT_SIGNATURE_FAILURE, -ENOKEY,
-		    "its signature is not our CA's" },
+		{ GNUTLS_CERT_SIGNATURE_FAILURE, -ENOKEY, "it is not by our CA" },
 		{ GNUTLS_CERT_EXPIRED, -EKEYEXPIRED,
 		    "it has expired, by this host's clock" },
 		{ GNUTLS_CERT_NOT_ACTIVATED, -EKEYEXPIRED,
@@ -162,19 +160,37 @@ load_ca(struct tls_creds *c, const struct tls_files *f, struct err *e)
 	    c->trust, &ca, NULL, GNUTLS_X509_FMT_PEM, GNUTLS_TL_NO_DUPLICATES, 0);
 	if (rc <= 0)
 		return err_invalid(e, PKI_CA " holds no certificate");
+	if (rc > CHAIN_MAX)
+		return err_invalid(
+		    e, PKI_CA " holds more than %d certificates", CHAIN_MAX);
 	/* its name is what clients are asked for */
 	rc = gnutls_certificate_set_x509_trust_mem(c->own, &ca, GNUTLS_X509_FMT_PEM);
 	return rc > 0 ? 0 : err_invalid(e, PKI_CA ": %s", gnutls_strerror(rc));
 }
 
 /* One that our CA did not sign would revoke nobody, and nobody would notice. */
+static bool
+is_by(gnutls_x509_crl_t crl, const struct chain *ca)
+{
+	const unsigned age = GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED |
+			     GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE;
+	unsigned status = 0;
+
+	if (gnutls_x509_crl_verify(crl, ca->crt, ca->count, 0, &status) != 0)
+		return false;
+	if ((status & age) != 0)
+		status &= ~(age | GNUTLS_CERT_INVALID);
+	return status == 0;
+}
+
 static int
 load_crl(struct tls_creds *c, const struct tls_files *f, struct err *e)
 {
-	gnutls_datum_t text = part(f, PKI_PART_CRL);
+	gnutls_datum_t text = part(f, PKI_PART_CRL), pem = part(f, PKI_PART_CA);
+	struct chain ca = { .count = CHAIN_MAX };
 	gnutls_x509_crl_t *crls = NULL;
-	unsigned count = 0;
-	int rc, added;
+	unsigned count = 0, good = 0;
+	int rc;
 
 	if (text.size == 0)
 		return 0;
@@ -182,10 +198,14 @@ load_crl(struct tls_creds *c, const struct tls_files *f, struct err *e)
 	if (rc < 0)
 		return err_invalid(
 		    e, PKI_CRL " holds no revocation list: %s", gnutls_strerror(rc));
-	added = gnutls_x509_trust_list_add_crls(c->trust, crls, count,
-	    GNUTLS_TL_VERIFY_CRL, GNUTLS_VERIFY_DISABLE_TIME_CHECKS);
+	rc = gnutls_x509_crt_list_import(ca.crt, &ca.count, &pem, GNUTLS_X509_FMT_PEM, 0);
+	ca.count = rc > 0 ? (unsigned)rc : 0;
+	while (good < count && is_by(crls[good], &ca))
+		good++;
+	chain_release(&ca);
+	rc = gnutls_x509_trust_list_add_crls(c->trust, crls, count, 0, 0);
 	gnutls_free(crls); /* the lists themselves are the trust list's now */
-	if (added < 0 || (unsigned)added < count)
+	if (good < count || rc < 0 || (unsigned)rc < count)
 		return err_invalid(e, PKI_CRL " is not by the CA of " PKI_CA);
 	return 0;
 }
