@@ -4,7 +4,8 @@
 /*
  * stormd-front as it ships, between a real socket and a stormd that answers by rote, in a
  * process of its own.  Drill ids choose what happens: KNOWN is there, UNKNOWN is not, and a
- * wait for KNOWN is answered at the next resume.
+ * wait for KNOWN is answered at the next resume.  The TCP socket of stage_open_tls is
+ * 127.0.0.1's, with a port of the kernel's choice; the test itself hands over the pki.
  */
 #include "chan.h"
 #include "err.h"
@@ -12,11 +13,15 @@
 #include <errno.h>
 #include <libgen.h>
 #include <linux/limits.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -27,10 +32,21 @@
 #define KNOWN   "11111111-1111-4111-8111-111111111111"
 #define UNKNOWN "22222222-2222-4222-8222-222222222222"
 
+/* What has come from the front, for the test to see. */
+struct seen {
+	_Atomic unsigned requests, pki_answers;
+	struct msg_head last;
+	struct err pki; /* of the last pki answer */
+};
+
 struct stage {
 	char dir[64], socket[80];
 	pid_t front, stormd;
+	int chan; /* with TLS stormd's end, for the pki; the fake reads it */
+	int port; /* TCP's, 0: none */
+	struct seen *seen;
 };
+static struct seen *fake_seen;
 
 /* Fill a fixed-size field. */
 #define PUT(field, text) ((void)snprintf(field, sizeof(field), "%s", text))
@@ -69,6 +85,7 @@ fake_drill(const struct msg_head *h, const char *drill, const char *name, int ca
 	PUT(d.drill.drill, drill);
 	PUT(d.drill.name, name);
 	d.drill.uid = h->uid;
+	PUT(d.drill.who, h->name);
 	d.drill.fault_count = 1;
 	d.drill.cause = (uint8_t)cause;
 	fake_send(&d);
@@ -117,11 +134,18 @@ fake_handle(const union msg *m)
 	static uint32_t waiting;
 	uint32_t seq = m->head.seq;
 
+	if (m->head.type == MSG_ANSWER) {
+		fake_seen->pki = m->answer.err;
+		atomic_fetch_add(&fake_seen->pki_answers, 1);
+		return;
+	}
+	fake_seen->last = m->head;
+	atomic_fetch_add(&fake_seen->requests, 1);
 	switch (m->head.type) {
 	case MSG_ARM:
 		arm = m->arm;
 		faults = 0;
-		if (arm.pid <= 0)
+		if (arm.pid <= 0 && arm.head.role == ROLE_LOCAL)
 			fake_answer(seq, -EINVAL, OUTCOME_FAILED, "no pid of the client");
 		break;
 	case MSG_ARM_FAULT:
@@ -216,20 +240,40 @@ stage_program(void)
 	return path;
 }
 
+/* A TCP socket of loopback. */
 static int
-stage_open(void **state)
+stage_listen_tcp(struct stage *s)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(a);
+
+	if (bind(fd, (struct sockaddr *)&a, len) < 0 || listen(fd, 64) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &len) < 0)
+		return -1;
+	s->port = ntohs(a.sin_port);
+	return fd;
+}
+
+static int
+stage_make(void **state, bool has_tls)
 {
 	static struct stage s;
 	char empty[80];
-	int chan[2], fds[2], pidfd;
-	const char *argv[] = { stage_program(), "--empty-dir", empty, NULL };
+	int chan[2], fds[3], pidfd;
+	const char *argv[] = { stage_program(), "--empty-dir", empty,
+		has_tls ? "--tls" : NULL, NULL };
 	struct spawn child = { .path = argv[0],
 		.argv = argv,
 		.fds = fds,
-		.fds_count = 2,
+		.fds_count = has_tls ? 3 : 2,
 		.role = SPAWN_AGENT };
 	struct err e;
 
+	s.port = 0;
+	s.seen = fake_seen = mmap(NULL, sizeof(*s.seen), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	PUT(s.dir, "/tmp/stormdrill-front-XXXXXX");
 	if (mkdtemp(s.dir) == NULL)
 		return -1;
@@ -239,12 +283,16 @@ stage_open(void **state)
 		return -1;
 	fds[0] = chan[1];
 	fds[1] = stage_listen(&s);
-	if (fds[1] < 0 || spawn(&child, &s.front, &pidfd, &e) < 0) {
+	fds[2] = has_tls ? stage_listen_tcp(&s) : 0;
+	if (s.seen == MAP_FAILED || fds[1] < 0 || fds[2] < 0 ||
+	    spawn(&child, &s.front, &pidfd, &e) < 0) {
 		(void)fprintf(stderr, "%s\n", e.msg);
 		return -1;
 	}
 	(void)close(fds[0]);
 	(void)close(fds[1]);
+	if (has_tls)
+		(void)close(fds[2]);
 	(void)close(pidfd);
 	s.stormd = fork();
 	if (s.stormd == 0) {
@@ -252,9 +300,24 @@ stage_open(void **state)
 			(void)dup2(chan[0], CHAN_FD);
 		fake_main();
 	}
-	(void)close(chan[0]);
+	/* the fake's end must be the channel's, where nobody needs it otherwise */
+	s.chan = has_tls ? chan[0] : -1;
+	if (!has_tls)
+		(void)close(chan[0]);
 	*state = &s;
 	return s.stormd < 0;
+}
+
+static inline int
+stage_open(void **state)
+{
+	return stage_make(state, false);
+}
+
+static inline int
+stage_open_tls(void **state)
+{
+	return stage_make(state, true);
 }
 
 /* Ending the fake ends the channel, which must end the front, in order. */
@@ -267,10 +330,13 @@ stage_close(void **state)
 
 	(void)kill(s->stormd, SIGKILL);
 	(void)waitpid(s->stormd, NULL, 0);
+	if (s->chan >= 0)
+		(void)close(s->chan);
 	if (waitpid(s->front, &status, 0) != s->front || status != 0) {
 		(void)fprintf(stderr, "stormd-front ended with status %#x\n", status);
 		return -1;
 	}
+	(void)munmap(s->seen, sizeof(*s->seen));
 	(void)unlink(s->socket);
 	(void)snprintf(path, sizeof(path), "%s/empty", s->dir);
 	return rmdir(path) < 0 || rmdir(s->dir) < 0 ? -1 : 0;
