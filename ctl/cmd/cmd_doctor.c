@@ -2,10 +2,11 @@
 /*
  * `stormctl doctor`: can this host run drills, which faults can it do, and is anything
  * left of an old one?  Asks the agent for the kinds, since only root can try them; starts
- * one of its own for the question when there is none.
+ * one of its own for the question when there is none.  Of the hosts of an inventory it asks
+ * the agents alone: what they have on record without a drill is what is left there.
  */
 #include "api.h"
-#include "client.h"
+#include "ask_hosts.h"
 #include "cmd.h"
 #include "err.h"
 #include "instances.h"
@@ -14,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define PATIENCE (20 * USEC_PER_SEC) /* every kind is tried, one after the other */
 
 struct findings_of_host {
 	bool has_agent, is_embedded;
@@ -26,17 +29,13 @@ static void
 ask_agent(struct findings_of_host *h, const struct agent_options *o)
 {
 	struct agent a = { .pidfd = -1, .lifeline = -1 };
-	struct client *c = NULL;
 	json_t *answer = NULL;
 	struct err e = { 0 };
 	int r = agent_find(&a, o, &e);
 
 	h->is_embedded = a.is_embedded;
 	if (r == 0)
-		r = client_open(&c, a.socket, &e);
-	if (r == 0)
-		r = client_get(c, "/v1/doctor", &answer, &e);
-	client_free(c);
+		r = ask_socket(a.socket, FLEET_DOCTOR, &answer, &e);
 	h->has_agent = r == 0;
 	if (r == 0)
 		h->kinds = json_incref(json_object_get(answer, "kinds"));
@@ -132,17 +131,14 @@ search_residue(struct findings_of_host *h, const struct agent_options *o, bool q
 }
 
 static int
-run(const struct invocation *v)
+this_host(const struct agent_options *o, bool json)
 {
 	struct findings_of_host h = { 0 };
-	struct agent_options o = { 0 };
-	bool json = option_has(v, "json");
 
-	agent_options_of(v, &o);
-	ask_agent(&h, &o);
+	ask_agent(&h, o);
 	if (!json)
 		print_text(&h);
-	search_residue(&h, &o, json);
+	search_residue(&h, o, json);
 	if (json)
 		print_json(&h);
 	json_decref(h.kinds);
@@ -151,15 +147,120 @@ run(const struct invocation *v)
 	return h.has_agent ? 0 : VERDICT_REFUSED;
 }
 
-static const struct option_def options[] = { OPTION_JSON, OPTIONS_AGENT, { 0 } };
+/* --- the hosts of an inventory --------------------------------------------------------- */
+
+/* Faults on record there although no drill runs; -1: not known. */
+static int64_t
+records_left(const struct asked *x)
+{
+	const json_t *status = said_of(x, FLEET_STATUS)->json, *records;
+
+	records = json_object_get(status, "records");
+	if (!json_is_integer(records))
+		return -1;
+	if (json_array_size(json_object_get(status, "drills")) > 0)
+		return 0; /* they are its drills' */
+	return json_integer_value(records);
+}
+
+static void
+print_host(const struct asked *x, int64_t left)
+{
+	const struct said *s = said_of(x, FLEET_DOCTOR);
+
+	if (s->err.code != 0) {
+		(void)printf("%s: no: %s\n", x->name, s->err.msg);
+		return;
+	}
+	(void)printf("%s: its agent answers\n", x->name);
+	print_kinds(json_object_get(s->json, "kinds"));
+	if (left > 0)
+		(void)printf("  left behind: %lld faults are on record without a drill; "
+			     "there, as root: stormd-undo --all\n",
+		    (long long)left);
+}
+
+static void
+list_host(const struct asked *x, int64_t left, json_t *list)
+{
+	const struct said *s = said_of(x, FLEET_DOCTOR);
+	json_t *j = asked_to_json(x), *kinds = json_object_get(s->json, "kinds");
+
+	(void)json_object_set_new(j, "agent", json_boolean(s->err.code == 0));
+	if (kinds != NULL)
+		(void)json_object_set(j, "kinds", kinds);
+	if (s->err.code != 0)
+		(void)json_object_set_new(j, "reason", json_string(s->err.msg));
+	(void)json_object_set_new(
+	    j, "clean", left < 0 ? json_null() : json_boolean(left == 0));
+	(void)json_array_append_new(list, j);
+}
+
+static int
+code_of(const struct asked *x, int64_t left)
+{
+	const struct said *s = said_of(x, FLEET_DOCTOR);
+
+	if (left > 0)
+		return VERDICT_UNDO_FAILED;
+	if (s->err.code == 0)
+		return 0;
+	return said_is_agents(s) ? VERDICT_REFUSED : VERDICT_AGENT_LOST;
+}
+
+static int
+other_hosts(struct ask *a, bool json)
+{
+	json_t *list = json ? json_array() : NULL;
+	int code = ask_open(a, PATIENCE);
+
+	if (code == 0) {
+		ask_all(a, FLEET_DOCTOR);
+		ask_all(a, FLEET_STATUS);
+		ask_wait(a);
+		for (size_t i = 0; i < a->count; i++) {
+			const struct asked *x = &a->asked[i];
+			int64_t left = records_left(x);
+
+			if (json)
+				list_host(x, left, list);
+			else
+				print_host(x, left);
+			code = worse_code(code, code_of(x, left));
+		}
+	}
+	if (json)
+		print_answers(list);
+	return code;
+}
+
+static int
+run(const struct invocation *v)
+{
+	struct ask a;
+	bool json = option_has(v, "json");
+	int code = ask_choose(&a, v, "doctor");
+
+	if (code == 0)
+		code = a.inventory != NULL ? other_hosts(&a, json) :
+					     this_host(&a.agent, json);
+	ask_release(&a);
+	return code;
+}
+
+static const struct option_def options[] = { OPTION_JSON, OPTIONS_ASK, OPTIONS_AGENT,
+	{ 0 } };
 
 const struct cmd cmd_doctor = {
 	.name = "doctor",
-	.summary = "can this host run drills, and is anything left of old ones?",
+	.summary =
+	    "can this host, or those of an inventory, run drills; is anything left?",
 	.options = options,
 	.run = run,
 	.help =
 	    "Says whether an agent answers, which faults this host supports and what is\n"
-	    "missing for the others, and looks for residue (as root).  Exit 0 when all is\n"
-	    "well, 9 when no agent can be had, 20 when something is left behind.",
+	    "missing for the others, and looks for residue (as root).  With an inventory the\n"
+	    "agents of its hosts are asked the same.  Exit 0 when all is well, 9 when no\n"
+	    "agent can be had, 20 when something is left behind, 30 when a host of an\n"
+	    "inventory cannot be reached.",
 };

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `stormctl halt`: the emergency stop.  Every instance of the host is told at once and in
- * turn; one whose agent is dead is undone by its records.  One that cannot be reached
- * never keeps the others from being halted.
+ * `stormctl halt`: the emergency stop.  It goes out to everybody at once, and each answer is
+ * said as it comes.  Who cannot be reached keeps nobody else from being halted; an instance
+ * of this host whose agent is dead is undone by its records.
  */
-#include "client.h"
+#include "ask_hosts.h"
 #include "cmd.h"
 #include "err.h"
-#include "instances.h"
 #include "verdict.h"
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 enum halted { HALT_CLEAN, HALT_UNREACHABLE, HALT_DIRTY }; /* worst last */
@@ -50,49 +48,77 @@ without_agent(const struct instance *i, const struct err *why, struct err *e)
 	return HALT_DIRTY;
 }
 
-/* *ret_heard: a live agent took it, and so the whole host is halted. */
+/* What became of one, from its answer; what to do about it in `e`. */
 static enum halted
-halt_one(const struct instance *i, bool *ret_heard, struct err *e)
+judge(const struct asked *x, struct err *e)
 {
-	struct client *c = NULL;
-	json_t *answer = NULL;
-	struct err why = { 0 };
-	int r = instance_open(i, &c, &why);
+	const struct said *s = said_of(x, FLEET_HALT);
 
-	if (r < 0)
-		return r == -ENOENT || r == -ECONNREFUSED ? without_agent(i, &why, e) :
-							    (*e = why, HALT_UNREACHABLE);
-	r = client_post(c, "/v1/halt", &answer, &why);
-	client_free(c);
-	json_decref(answer);
-	if (r == 0) {
-		*ret_heard = true;
+	if (s->err.code == 0) {
 		(void)err_set(e, 0,
 		    "halted: everything is undone, no drill starts until "
 		    "`stormctl resume`");
 		return HALT_CLEAN;
 	}
-	*e = why;
-	if (why.outcome == OUTCOME_STUCK)
+	*e = s->err;
+	if (s->err.outcome == OUTCOME_STUCK)
 		return HALT_DIRTY;
+	if (said_is_agents(s))
+		return HALT_UNREACHABLE;
+	if (x->host != NULL)
+		(void)snprintf(e->msg, sizeof(e->msg),
+		    "%.120s; if its agent lives, it undoes when the lease lapses; to be "
+		    "sure, there and as root: stormctl halt",
+		    s->err.msg);
 	/* It may have died on the way. */
-	if (why.code == -ECONNRESET || why.code == -EPIPE || why.code == -ECONNREFUSED)
-		return without_agent(i, &why, e);
+	else if (s->err.code == -ENOENT || s->err.code == -ECONNREFUSED ||
+		 s->err.code == -ECONNRESET || s->err.code == -EPIPE)
+		return without_agent(x->instance, &s->err, e);
 	return HALT_UNREACHABLE;
 }
 
+struct halting {
+	json_t *list; /* or NULL: lines */
+	enum halted worst;
+	bool
+	    heard; /* a live agent of this host took it, and so the whole host is halted */
+};
+
 static void
-print_one(const struct instance *i, enum halted h, const struct err *e, json_t *list)
+take(struct halting *h, const struct asked *x)
 {
-	if (list == NULL) {
-		(void)fprintf(h == HALT_CLEAN ? stdout : stderr, "%s: %s%s%s\n", i->name,
-		    h == HALT_CLEAN ? "" : halted_names[h], h == HALT_CLEAN ? "" : ": ",
-		    e->msg);
+	struct err e = { 0 };
+	enum halted became = judge(x, &e);
+	json_t *j;
+
+	h->worst = became > h->worst ? became : h->worst;
+	h->heard |= said_of(x, FLEET_HALT)->err.code == 0;
+	if (h->list == NULL) {
+		(void)fprintf(became == HALT_CLEAN ? stdout : stderr, "%s: %s%s%s\n",
+		    x->name, became == HALT_CLEAN ? "" : halted_names[became],
+		    became == HALT_CLEAN ? "" : ": ", e.msg);
 		return;
 	}
-	(void)json_array_append_new(
-	    list, json_pack("{s:s, s:s, s:s, s:s}", "instance", i->name, "run_dir",
-		      i->run_dir, "outcome", halted_names[h], "message", e->msg));
+	j = asked_to_json(x);
+	(void)json_object_set_new(j, "outcome", json_string(halted_names[became]));
+	(void)json_object_set_new(j, "message", json_string(e.msg));
+	(void)json_array_append_new(h->list, j);
+}
+
+/* Those of this host wait until all have been told, for an undo by record takes its time;
+ * so do those of a list, to stand in the order of their inventory. */
+static bool
+is_said_at_once(const struct halting *h, const struct asked *x)
+{
+	return x->host != NULL && h->list == NULL;
+}
+
+static void
+on_said(struct ask *a, const struct asked *x, enum fleet_ask what)
+{
+	(void)what;
+	if (is_said_at_once(a->ctx, x))
+		take(a->ctx, x);
 }
 
 /* Nobody was there to hear it: the next drill must find the host halted all the same. */
@@ -100,7 +126,7 @@ static void
 halt_idle_host(const struct agent_options *o, bool quiet)
 {
 	struct err e = { 0 };
-	int r = instance_embed_post(o, "/v1/halt", &e);
+	int r = instance_embed(o, FLEET_HALT, &e);
 
 	if (r == 0 && !quiet)
 		(void)puts("no agent runs: the host is halted, no drill starts until "
@@ -114,51 +140,57 @@ halt_idle_host(const struct agent_options *o, bool quiet)
 }
 
 static int
-run(const struct invocation *v)
+halt(struct ask *a, bool json)
 {
 	static const int codes[] = { VERDICT_HELD, VERDICT_AGENT_LOST,
 		VERDICT_UNDO_FAILED };
-	struct instance found[INSTANCES_MAX];
-	struct agent_options o = { 0 };
-	struct err e = { 0 };
-	enum halted worst = HALT_CLEAN;
-	bool heard = false;
-	json_t *list = option_has(v, "json") ? json_array() : NULL;
+	struct halting h = { .list = json ? json_array() : NULL };
+	int code = ask_open(a, 0);
 
-	agent_options_of(v, &o);
-	int n = instances_find(&o, found, INSTANCES_MAX, &e);
-	if (n < 0) {
-		(void)fprintf(stderr, "stormctl halt: %s\n", e.msg);
-		return VERDICT_AGENT_LOST;
+	if (code != 0) {
+		json_decref(h.list);
+		return code;
 	}
-	for (int i = 0; i < n; i++) {
-		struct err said = { 0 };
-		enum halted h = halt_one(&found[i], &heard, &said);
-
-		print_one(&found[i], h, &said, list);
-		worst = h > worst ? h : worst;
+	a->on_said = on_said;
+	a->ctx = &h;
+	ask_all(a, FLEET_HALT);
+	ask_wait(a);
+	for (size_t i = 0; i < a->count; i++) {
+		if (!is_said_at_once(&h, &a->asked[i]))
+			take(&h, &a->asked[i]);
 	}
-	if (list != NULL) {
-		(void)json_dumpf(list, stdout, JSON_INDENT(2));
-		(void)putchar('\n');
-		json_decref(list);
-	}
-	if (!heard && worst == HALT_CLEAN)
-		halt_idle_host(&o, option_has(v, "json"));
-	return codes[worst];
+	if (json)
+		print_answers(h.list);
+	if (a->inventory == NULL && !h.heard && h.worst == HALT_CLEAN)
+		halt_idle_host(&a->agent, json);
+	return codes[h.worst];
 }
 
-static const struct option_def options[] = { OPTION_JSON, OPTIONS_AGENT, { 0 } };
+static int
+run(const struct invocation *v)
+{
+	struct ask a;
+	int code = ask_choose(&a, v, "halt");
+
+	if (code == 0)
+		code = halt(&a, option_has(v, "json"));
+	ask_release(&a);
+	return code;
+}
+
+static const struct option_def options[] = { OPTION_JSON, OPTIONS_ASK, OPTIONS_AGENT,
+	{ 0 } };
 
 const struct cmd cmd_halt = {
 	.name = "halt",
-	.summary = "emergency stop: undo everything on this host, refuse new drills",
+	.summary =
+	    "emergency stop: undo everything, here or on many hosts, refuse new drills",
 	.options = options,
 	.run = run,
 	.help =
-	    "The whole host is halted, until `stormctl resume` or a reboot.\n"
-	    "Reaches every instance below the host directory, or the one that is named.\n"
-	    "An instance whose agent is dead is undone by its records (as root).  Exit 0\n"
-	    "when everything is verified clean, 20 when something is not, 30 when an\n"
-	    "instance cannot be reached.",
+	    "A halt is the whole host's, until `stormctl resume` or a reboot.  It reaches\n"
+	    "every instance of this host, the one that is named, or, all at once, the hosts\n"
+	    "of an inventory.  An instance of this host whose agent is dead is undone by its\n"
+	    "records (as root).  Exit 0 when everything is verified clean, 20 when something\n"
+	    "is not, 30 when a host or an instance cannot be reached.",
 };

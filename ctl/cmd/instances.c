@@ -2,8 +2,8 @@
 /* Finding the host's agents, alive or dead.  Reads directories and nothing else. */
 #include "instances.h"
 #include "api.h"
+#include "ask_hosts.h"
 #include "cleanup.h"
-#include "client.h"
 #include "err.h"
 #include "ident.h"
 #include "parse.h"
@@ -92,15 +92,6 @@ host_is_halted(const struct agent_options *o)
 }
 
 int
-instance_open(const struct instance *i, struct client **ret, struct err *e)
-{
-	char path[PATH_LEN_MAX + sizeof(API_SOCKET) + 1];
-
-	(void)snprintf(path, sizeof(path), "%s/" API_SOCKET, i->run_dir);
-	return client_open(ret, path, e);
-}
-
-int
 instance_left(const struct instance *i)
 {
 	char path[PATH_LEN_MAX + sizeof(UNDO_DIR) + 1];
@@ -149,12 +140,11 @@ instance_undo(const struct instance *i, const char *verb, bool quiet, struct err
 }
 
 int
-instance_embed_post(const struct agent_options *o, const char *path, struct err *e)
+instance_embed(const struct agent_options *o, enum fleet_ask what, struct err *e)
 {
 	struct agent_options own = {
 		.host_dir = o->host_dir, .state_dir = o->state_dir, .embedded = true
 	};
-	struct client *c = NULL;
 	json_t *answer = NULL;
 	struct err left = { 0 };
 	struct agent a;
@@ -162,10 +152,7 @@ instance_embed_post(const struct agent_options *o, const char *path, struct err 
 
 	if (r < 0)
 		return r;
-	r = client_open(&c, a.socket, e);
-	if (r == 0)
-		r = client_post(c, path, &answer, e);
-	client_free(c);
+	r = ask_socket(a.socket, what, &answer, e);
 	json_decref(answer);
 	if (agent_leave(&a, &left) < 0 && r == 0) {
 		*e = left;

@@ -7,10 +7,10 @@
  */
 #include "bounds.h"
 #include "embed.h"
+#include "fleet.h"
 #include <stdbool.h>
 #include <stddef.h>
 
-struct client;
 struct err;
 struct invocation;
 
@@ -25,16 +25,14 @@ struct instance {
 int instances_find(
     const struct agent_options *o, struct instance *ret, size_t max, struct err *e);
 bool host_is_halted(const struct agent_options *o);
-/* As client_open, on its socket. */
-int instance_open(const struct instance *i, struct client **ret, struct err *e);
 /* Records on disk that nobody has taken back yet; for one whose agent does not answer. */
 int instance_left(const struct instance *i);
 /* stormd-undo on this instance, or on every one of host_dir when run_dir is "": its exit
  * code; its words go to our stdout unless `quiet`, and to stderr. */
 int instance_undo(const struct instance *i, const char *verb, bool quiet, struct err *e);
 
-/* Where no agent runs: one of our own takes this one request ("/v1/halt", "/v1/resume"),
- * so that a halt is the host's, whoever is there to hear it.  -EPERM when not root. */
-int instance_embed_post(const struct agent_options *o, const char *path, struct err *e);
+/* Where no agent runs: one of our own takes this one request (FLEET_HALT, FLEET_RESUME), so
+ * that a halt is the host's, whoever is there to hear it.  -EPERM when not root. */
+int instance_embed(const struct agent_options *o, enum fleet_ask what, struct err *e);
 
 #endif
