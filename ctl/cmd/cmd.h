@@ -50,6 +50,7 @@ struct cmd {
  X(doctor)          \
  X(faults)          \
  X(halt)            \
+ X(hosts)           \
  X(inject)          \
  X(pki)             \
  X(plan)            \
