@@ -8,7 +8,7 @@
 # program are counted too.  Fails when a test fails, and when everything was skipped,
 # because a suite that looked at nothing has proved nothing.
 #
-# TEST_TIMEOUT: seconds a test may take (600).  SUMMARY_FOLLOWS=1: tests/summary.sh judges
+# TEST_TIMEOUT: seconds a test may take (1800).  SUMMARY_FOLLOWS=1: tests/summary.sh judges
 # whether everything was skipped, over all suites.
 set -u -o pipefail
 
@@ -24,7 +24,7 @@ rm -rf "$logs"
 mkdir -p "$logs"
 : >"$logs/skips"
 passed=0 failed=0 skipped=0
-limit=${TEST_TIMEOUT:-600}
+limit=${TEST_TIMEOUT:-1800}
 
 run_one() {
 	case $1 in

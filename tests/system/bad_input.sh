@@ -10,7 +10,7 @@ cd "$T" || exit 1
 CTL="$BIN/stormctl"
 PATH_FILL=$T/full
 snapshot >"$T/before"
-sleep 300 &
+sleep 900 &
 
 # refuse EXIT TEXT COMMAND…: ends with EXIT and says TEXT (a grep -E pattern) on stderr
 refuse() {
@@ -86,12 +86,12 @@ mount -t tmpfs -o size=16k tmpfs "$PATH_FILL"
 dd if=/dev/zero of="$PATH_FILL/ballast" bs=1k count=64 2>/dev/null
 refuse 9 'No space' "$CTL" inject cpu.load percent=5 cpus=0 --for 1s \
 	--host-dir "$T/host" --run-dir "$PATH_FILL/run" --state-dir "$T/state" --embedded --out "$T/o1"
-{ head_of; echo 'faults: [{cpu.load: {percent: 5%, cpus: "0"}, for: 1s}]'; } >"$T/x.yaml"
+{ head_of; echo "faults: [{disk.fill: {path: $T, size: 1MiB}, for: 4s}]"; } >"$T/x.yaml"
 rm -f "$PATH_FILL/ballast"
 mkdir -p "$PATH_FILL/out"
 "$CTL" run "$T/x.yaml" "${DIRS[@]}" --embedded --out "$PATH_FILL/out/d" >"$T/out.log" 2>"$T/err.log" &
 ctl=$!
-sleep 0.7
+wait_for 60 grep -q '"type":"fired"' "$PATH_FILL/out/d/events.ndjson" || fail "never fired"
 dd if=/dev/zero of="$PATH_FILL/ballast" bs=1k count=64 2>/dev/null # full in the middle of it
 rc=0
 wait $ctl || rc=$?
@@ -104,7 +104,7 @@ umount "$PATH_FILL"
 [ "${PIPESTATUS[0]}" -eq 0 ] || fail "SIGPIPE changed the verdict: ${PIPESTATUS[0]}"
 echo "ok: a closed stdout undoes and keeps its verdict"
 
-wait_for 10 storm_gone || fail "an agent process is still there"
+wait_for 60 storm_gone || fail "an agent process is still there"
 snapshot >"$T/after"
 same "$T/before" "$T/after" "bad input"
 exit 0

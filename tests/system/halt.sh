@@ -12,7 +12,7 @@ N=0
 
 inject() {
 	N=$((N + 1))
-	"$BIN/stormctl" inject cpu.load percent=5 cpus=0 --for "$1" "${AT[@]}" \
+	"$BIN/stormctl" inject disk.fill path="$T" size=1MiB --for "$1" "${AT[@]}" \
 		--out "$T/out.$N" >"$T/ctl.log" 2>&1
 }
 ctl() { "$BIN/stormctl" "$@" "${AT[@]}" >"$T/ctl.log" 2>&1; }
@@ -24,8 +24,8 @@ expect() { # expect EXIT WHAT, of the command before
 said() { grep -qE "$1" "$T/ctl.log" || fail "did not say '$1'"; }
 is_active() { grep -q '"text":"active' "$T/out.1/events.ndjson"; }
 
-inject 20s &
-wait_for 10 is_active || {
+inject 1m &
+wait_for 60 is_active || {
 	N=1
 	fail "never active"
 }
@@ -34,22 +34,22 @@ expect 0 "halt"
 wait $!
 expect 8 "the drill that ran was stopped"
 N=1
-inject 100ms
+inject 3s
 expect 9 "a new one is refused"
 said 'resume'
 ctl status
 said 'halted'
 ctl resume
 expect 0 "resume, with no agent there"
-inject 100ms
+inject 3s
 expect 0 "drills run again"
 [ ! -e "$T/host" ] || fail "a trace is left: $(find "$T/host")"
 ctl halt
 expect 0 "halt, with no agent there"
-inject 100ms
+inject 3s
 expect 9 "new drills are refused all the same"
 ctl resume
 expect 0 "resume"
-wait_for 5 storm_gone || fail "an agent process is still there"
+wait_for 60 storm_gone || fail "an agent process is still there"
 [ ! -e "$T/host" ] || fail "a trace is left: $(find "$T/host")"
 exit 0

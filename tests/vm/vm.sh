@@ -112,7 +112,7 @@ make_job "$@"
 flock -u 9
 
 # Emulated on purpose: with nested KVM some cloud machines hang although /dev/kvm is there.
-timeout -k 5 "${VM_TIMEOUT:-600}" qemu-system-x86_64 -accel tcg -cpu max -m 1G -smp 2 \
+timeout -k 5 "${VM_TIMEOUT:-1500}" qemu-system-x86_64 -accel tcg -cpu max -m 1G -smp 2 \
 	-display none -monitor none -serial stdio -no-reboot -nic none \
 	-kernel "$tree/boot/vmlinuz-$release" -initrd "$scratch/initrd" \
 	-append "console=ttyS0 quiet panic=-1" \
@@ -122,7 +122,7 @@ timeout -k 5 "${VM_TIMEOUT:-600}" qemu-system-x86_64 -accel tcg -cpu max -m 1G -
 tr -d '\r' <"$scratch/console" | sed -n '/^GUEST-BEGIN$/,/^GUEST-RESULT/{//!p}'
 rc=$(tr -d '\r' <"$scratch/console" | sed -n 's/^GUEST-RESULT rc=\([0-9]*\)$/\1/p')
 if [ -z "$rc" ]; then
-	echo "vm: the guest gave no result within ${VM_TIMEOUT:-600} s; its last words:"
+	echo "vm: the guest gave no result within ${VM_TIMEOUT:-1500} s; its last words:"
 	tail -n 20 "$scratch/console"
 	exit 1
 fi

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stands in for iptables-restore in a private mount namespace: waits, so that a test can
- * kill it or the one who runs it in between, then becomes the real program.
+ * Stands in for iptables-restore in a private mount namespace: waits, if the file WHILE
+ * exists, so that a test can kill it or the one who runs it in between, then becomes the
+ * real program.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -14,7 +15,8 @@ main(int argc, char **argv)
 		.tv_nsec = DELAY_MS % 1000 * 1000000L };
 
 	(void)argc;
-	(void)nanosleep(&wait, NULL);
+	if (access(WHILE, F_OK) == 0)
+		(void)nanosleep(&wait, NULL);
 	execv(REAL, argv);
 	return EXIT_FAILURE;
 }
