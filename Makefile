@@ -210,7 +210,7 @@ $(BUILD)/tidy/%.ok: %.c .clang-tidy
 # --- installing ----------------------------------------------------------------------
 install: all
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(LIBEXECDIR) $(MANDIR)/man1 \
-		$(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8 $(DATADIR)/experiments $(UNITDIR) \
+		$(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8 $(DATADIR)/experiments/inventories $(UNITDIR) \
 		$(SYSCONFDIR)/stormdrill)
 	install -m 755 $(BUILD)/bin/stormctl $(DESTDIR)$(BINDIR)
 	install -m 755 $(BUILD)/bin/stormd $(BUILD)/bin/stormd-undo $(DESTDIR)$(SBINDIR)
@@ -218,6 +218,7 @@ install: all
 	for m in docs/man/*.[1-8]; do \
 		install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
 	install -m 644 experiments/*.yaml $(DESTDIR)$(DATADIR)/experiments
+	install -m 644 experiments/inventories/*.yaml $(DESTDIR)$(DATADIR)/experiments/inventories
 	for u in packaging/systemd/*.service; do \
 		sed 's|@SBINDIR@|$(SBINDIR)|g' $$u >$(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; done
 	install -m 644 packaging/policy.sample $(DESTDIR)$(SYSCONFDIR)/stormdrill/policy.sample
