@@ -7,6 +7,7 @@
 #define FAULTS_MAX       32    /* live faults of one agent */
 #define DRILLS_MAX       8     /* live drills of one agent */
 #define DRILL_FAULTS_MAX 16    /* faults of one drill on one host */
+#define FILE_FAULTS_MAX  64    /* faults of an experiment, over all its hosts */
 #define SPEC_ARGS_MAX    24    /* parameters of one fault */
 #define SPEC_TEXT_MAX    4096  /* bytes of string values of one fault */
 #define SPEC_NETS_MAX    512   /* addresses and networks of one fault */

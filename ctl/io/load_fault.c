@@ -232,6 +232,21 @@ load_fault(struct loader *l, const struct item *i)
 	}
 }
 
+/* Of the same hosts; what meets on one host by several targets is the roster's to see. */
+static void
+check_crowd(struct loader *l, const struct fault_def *f)
+{
+	size_t same = 0;
+
+	for (size_t i = 0; i < l->x->fault_count; i++)
+		same += strcmp(l->x->faults[i].target, f->target) == 0;
+	if (same == DRILL_FAULTS_MAX + 1)
+		diag_error(&l->diag, f->place, "more than %d faults on %s%s%s",
+		    DRILL_FAULTS_MAX,
+		    f->target[0] != '\0' ? "target '" : "the local host", f->target,
+		    f->target[0] != '\0' ? "'" : "");
+}
+
 void
 load_faults(struct loader *l, const struct item *i, void *object)
 {
@@ -244,8 +259,10 @@ load_faults(struct loader *l, const struct item *i, void *object)
 		    node_type_name(list));
 		return;
 	}
-	if (list->count > DRILL_FAULTS_MAX)
-		diag_error(&l->diag, i->place, "more than %d faults", DRILL_FAULTS_MAX);
-	for (size_t k = 0; k < list->count && k < DRILL_FAULTS_MAX; k++)
+	if (list->count > FILE_FAULTS_MAX)
+		diag_error(&l->diag, i->place, "more than %d faults", FILE_FAULTS_MAX);
+	for (size_t k = 0; k < list->count && k < FILE_FAULTS_MAX; k++) {
 		load_fault(l, &list->items[k]);
+		check_crowd(l, &l->x->faults[k]);
+	}
 }

@@ -223,6 +223,33 @@ targets_arrive_wherever_they_stand(void **state)
 	experiment_free(x);
 }
 
+static void
+faults_of_the_same_hosts_are_bounded(void **state)
+{
+	char text[8192] =
+	    "version: 1\nname: x\ntargets: {db: {where: role=db}}\nfaults:\n";
+	struct experiment *x;
+
+	(void)state;
+	for (int i = 0; i < 2 * DRILL_FAULTS_MAX; i++) {
+		size_t used = strlen(text);
+
+		(void)snprintf(text + used, sizeof(text) - used,
+		    "  - cpu.load: {percent: 50}\n    for: 1s\n%s",
+		    i % 2 == 0 ? "    target: db\n" : "");
+	}
+	x = load_text(text, strlen(text), NULL);
+	assert_non_null(x);
+	assert_int_equal(x->fault_count, 2 * DRILL_FAULTS_MAX);
+	experiment_free(x);
+	(void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
+	    "  - cpu.load: {percent: 50}\n    for: 1s\n    target: db\n"
+	    "  - cpu.load: {percent: 50}\n    for: 1s\n");
+	assert_null(load_text(text, strlen(text), NULL));
+	assert_non_null(strstr(said, "more than 16 faults on target 'db'"));
+	assert_non_null(strstr(said, "more than 16 faults on the local host"));
+}
+
 #define WITH_VARS                                                         \
  "version: 1\nname: x\nvars:\n  to: {help: where}\n"                      \
  "  token: {env: STORMDRILL_TEST_TOKEN, secret: true}\n"                  \
@@ -367,6 +394,7 @@ main(void)
 		cmocka_unit_test(full_file_arrives_whole),
 		cmocka_unit_test(defaults_are_filled_in),
 		cmocka_unit_test(targets_arrive_wherever_they_stand),
+		cmocka_unit_test(faults_of_the_same_hosts_are_bounded),
 		cmocka_unit_test(
 		    variables_come_from_the_command_line_and_the_environment),
 		cmocka_unit_test(secrets_are_not_said),
