@@ -61,6 +61,18 @@ plan_is_here(const struct plan *p)
 	return p->has_roster && p->roster.count == 1 && p->roster.hosts[0].host == NULL;
 }
 
+void
+plan_by_time(const struct spec *const *specs, size_t count, size_t *ret_order)
+{
+	size_t at;
+
+	for (size_t i = 0; i < count; i++) {
+		for (at = i; at > 0 && specs[ret_order[at - 1]]->at > specs[i]->at; at--)
+			ret_order[at] = ret_order[at - 1];
+		ret_order[at] = i;
+	}
+}
+
 const char *
 plan_ops(const struct plan_host *h, size_t i, const char **ret_note)
 {

@@ -54,6 +54,8 @@ void plan_release(struct plan *p);
 double plan_samples(const struct probe_def *d, usec_t phase);
 /* Is all of it done on this host? */
 bool plan_is_here(const struct plan *p);
+/* The order of specs by their time; those of one time stay as they are. */
+void plan_by_time(const struct spec *const *specs, size_t count, size_t *ret_order);
 /* The operations of the host's i-th fault as the agent told them, or NULL; its note goes
  * to *ret_note. */
 const char *plan_ops(const struct plan_host *h, size_t i, const char **ret_note);

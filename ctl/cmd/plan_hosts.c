@@ -27,7 +27,6 @@ print_pick(const struct target_def *t, FILE *f)
 		[PICK_MINORITY] = "minority",
 	};
 
-	(void)fputs("pick ", f);
 	if (t->pick == PICK_COUNT || t->pick == PICK_PERCENT)
 		(void)fprintf(f, "%u", t->pick_number);
 	(void)fputs(words[t->pick], f);
@@ -64,10 +63,10 @@ print_as_written(const struct target_def *t, FILE *f)
 		(void)fprintf(f, " where %s", t->where);
 	for (char **host = t->hosts; host != NULL && *host != NULL; host++)
 		(void)fprintf(f, "%s%s", host > t->hosts ? ", " : " ", *host);
-	if (t->pick != PICK_ALL)
-		(void)fputs("; ", f);
-	if (t->pick != PICK_ALL)
+	if (t->pick != PICK_ALL) {
+		(void)fputs("; pick ", f);
 		print_pick(t, f);
+	}
 	if (t->spread[0] != '\0')
 		(void)fprintf(f, ", spread over %s", t->spread);
 	(void)fputc('\n', f);
@@ -86,8 +85,10 @@ print_resolved(const struct plan *p, const struct roster_target *r, FILE *f)
 		(void)fprintf(f, "%zu by name", r->matched + r->own);
 	if (r->own > 0)
 		(void)fprintf(f, ", %zu of them this machine and left out", r->own);
-	if (t->pick != PICK_ALL) {
-		(void)fprintf(f, "; %zu of %zu picked (", r->count, r->matched);
+	if (t->pick != PICK_ALL)
+		(void)fprintf(f, "; %zu of %zu picked", r->count, r->matched);
+	if (t->pick == PICK_PERCENT || t->pick == PICK_MINORITY) {
+		(void)fputs(" (", f);
 		print_pick(t, f);
 		(void)fputc(')', f);
 	}
@@ -163,8 +164,8 @@ print_own_fault(const struct plan *p, const struct plan_host *h, size_t i, FILE 
 static char *
 host_text(const struct plan *p, const struct plan_host *h)
 {
+	size_t order[DRILL_FAULTS_MAX], size;
 	char *text = NULL;
-	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
 	if (f == NULL)
@@ -173,8 +174,9 @@ host_text(const struct plan *p, const struct plan_host *h)
 		(void)fprintf(f, "      would refuse: %s\n", h->why.msg);
 	else if (h->asked == ASKED_NOT)
 		(void)fprintf(f, "      not asked: %s\n", h->why.msg);
+	plan_by_time(h->row->spec, h->row->count, order);
 	for (size_t i = 0; i < h->row->count; i++)
-		print_own_fault(p, h, i, f);
+		print_own_fault(p, h, order[i], f);
 	(void)fclose(f);
 	return text;
 }

@@ -180,21 +180,17 @@ print_fault(const struct plan *p, size_t i, FILE *f)
 	print_ops(p, i, f);
 }
 
-/* By their time; those of one time stay in the file's order. */
 static void
 print_faults(const struct plan *p, FILE *f)
 {
-	size_t order[DRILL_FAULTS_MAX], at;
+	const struct spec *specs[FILE_FAULTS_MAX];
+	size_t order[FILE_FAULTS_MAX], count = p->x->fault_count;
 
 	(void)fputs("\nfaults, by the time since fire\n", f);
-	for (size_t i = 0; i < p->x->fault_count && i < DRILL_FAULTS_MAX; i++) {
-		for (at = i; at > 0 && p->x->faults[order[at - 1]].spec.at >
-					   p->x->faults[i].spec.at;
-		     at--)
-			order[at] = order[at - 1];
-		order[at] = i;
-	}
-	for (size_t i = 0; i < p->x->fault_count && i < DRILL_FAULTS_MAX; i++)
+	for (size_t i = 0; i < count; i++)
+		specs[i] = &p->x->faults[i].spec;
+	plan_by_time(specs, count, order);
+	for (size_t i = 0; i < count; i++)
 		print_fault(p, order[i], f);
 }
 
