@@ -11,6 +11,7 @@
 #include "fleet_state.h"
 #include "xalloc.h"
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,21 @@ collect(struct fleet *f)
 	}
 }
 
+/* A handshake takes twice the memory that a connection keeps, and all of them come
+ * together: when the last is over, what they left behind goes back to the system. */
+static void
+give_back_memory(struct fleet *f)
+{
+	bool was_connecting = f->is_connecting;
+
+	f->is_connecting = !TAILQ_EMPTY(&f->plains);
+	for (size_t i = 0; i < f->count && !f->is_connecting; i++)
+		f->is_connecting = f->hosts[i]->warm.state != WARM_OFF &&
+				   !f->hosts[i]->warm.exchange.is_heard;
+	if (was_connecting && !f->is_connecting)
+		(void)malloc_trim(0);
+}
+
 static usec_t
 turn(struct fleet *f)
 {
@@ -86,6 +102,7 @@ fleet_run(struct fleet *f)
 	f->is_running = true;
 	f->wants_turn = false;
 	next = turn(f);
+	give_back_memory(f);
 	f->is_running = false;
 	curl_loop_arm(&f->loop, f->wants_turn ? 0 : next);
 }

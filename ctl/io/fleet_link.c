@@ -12,7 +12,7 @@
 #include "fleet_state.h"
 #include "xalloc.h"
 #include <errno.h>
-#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -106,6 +106,27 @@ link_new(const struct fleet_host *h, struct exchange *x)
 		set_trust(c, f);
 	}
 	return c;
+}
+
+/* libcurl parses our certificates anew for each connection and keeps them as long as it:
+ * half of all that a connection costs.  Once both sides have believed each other nobody
+ * looks at them again; TLS 1.3 has no second handshake. */
+void
+link_forget_certificates(CURL *easy)
+{
+	const struct curl_tlssessioninfo *tls = NULL;
+	gnutls_certificate_credentials_t ours = NULL;
+	gnutls_x509_trust_list_t nobody;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &tls);
+	if (tls == NULL || tls->backend != CURLSSLBACKEND_GNUTLS ||
+	    tls->internals == NULL ||
+	    gnutls_credentials_get(
+		tls->internals, GNUTLS_CRD_CERTIFICATE, (void **)&ours) < 0 ||
+	    gnutls_x509_trust_list_init(&nobody, 1) < 0)
+		return;
+	gnutls_certificate_set_trust_list(ours, nobody, 0); /* takes it over */
+	gnutls_certificate_free_keys(ours);
 }
 
 /* --- failures ------------------------------------------------------------------------- */

@@ -151,7 +151,7 @@ struct fleet {
 	size_t count;
 	struct plains plains;
 	struct drill_view view;
-	bool is_running, wants_turn;
+	bool is_running, wants_turn, is_connecting;
 };
 
 /* Something new is to be done: let there be another turn at once. */
@@ -169,6 +169,8 @@ enum link_failure {
 
 /* A handle that reaches this host and no other, on behalf of `x`. */
 CURL *link_new(const struct fleet_host *h, struct exchange *x);
+/* After the first answer on this connection: give back what only its handshake needed. */
+void link_forget_certificates(CURL *easy);
 /* What a failed transfer means, with a sentence. */
 enum link_failure link_judge(
     const struct fleet_host *h, CURL *easy, CURLcode code, struct err *e);

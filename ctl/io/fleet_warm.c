@@ -340,6 +340,8 @@ take_answer(struct warm *w)
 	w->count--;
 	w->sent--;
 	memmove(w->queue, w->queue + 1, w->count * sizeof(w->queue[0]));
+	if (!w->exchange.is_heard)
+		link_forget_certificates(w->easy);
 	w->is_proven = w->exchange.is_heard = true;
 	w->failures = 0;
 	breaker_succeeded(&w->host->breaker);
