@@ -8,6 +8,7 @@
  * outstanding for `within`, whichever comes first; it *finishes* when libcurl lets go of
  * it.  Between the two it waits in `overdue`, and its answer only reaches the histogram.
  */
+#include "curl_loop.h"
 #include "hist.h"
 #include "http.h"
 #include "probe.h"
@@ -43,10 +44,7 @@ struct probe {
 };
 
 struct prober {
-	int epoll, timer;
-	CURLM *multi;
-	usec_t curl_at; /* when libcurl wants to be called; USEC_INFINITY: never */
-	usec_t armed;   /* what the timer is set to */
+	struct curl_loop loop;
 	usec_t mark;
 	bool is_running, stop_asked;
 	void (*on_sample)(void *ctx, const struct sample *s);

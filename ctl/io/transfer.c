@@ -70,7 +70,7 @@ rest(struct transfer *t)
 	if (t->is_held)
 		b->held--;
 	else
-		(void)curl_multi_remove_handle(b->prober->multi, t->easy);
+		(void)curl_multi_remove_handle(b->prober->loop.multi, t->easy);
 	t->is_held = false;
 	TAILQ_REMOVE(list, t, link);
 	TAILQ_INSERT_HEAD(&b->idle, t, link);
@@ -160,7 +160,7 @@ may_connect(const struct probe *b)
 static int
 hand_over(struct transfer *t, struct err *e)
 {
-	CURLMcode rc = curl_multi_add_handle(t->probe->prober->multi, t->easy);
+	CURLMcode rc = curl_multi_add_handle(t->probe->prober->loop.multi, t->easy);
 
 	if (rc != CURLM_OK)
 		return err_set(e, -EIO, "libcurl: %s", curl_multi_strerror(rc));
@@ -269,7 +269,7 @@ transfers_collect(struct prober *p)
 	CURLMsg *m;
 	int left;
 
-	while ((m = curl_multi_info_read(p->multi, &left)) != NULL) {
+	while ((m = curl_multi_info_read(p->loop.multi, &left)) != NULL) {
 		CURLcode rc = m->data.result;
 		char *owner = NULL;
 
