@@ -43,6 +43,8 @@ test     util-linux           util-linux            cmd:unshare
 test     openssl              openssl               cmd:openssl
 test     e2fsprogs            e2fsprogs             cmd:mkfs.ext4
 test     groff                groff                 cmd:groff
+test     ansible-core         ansible-core          cmd:ansible-inventory
+test     dnsmasq-base         dnsmasq               cmd:dnsmasq
 test     qemu-system-x86      qemu-system-x86-core  cmd:qemu-system-x86_64
 test     busybox-static       busybox               cmd:busybox
 test     cpio                 cpio                  cmd:cpio

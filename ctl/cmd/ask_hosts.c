@@ -188,6 +188,7 @@ ask_open(struct ask *a, usec_t patience)
 {
 	const struct fleet_options o = {
 		.pki_dir = a->inventory != NULL ? a->options.pki_dir : NULL,
+		.connect_timeout = ASK_CONNECT,
 		.answer_timeout = patience,
 		.on_answer = on_answer,
 		.ctx = a,

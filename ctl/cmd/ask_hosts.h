@@ -24,6 +24,10 @@ struct invocation;
   "pki", "DIR", false, "our certificate and key (see stormctl pki)"                 \
  }
 
+/* More than a drill's fleet allows: a host that a storm keeps busy is slow to shake hands,
+ * and must still hear of a halt. */
+#define ASK_CONNECT (5 * USEC_PER_SEC)
+
 struct said {
 	struct err err; /* code 0: none */
 	json_t *json;   /* also beside the agent's own error; NULL: it was not reached */
@@ -54,7 +58,7 @@ struct ask {
 
 /* Who is meant: 0, or the exit code with the reason said on stderr.  Nobody is asked yet. */
 int ask_choose(struct ask *a, const struct invocation *v, const char *command);
-/* Ready to ask; each answer is waited for this long (0: as long as a fleet does). */
+/* Ready to ask.  Answers are waited for this long (0: as long as a fleet does). */
 int ask_open(struct ask *a, usec_t patience);
 void ask_all(struct ask *a, enum fleet_ask what);
 void ask_wait(struct ask *a); /* until each has answered, or its time is over */

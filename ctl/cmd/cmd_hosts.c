@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PATIENCE (5 * USEC_PER_SEC)
+#define PATIENCE (10 * USEC_PER_SEC)
 
 static int
 ask_them(struct ask *a)

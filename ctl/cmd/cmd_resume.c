@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define PATIENCE (5 * USEC_PER_SEC)
+#define PATIENCE (10 * USEC_PER_SEC)
 
 struct resuming {
 	json_t *list;  /* or NULL: lines */

@@ -11,7 +11,7 @@
 #include "verdict.h"
 #include <stdio.h>
 
-#define PATIENCE (5 * USEC_PER_SEC)
+#define PATIENCE (10 * USEC_PER_SEC)
 
 /* An instance of this host whose agent is gone: what counts is what it left. */
 static int
