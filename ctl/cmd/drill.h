@@ -177,6 +177,8 @@ usec_t parties_next_renewal(const struct drill *d);
 /* run_faults.c */
 /* Take in what an agent says; new states become events. */
 void party_view(struct party *p, const struct drill_view *v);
+/* "30 hosts", or the name of the only one. */
+const char *fault_hosts(const struct drill *d, size_t fault, char *buf, size_t size);
 /* Faults that did nothing, were lost or are stuck: what the drill has found. */
 void parties_judge_faults(struct drill *d);
 

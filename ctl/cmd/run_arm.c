@@ -75,22 +75,23 @@ parties_preview(struct drill *d)
 	return parties_agree(d);
 }
 
+/* In the words of the file: on each host `to` may be something else. */
 static void
-say_all_armed(struct drill *d)
+say_armed_everywhere(struct drill *d, size_t fault)
 {
-	char what[400];
+	const struct fault_def *f = &d->x->faults[fault];
+	const char *how = f->topology != TOPOLOGY_NONE ? topology_name(f->topology) : "";
+	char what[300], where[NAME_MAX_LEN];
+	struct event v = drill_event(d, EVENT_ARMED, f->spec.name, "%s%s%s%s%s on %s",
+	    spec_describe(&f->spec, what, sizeof(what)),
+	    how[0] != '\0' ? " topology=" : "", how,
+	    f->against[0] != '\0' ? " against=" : "", f->against,
+	    fault_hosts(d, fault, where, sizeof(where)));
 
-	for (size_t i = 0; d->party_count > 1 && i < d->x->fault_count; i++) {
-		const struct spec *s = &d->x->faults[i].spec;
-		size_t hosts = d->progress[i].hosts;
-		struct event v = drill_event(d, EVENT_ARMED, s->name, "%s on %zu host%s",
-		    spec_describe(s, what, sizeof(what)), hosts, hosts > 1 ? "s" : "");
-
-		event_num(&v, "hosts", (double)hosts);
-		event_num(&v, "begin_us", (double)s->at);
-		event_num(&v, "for_us", (double)s->duration);
-		drill_emit(d, &v);
-	}
+	event_num(&v, "hosts", (double)d->progress[fault].hosts);
+	event_num(&v, "begin_us", (double)f->spec.at);
+	event_num(&v, "for_us", (double)f->spec.duration);
+	drill_emit(d, &v);
 }
 
 bool
@@ -101,7 +102,8 @@ parties_arm(struct drill *d)
 	parties_await(d, STEP_ARM, ARM_PATIENCE);
 	if (!parties_agree(d))
 		return false;
-	say_all_armed(d);
+	for (size_t i = 0; d->party_count > 1 && i < d->x->fault_count; i++)
+		say_armed_everywhere(d, i);
 	if (d->o->rehearse && d->party_count > 0)
 		drill_say(d, EVENT_NOTE, NULL, "a rehearsal: nothing will be injected");
 	return true;

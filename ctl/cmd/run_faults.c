@@ -5,6 +5,7 @@
  * a fault has come to on every one of its hosts is said once more, for all of them.
  */
 #include "drill.h"
+#include <stdio.h>
 #include <string.h>
 
 /* --- of one host ---------------------------------------------------------------------- */
@@ -76,6 +77,19 @@ fault_of(const struct party *p, size_t fault)
 	return NULL;
 }
 
+const char *
+fault_hosts(const struct drill *d, size_t fault, char *buf, size_t size)
+{
+	size_t hosts = d->progress[fault].hosts;
+
+	if (hosts == 1)
+		FOR_EACH_PARTY(d, p)
+			if (fault_of(p, fault) != NULL)
+				return p->name;
+	(void)snprintf(buf, size, "%zu hosts", hosts);
+	return buf;
+}
+
 /* When the last of its hosts came to that state; 0: not all of them are there. */
 static usec_t
 all_reached(
@@ -102,6 +116,7 @@ static void
 say_progress(struct drill *d, size_t fault, enum fault_state s)
 {
 	struct progress *g = &d->progress[fault];
+	char where[NAME_MAX_LEN];
 	struct fault_status sum = { 0 };
 	usec_t last = g->is_said[s] ? 0 : all_reached(d, fault, s, &sum);
 
@@ -109,7 +124,7 @@ say_progress(struct drill *d, size_t fault, enum fault_state s)
 		return;
 	g->is_said[s] = true;
 	struct event v = drill_event(d, EVENT_FAULT, d->x->faults[fault].spec.name,
-	    "%s on %zu host%s", fault_state_name(s), g->hosts, g->hosts > 1 ? "s" : "");
+	    "%s on %s", fault_state_name(s), fault_hosts(d, fault, where, sizeof(where)));
 	drill_stamp(d, &v, last);
 	event_num(&v, "hosts", (double)g->hosts);
 	event_num(&v, "state", s);

@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIND_PATIENCE (10 * USEC_PER_SEC)
+#define FIND_PATIENCE  (10 * USEC_PER_SEC)
+/* However long the lease: what cannot be stopped for this long is given up. */
+#define LOST_AFTER_MAX (5 * USEC_PER_SEC)
 
 static bool
 is_remote(const struct party *p)
@@ -90,8 +92,9 @@ add(struct party *p, struct err *e)
 static int
 open_fleet(struct drill *d, struct err *e)
 {
+	usec_t lease = d->lease_ms * USEC_PER_MSEC;
 	struct fleet_options o = {
-		.lost_after = d->lease_ms * USEC_PER_MSEC,
+		.lost_after = lease < LOST_AFTER_MAX ? lease : LOST_AFTER_MAX,
 		.on_answer = parties_answer,
 		.on_lost = parties_lost,
 		.ctx = d,

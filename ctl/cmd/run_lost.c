@@ -12,16 +12,28 @@
 #define LOOK_EVERY (500 * USEC_PER_MSEC)
 #define MARGIN     (3 * USEC_PER_SEC) /* after its lease: the guardian, and the way back */
 
+/* When the lease of a host that hears nothing has run out. */
+static usec_t
+lease_end(const struct party *p)
+{
+	const struct drill *d = p->d;
+
+	return fleet_heard(d->fleet, (size_t)(p - d->parties)) +
+	       d->lease_ms * USEC_PER_MSEC;
+}
+
 static void
 seek(struct party *p)
 {
 	struct drill *d = p->d;
+	usec_t now = clock_boottime();
+	usec_t end = p->is_armed ? lease_end(p) : now + d->lease_ms * USEC_PER_MSEC;
 
 	if (p->row->host == NULL && d->agent.is_embedded)
 		return; /* stormd-undo follows it */
 	p->is_sought = true;
-	p->seek_until = clock_boottime() + d->lease_ms * USEC_PER_MSEC + MARGIN;
-	d->next_look = clock_boottime() + LOOK_EVERY;
+	p->seek_until = (end > now ? end : now) + MARGIN;
+	d->next_look = now + LOOK_EVERY;
 }
 
 void
@@ -117,16 +129,13 @@ party_look_answer(struct party *p, const struct fleet_answer *a)
 
 /* --- the end -------------------------------------------------------------------------- */
 
-/* "05:31:07 UTC": when the lease of a host that hears nothing runs out. */
+/* "05:31:07 UTC" */
 static const char *
-lease_end(const struct party *p, char *buf, size_t size)
+time_of(usec_t at, char *buf, size_t size)
 {
-	const struct drill *d = p->d;
-	usec_t heard = fleet_heard(d->fleet, (size_t)(p - d->parties));
-	usec_t end = heard + d->lease_ms * USEC_PER_MSEC;
 	char wall[32];
 
-	(void)clock_iso8601(clock_wall() - clock_boottime() + end, wall, sizeof(wall));
+	(void)clock_iso8601(clock_wall() - clock_boottime() + at, wall, sizeof(wall));
 	(void)snprintf(buf, size, "%.8s UTC", wall + 11);
 	return buf;
 }
@@ -143,7 +152,7 @@ say_missing(struct party *p)
 		party_say(p, EVENT_ERROR, NULL,
 		    "was not heard of again: its lease ended its faults at %s; check with "
 		    "stormctl status%s%s",
-		    lease_end(p, when, sizeof(when)), host, name);
+		    time_of(lease_end(p), when, sizeof(when)), host, name);
 	else
 		party_say(p, EVENT_ERROR, NULL,
 		    "never said whether it had armed: nothing was in force, and its lease "

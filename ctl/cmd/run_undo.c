@@ -55,7 +55,9 @@ add_moments(const struct party *p, struct event *v)
 static const char *
 cause_of(const struct drill *d)
 {
-	return d->stop == STOP_NOT ? "end" : d->stop == STOP_BREACH ? "breach" : "asked";
+	if (d->stop == STOP_NOT)
+		return d->fired != 0 ? "end" : "refused";
+	return d->stop == STOP_BREACH ? "breach" : "asked";
 }
 
 static void

@@ -29,7 +29,7 @@ enum event_type {
 	EVENT_SAMPLES, /* once a second and probe: n, bad, skipped, late, p50_us, p99_us */
 	EVENT_BAD,     /* the first bad sample of a run of bad ones: text = why */
 	EVENT_DECISION, /* the judge: subject = probe, text = evidence; nums s, h, p0, … */
-	EVENT_UNDO,  /* subject = cause, text = how far; nums in µs after the decision:
+	EVENT_UNDO, /* subject = cause (end, breach, asked, refused), text = how far; nums in µs after the decision:
 			first_bad, sent, told, disarmed, undone, clean, first_good (_us) */
 	EVENT_PROBE, /* totals: subject = probe, text = phase; nums n, bad, skipped, late,
 			good_share, p50_us, p90_us, p99_us, max_us, one per class of bad */

@@ -98,7 +98,8 @@ static void
 write_abort(FILE *f, const struct digest *d)
 {
 	if (d->undo == NULL ||
-	    (d->decision == NULL && strcmp(d->undo->subject, "end") == 0))
+	    (d->decision == NULL && (strcmp(d->undo->subject, "end") == 0 ||
+					strcmp(d->undo->subject, "refused") == 0)))
 		return;
 	(void)fprintf(f, "\n## The abort in numbers\n\n");
 	if (d->decision != NULL) {

@@ -60,7 +60,9 @@ totals(FILE *f, const struct event *v)
 static void
 say_undo(FILE *f, const struct event *v)
 {
-	bool is_end = strcmp(v->subject, "end") == 0;
+	const char *from = strcmp(v->subject, "end") == 0     ? "its time was up" :
+			   strcmp(v->subject, "refused") == 0 ? "the refusal" :
+								"the decision";
 
 	(void)fputs(v->text, f);
 	if (strncmp(v->text, "good", 4) == 0) {
@@ -70,7 +72,7 @@ say_undo(FILE *f, const struct event *v)
 		ms(f, ", undone ", v, "undone_us");
 		ms(f, ", clean ", v, "clean_us");
 	}
-	(void)fprintf(f, " after %s\n", is_end ? "its time was up" : "the decision");
+	(void)fprintf(f, " after %s\n", from);
 }
 
 static enum tint
