@@ -67,7 +67,7 @@ int
 drill_fire(struct drill *d, usec_t at, usec_t now, struct err *e)
 {
 	usec_t begin = at > now ? at : now;
-	char who[WHO_MAX + 32];
+	char who[WHO_MAX + 32], ahead[32];
 
 	if (d->status.fired)
 		return 0; /* a repeated request: the answer is the same */
@@ -97,8 +97,9 @@ drill_fire(struct drill *d, usec_t at, usec_t now, struct err *e)
 			d->status.ends_at = a->span.until;
 	}
 	drill_renew(d, now);
-	log_notice("fire: drill '%s' %s of %s", d->status.name, d->status.drill,
-	    drill_who(d, who, sizeof(who)));
+	log_notice("fire: drill '%s' %s of %s%s%s", d->status.name, d->status.drill,
+	    drill_who(d, who, sizeof(who)), begin > now ? ", to begin in " : "",
+	    begin > now ? format_usec(begin - now, ahead, sizeof(ahead)) : "");
 	return 0;
 }
 
