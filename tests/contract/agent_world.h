@@ -4,7 +4,8 @@
 /*
  * A real stormd in a world of its own, with a front that we are ourselves: this program,
  * started by stormd under the name of stormd-front, carries raw messages between the
- * agent's socket and stormd.  So a test can say what a real front never would.
+ * agent's socket and stormd.  So a test can say what a real front never would.  A pki whose
+ * certificate begins with "bad" it refuses, and says what it was handed.
  */
 #include "api.h"
 #include "chan.h"
@@ -35,6 +36,7 @@ struct world {
 	char top[64], bin[96], run[96], host[96], policy[96], front_pid[128];
 	pid_t stormd;
 	int stderr_fd; /* stormd's, if not ours: 0 */
+	char pki[96];  /* with --listen; "": without */
 	int lifeline;  /* ephemeral: our end */
 	int socket;    /* connected to the agent's socket */
 	uint32_t seq;
@@ -67,15 +69,48 @@ carry_in(int client)
 	return true;
 }
 
+static void
+hear_pki(const struct msg_pki *m)
+{
+	static char file[PKI_PARTS][PKI_FILE_MAX];
+	static size_t len[PKI_PARTS];
+	struct msg_answer a = { .head = { .type = MSG_ANSWER, .seq = m->head.seq } };
+
+	if (m->step == PKI_BEGIN) {
+		memset(len, 0, sizeof(len));
+		memset(file, 0, sizeof(file));
+	}
+	if (m->step == PKI_PIECE) {
+		memcpy(file[m->part] + len[m->part], m->bytes, m->len);
+		len[m->part] += m->len;
+	}
+	if (m->step != PKI_USE)
+		return;
+	if (strncmp(file[PKI_PART_CERT], "bad", 3) == 0)
+		(void)err_invalid(&a.err,
+		    "ca %zu '%.20s', cert %zu, key '%.20s', crl %zu", len[PKI_PART_CA],
+		    file[PKI_PART_CA], len[PKI_PART_CERT], file[PKI_PART_KEY],
+		    len[PKI_PART_CRL]);
+	(void)!send(CHAN_FD, &a, sizeof(a), MSG_NOSIGNAL);
+}
+
 static bool
 carry_out(int client)
 {
-	static char bytes[65536];
-	ssize_t n = recv(CHAN_FD, bytes, sizeof(bytes), MSG_DONTWAIT);
+	static union {
+		union msg m;
+		char bytes[65536];
+	} u;
+	char *bytes = u.bytes;
+	ssize_t n = recv(CHAN_FD, bytes, sizeof(u), MSG_DONTWAIT);
 	uint32_t len = (uint32_t)n;
 
 	if (n == 0)
 		return false;
+	if (n > 0 && u.m.head.type == MSG_PKI) {
+		hear_pki(&u.m.pki);
+		return true;
+	}
 	if (n > 0 && client >= 0) {
 		(void)!write(client, &len, sizeof(len));
 		(void)!write(client, bytes, len);
@@ -191,6 +226,11 @@ exec_stormd(const struct world *w, int lifeline, int ready)
 		argv[11] = "--ephemeral";
 		argv[12] = "--lifeline-fd";
 		argv[13] = lifeline_text;
+	} else if (w->pki[0] != '\0') {
+		argv[11] = "--listen"; /* of a network namespace without a link */
+		argv[12] = "0.0.0.0";
+		argv[13] = "--pki";
+		argv[14] = w->pki;
 	}
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (w->stderr_fd > 0)
