@@ -39,40 +39,46 @@ read_channel(struct http *h, struct err *e)
 	return rc;
 }
 
+/* What is waited for: the server's, and the channel. */
+struct work {
+	struct pollfd fds[HTTP_FDS + 1];
+	size_t count; /* of the server's */
+	usec_t slept; /* when we last did */
+};
+
 /* Wait for work.  A flood of it that never lets us wait must neither get us killed nor
  * keep the CPU: then a millisecond is taken off. */
 static int
-wait_for_work(const struct http *h, usec_t *slept, struct err *e)
+wait_for_work(const struct http *h, struct work *w, struct err *e)
 {
-	struct pollfd p[HTTP_FDS + 1] = { [HTTP_FDS] = { CHAN_FD, POLLIN, 0 } };
 	usec_t before = clock_boottime();
-	int fds[HTTP_FDS];
 
-	if (before - *slept > BUSY_MAX)
+	if (before - w->slept > BUSY_MAX) {
 		(void)poll(NULL, 0, 1);
-	http_fds(h, fds);
-	for (size_t i = 0; i < HTTP_FDS; i++)
-		p[i] = (struct pollfd){ fds[i], POLLIN, 0 };
-	if (poll(p, HTTP_FDS + 1, http_timeout_ms(h)) < 0 && errno != EINTR)
+		w->slept = before = clock_boottime();
+	}
+	w->count = http_fds(h, w->fds);
+	w->fds[w->count] = (struct pollfd){ CHAN_FD, POLLIN, 0 };
+	if (poll(w->fds, w->count + 1, http_timeout_ms(h)) < 0 && errno != EINTR)
 		return err_errno(e, "poll");
 	if (clock_boottime() - before >= USEC_PER_MSEC)
-		*slept = clock_boottime();
+		w->slept = clock_boottime();
 	return 0;
 }
 
 static int
 serve(struct http *h, struct err *e)
 {
-	usec_t slept = clock_boottime();
+	struct work w = { .slept = clock_boottime() };
 	int rc = 0;
 
 	while (rc == 0) {
-		if (wait_for_work(h, &slept, e) != 0)
+		if (wait_for_work(h, &w, e) != 0)
 			return e->code;
 		/* Answers before requests: an undo that is done is told at once. */
 		rc = read_channel(h, e);
 		if (rc == 0)
-			rc = http_run(h, e);
+			rc = http_run(h, w.fds, w.count, e);
 	}
 	return rc;
 }

@@ -237,21 +237,21 @@ no_certificate(gnutls_session_t session, const gnutls_datum_t *issuers, int coun
 static int
 start_servers(struct http *h, const struct http_sockets *s, struct err *e)
 {
-	const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
-
-	h->local = MHD_start_daemon(flags, 0, NULL, NULL, on_request, h,
-	    MHD_OPTION_LISTEN_SOCKET, s->local, MHD_OPTION_CONNECTION_LIMIT,
-	    (unsigned)LOCAL_MAX, COMMON_OPTIONS(h), MHD_OPTION_END);
+	h->local = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
+	    NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, s->local,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)LOCAL_MAX, COMMON_OPTIONS(h),
+	    MHD_OPTION_END);
 	if (h->local == NULL)
 		return err_set(e, -EIO, "start the HTTP server");
 	if (s->tls < 0)
 		return 0;
 	/* twice the handshakes: those that were hung up on are still being put away */
 	h->remote.daemon = MHD_start_daemon(
-	    flags | MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, h,
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)(REMOTE_MAX + 2 * HANDSHAKES_MAX),
-	    MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_HTTPS_CERT_CALLBACK,
-	    no_certificate, COMMON_OPTIONS(h), MHD_OPTION_END);
+	    MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
+	    NULL, on_request, h, MHD_OPTION_CONNECTION_LIMIT,
+	    (unsigned)(REMOTE_MAX + 2 * HANDSHAKES_MAX), MHD_OPTION_HTTPS_PRIORITIES,
+	    TLS_PRIORITIES, MHD_OPTION_HTTPS_CERT_CALLBACK, no_certificate,
+	    COMMON_OPTIONS(h), MHD_OPTION_END);
 	if (h->remote.daemon == NULL)
 		return err_set(e, -EIO, "start the HTTPS server");
 	return 0;
@@ -276,19 +276,16 @@ http_open(struct http **ret, const struct http_sockets *s, struct err *e)
 	return *ret != NULL ? 0 : e->code;
 }
 
-static int
-epoll_fd(struct MHD_Daemon *d)
-{
-	return d != NULL ? MHD_get_daemon_info(d, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd :
-			   -1;
-}
+_Static_assert(1 + REMOTE_FDS <= HTTP_FDS, "all are waited for");
 
-void
-http_fds(const struct http *h, int ret[static HTTP_FDS])
+size_t
+http_fds(const struct http *h, struct pollfd ret[static HTTP_FDS])
 {
-	ret[0] = epoll_fd(h->local);
-	ret[1] = epoll_fd(h->remote.daemon);
-	ret[2] = remote_listen_fd(&h->remote);
+	const union MHD_DaemonInfo *info =
+	    MHD_get_daemon_info(h->local, MHD_DAEMON_INFO_EPOLL_FD);
+
+	ret[0] = (struct pollfd){ info->epoll_fd, POLLIN, 0 };
+	return 1 + remote_fds(&h->remote, ret + 1);
 }
 
 static int
@@ -304,22 +301,20 @@ earlier_timeout(struct MHD_Daemon *d, int ms)
 int
 http_timeout_ms(const struct http *h)
 {
-	if (h->conns.first == NULL)
-		return -1;
-	return earlier_timeout(h->local, earlier_timeout(h->remote.daemon, SLOW_LOOK_MS));
+	int ms =
+	    remote_timeout_ms(&h->remote, h->conns.first != NULL ? SLOW_LOOK_MS : -1);
+
+	return earlier_timeout(h->local, earlier_timeout(h->remote.daemon, ms));
 }
 
 int
-http_run(struct http *h, struct err *e)
+http_run(struct http *h, const struct pollfd *fds, size_t count, struct err *e)
 {
 	conns_turn(&h->conns, clock_boottime());
 	if (MHD_run(h->local) != MHD_YES)
 		return err_set(e, -EIO, "the HTTP server failed");
-	if (remote_listen_fd(&h->remote) >= 0) {
-		remote_accept(&h->remote);
-		if (MHD_run(h->remote.daemon) != MHD_YES)
-			return err_set(e, -EIO, "the HTTPS server failed");
-	}
+	if (remote_run(&h->remote, fds + 1, count - 1, e) != 0)
+		return e->code;
 	if (h->broken.code != 0) {
 		*e = h->broken;
 		return e->code;

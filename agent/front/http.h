@@ -6,6 +6,8 @@
  * asked of stormd, suspended, answered when MSG_ANSWER of its seq has come.
  */
 #include "msg.h"
+#include <poll.h>
+#include <stddef.h>
 
 struct http;
 
@@ -16,11 +18,12 @@ struct http_sockets {
 
 /* Lives until the process ends. */
 int http_open(struct http **ret, const struct http_sockets *s, struct err *e);
-/* When one of these is readable call http_run; -1 for those that are not there now. */
-#define HTTP_FDS 3
-void http_fds(const struct http *h, int ret[static HTTP_FDS]);
+/* What to wait for, and how long: how many were stored. */
+#define HTTP_FDS 128
+size_t http_fds(const struct http *h, struct pollfd ret[static HTTP_FDS]);
 int http_timeout_ms(const struct http *h);
-int http_run(struct http *h, struct err *e);
+/* After poll() has looked at these. */
+int http_run(struct http *h, const struct pollfd *fds, size_t count, struct err *e);
 /* A message from stormd; 0, or -EBADMSG for one that is none of the front's. */
 int http_answer(struct http *h, const union msg *m, struct err *e);
 /* A piece of the pki; what stormd is to know of it is answered here. */

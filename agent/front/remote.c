@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strangers.  A handshake costs us half a millisecond of elliptic curves and a stranger
- * nothing, so few may be in one at a time; when one more comes, the oldest of whoever has
- * the most is dropped: a flood drowns its own.  Who they are is said in the handshake, by
+ * Strangers.  A handshake costs us a millisecond of elliptic curves and a stranger nothing,
+ * so they are let in at a bounded rate and few may be in one at a time; when one more comes,
+ * the oldest of whoever has the most is dropped: a flood drowns its own.  Who they are is said in the handshake, by
  * our own verification (libmicrohttpd merely asks for a certificate), and before it is over
  * no byte of theirs reaches a handler.
+ *
+ * This server of libmicrohttpd's is led by fd_sets, made from poll(): by epoll it would go
+ * round and round for as long as anybody halts in the middle of a handshake, because it
+ * forgets to note that there was nothing more to read.
  */
 #include "remote.h"
 #include "err.h"
@@ -19,12 +23,9 @@
 
 #define ACCEPTS_A_TURN 4
 #define QUIET          USEC_PER_SEC
-
-int
-remote_listen_fd(const struct remote *r)
-{
-	return r->creds != NULL ? r->listen_fd : -1;
-}
+/* So many a second and so many at once: a flood costs us a quarter of one CPU, not all. */
+#define ACCEPT_EVERY   (5 * USEC_PER_MSEC)
+#define ACCEPT_BURST   64
 
 static bool
 is_stranger(const struct conn *c)
@@ -85,10 +86,25 @@ make_room(struct remote *r)
 		conn_hang_up(drop);
 }
 
-void
-remote_accept(struct remote *r)
+static bool
+may_accept(const struct remote *r)
 {
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+	return r->accepted_until < clock_boottime() + ACCEPT_BURST * ACCEPT_EVERY;
+}
+
+static void
+count_accepted(struct remote *r)
+{
+	usec_t now = clock_boottime();
+
+	r->accepted_until =
+	    (r->accepted_until > now ? r->accepted_until : now) + ACCEPT_EVERY;
+}
+
+static void
+accept_some(struct remote *r)
+{
+	for (int i = 0; i < ACCEPTS_A_TURN && may_accept(r); i++) {
 		struct sockaddr_storage from;
 		socklen_t len = sizeof(from);
 		int fd = accept4(r->listen_fd, (struct sockaddr *)&from, &len,
@@ -96,11 +112,71 @@ remote_accept(struct remote *r)
 
 		if (fd < 0)
 			return; /* nobody there, or gone again */
+		count_accepted(r);
 		/* a failure closes it, and there is nobody to tell */
 		if (MHD_add_connection(r->daemon, fd, (struct sockaddr *)&from, len) ==
 		    MHD_YES)
 			make_room(r);
 	}
+}
+
+size_t
+remote_fds(const struct remote *r, struct pollfd ret[static REMOTE_FDS])
+{
+	fd_set in, out, except;
+	size_t count = 0;
+	int max = -1;
+
+	if (r->creds == NULL)
+		return 0; /* nobody is accepted yet */
+	FD_ZERO(&in);
+	FD_ZERO(&out);
+	FD_ZERO(&except);
+	/* fails only for descriptors that a limit of ours does not let be */
+	(void)MHD_get_fdset2(r->daemon, &in, &out, &except, &max, FD_SETSIZE);
+	/* poll passes over a negative one; soon enough we look again */
+	ret[count++] = (struct pollfd){ may_accept(r) ? r->listen_fd : -1, POLLIN, 0 };
+	for (int fd = 0; fd <= max && count < REMOTE_FDS; fd++) {
+		short events = (short)((FD_ISSET(fd, &in) ? POLLIN : 0) |
+				       (FD_ISSET(fd, &out) ? POLLOUT : 0));
+
+		if (events != 0)
+			ret[count++] = (struct pollfd){ fd, events, 0 };
+	}
+	return count;
+}
+
+int
+remote_timeout_ms(const struct remote *r, int ms)
+{
+	return r->creds == NULL || may_accept(r) ? ms :
+						   (int)(ACCEPT_EVERY / USEC_PER_MSEC);
+}
+
+int
+remote_run(struct remote *r, const struct pollfd *fds, size_t count, struct err *e)
+{
+	fd_set in, out, except;
+
+	if (count == 0)
+		return 0;
+	FD_ZERO(&in);
+	FD_ZERO(&out);
+	FD_ZERO(&except);
+	/* an end or an error is for whoever waits, in either direction, to find */
+	for (size_t i = 1; i < count; i++) {
+		if (fds[i].revents == 0)
+			continue;
+		if ((fds[i].events & POLLIN) != 0)
+			FD_SET(fds[i].fd, &in);
+		if ((fds[i].events & POLLOUT) != 0)
+			FD_SET(fds[i].fd, &out);
+	}
+	if (MHD_run_from_select(r->daemon, &in, &out, &except) != MHD_YES)
+		return err_set(e, -EIO, "the HTTPS server failed");
+	if (fds[0].revents != 0)
+		accept_some(r);
+	return 0;
 }
 
 static const char *

@@ -7,6 +7,8 @@
  */
 #include "conn.h"
 #include "tls_files.h"
+#include <poll.h>
+#include <stddef.h>
 
 struct remote {
 	struct MHD_Daemon *daemon; /* NULL: TCP is not served */
@@ -14,13 +16,19 @@ struct remote {
 	int listen_fd;
 	struct tls_creds *creds; /* NULL: not yet, nothing is accepted */
 	struct tls_files files;  /* on their way */
+	usec_t accepted_until;   /* as many have been accepted as this time allows */
 	usec_t quiet_until;      /* refusals are logged once a second */
 	unsigned unlogged;
 };
 
-/* To be read when readable; -1 while there is nothing to be accepted with. */
-int remote_listen_fd(const struct remote *r);
-void remote_accept(struct remote *r);
+/* The listening socket, each connection's, and one of libmicrohttpd's own. */
+#define REMOTE_FDS (REMOTE_MAX + 2 * HANDSHAKES_MAX + 2)
+/* What to wait for: how many were stored. */
+size_t remote_fds(const struct remote *r, struct pollfd ret[static REMOTE_FDS]);
+/* How long at most: `ms`, -1 for ever, or less while nobody is accepted. */
+int remote_timeout_ms(const struct remote *r, int ms);
+/* Accept, read, answer: after poll() has looked at these. */
+int remote_run(struct remote *r, const struct pollfd *fds, size_t count, struct err *e);
 /* libmicrohttpd has taken it over, and is about to begin the handshake. */
 void remote_begin(struct remote *r, struct conn *c);
 /* A piece of the pki: 0 to go on, 1 when it is in use, or why it is not; -EBADMSG for what
