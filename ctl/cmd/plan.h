@@ -6,7 +6,7 @@
  * numbers, the timeline, the hosts, and, from every agent that can be asked, the exact
  * operations.
  */
-#include "client.h"
+#include "drill_view.h"
 #include "err.h"
 #include "experiment.h"
 #include "judge.h"

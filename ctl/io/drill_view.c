@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A drill as an answer's JSON describes it. */
-#include "client_state.h"
+#include "drill_view.h"
 #include "err.h"
+#include "spec_json.h"
 #include "xalloc.h"
 #include <errno.h>
 #include <stdlib.h>

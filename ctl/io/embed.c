@@ -8,7 +8,6 @@
 #include "embed.h"
 #include "api.h"
 #include "cleanup.h"
-#include "client.h"
 #include "clock.h"
 #include "err.h"
 #include "hostdir.h"
@@ -22,7 +21,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,17 +74,23 @@ set_run_dir(struct agent *a, const char *dir, const char *below, struct err *e)
 static int
 try_daemon(const struct agent *a, struct err *e)
 {
-	struct client *c;
-	int rc = client_open(&c, a->socket, e);
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int len = snprintf(at.sun_path, sizeof(at.sun_path), "%s", a->socket);
 
-	if (rc == 0)
-		client_free(c);
-	if (rc == -EACCES)
-		return err_set(e, rc,
+	if (fd < 0)
+		return err_errno(e, "make a socket");
+	if (len < 0 || (size_t)len >= sizeof(at.sun_path))
+		return err_set(
+		    e, -ENAMETOOLONG, "'%s' is too long for a socket", a->socket);
+	if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0)
+		return 0;
+	if (errno == EACCES)
+		return err_set(e, -EACCES,
 		    "the agent at '%s' is not for this user: run stormctl as root, or "
 		    "be in the group of its socket",
 		    a->socket);
-	return rc;
+	return err_errno(e, "no agent at '%s'", a->socket);
 }
 
 /* -1 while it lives, else its exit code; 128 + the signal for a death by one. */

@@ -18,9 +18,10 @@
  * with the shortest round trip wins.
  */
 #include "bounds.h"
-#include "client.h"
 #include "clock.h"
+#include "drill_view.h"
 #include "err.h"
+#include "spec_json.h"
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>

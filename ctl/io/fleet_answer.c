@@ -4,11 +4,32 @@
  * whatever its status; one that is not ours is an error by its status, and one about
  * another drill is none to our question.
  */
-#include "client_state.h"
 #include "err.h"
 #include "fleet_state.h"
 #include <errno.h>
 #include <string.h>
+
+/* What it says: 0, or its error.  *ret_json is its body whenever that is JSON, errors
+ * included; else NULL. */
+static int
+judge(const struct raw_answer *r, json_t **ret_json, struct err *e)
+{
+	json_t *j = json_loadb(r->body, r->len, JSON_REJECT_DUPLICATES, NULL);
+	struct err said;
+
+	*ret_json = j;
+	if (j == NULL)
+		return err_set(e, -EPROTO,
+		    "the agent's answer is no JSON (HTTP status %u)", r->status);
+	if (err_from_json(j, &said) == 0) {
+		*e = said;
+		return said.code;
+	}
+	if (r->status >= 300)
+		return err_set(
+		    e, -EPROTO, "the agent answered with HTTP status %u", r->status);
+	return 0;
+}
 
 static usec_t
 moment_of(const json_t *j, const char *name)
@@ -66,7 +87,7 @@ answer_deliver(struct fleet_host *h, const struct raw_answer *r)
 	bool is_ours;
 
 	memset(&f->view, 0, sizeof(f->view));
-	(void)client_judge(r->status, r->body, r->len, &j, &a.err);
+	(void)judge(r, &j, &a.err);
 	a.json = j;
 	is_ours = json_is_object(j);
 	if (is_ours) {

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define KEEP_ROOM 2048
+
 void
 http_reader_release(struct http_reader *r)
 {
@@ -28,6 +30,9 @@ drop_taken(struct http_reader *r)
 	r->used -= r->taken;
 	memmove(r->buf, r->buf + r->taken, r->used);
 	r->taken = 0;
+	/* One long answer must not be paid for until the end. */
+	if (r->used == 0 && r->room > KEEP_ROOM)
+		http_reader_release(r);
 }
 
 int

@@ -10,7 +10,7 @@
 struct err;
 
 #define HTTP_HEAD_MAX (16 * 1024)
-#define HTTP_BODY_MAX (8 * 1024 * 1024)
+#define HTTP_BODY_MAX (2 * 1024 * 1024) /* eight drills with all their operations */
 
 struct http_reader {
 	char *buf;

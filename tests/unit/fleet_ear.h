@@ -16,7 +16,7 @@ struct heard {
 	bool has_view;
 	struct drill_view view; /* without its operations, which are */
 	char ops[64];
-	size_t drills;
+	json_t *json;
 	usec_t asked, answered;
 };
 
@@ -43,7 +43,7 @@ ear_hears(void *ctx, const struct fleet_answer *a)
 	h->view = *a->view;
 	if (a->view->count > 0 && a->view->ops[0] != NULL)
 		(void)snprintf(h->ops, sizeof(h->ops), "%s", a->view->ops[0]);
-	h->drills = json_array_size(json_object_get(a->json, "drills"));
+	h->json = json_deep_copy(a->json);
 	h->asked = a->asked;
 	h->answered = a->answered;
 }
@@ -76,6 +76,8 @@ static inline void
 ear_close(struct ear *ear)
 {
 	fleet_free(ear->fleet);
+	for (size_t i = 0; i < ear->count; i++)
+		json_decref(ear->heard[i].json);
 	free(ear->heard);
 }
 

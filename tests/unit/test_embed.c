@@ -5,9 +5,9 @@
  */
 #include "api.h"
 #include "cleanup.h"
-#include "client.h"
 #include "clock.h"
 #include "embed.h"
+#include "fleet_ear.h"
 #include "ident.h"
 #include "test.h"
 #include <errno.h>
@@ -58,15 +58,16 @@ place_clear(void **state)
 static void
 expect_answer(const struct agent *a)
 {
-	struct client *c = NULL;
+	struct endpoint p = { .name = "here", .socket = a->socket };
+	struct fleet_options o = { 0 };
 	struct err e = { 0 };
-	json_t *j = NULL;
+	struct ear ear;
 
-	assert_ok(client_open(&c, a->socket, &e), e);
-	assert_ok(client_get(c, API_PREFIX "/status", &j, &e), e);
-	assert_true(json_is_true(json_object_get(j, "ephemeral")));
-	json_decref(j);
-	client_free(c);
+	ear_open(&ear, &o);
+	assert_ok(fleet_add(ear.fleet, &p, &e), e);
+	fleet_get(ear.fleet, 0, FLEET_STATUS);
+	assert_true(json_is_true(json_object_get(ear_await(&ear, 1)->json, "ephemeral")));
+	ear_close(&ear);
 }
 
 static void

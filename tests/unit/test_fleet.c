@@ -93,7 +93,7 @@ agents_error_is_our_error(void **state)
 	h = ear_await(&ear, 3);
 	assert_int_equal(h->err.code, 0);
 	assert_false(h->has_view);
-	assert_int_equal(h->drills, 2);
+	assert_int_equal(json_array_size(json_object_get(h->json, "drills")), 2);
 	ear_close(&ear);
 }
 
