@@ -45,9 +45,11 @@ pki_init(const struct invocation *v)
 
 	if (pki_store_make(dir, &e) < 0)
 		return pki_error(&e);
-	(void)printf("pki: made a CA in %s; next: stormctl pki host NAME, stormctl pki "
-		     "operator NAME; nobody else may ever read %s/" PKI_CA_KEY "\n",
-	    dir, dir);
+	bool is_default = !option_has(v, "dir");
+	(void)printf(
+	    "pki: made a CA in %s; next: stormctl pki host NAME%s%s, for each; nobody "
+	    "else may ever read %s/" PKI_CA_KEY "\n",
+	    dir, is_default ? "" : " --dir ", is_default ? "" : dir, dir);
 	return 0;
 }
 
