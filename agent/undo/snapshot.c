@@ -13,11 +13,13 @@
 #include "iptables.h"
 #include "link.h"
 #include "nl.h"
+#include "process.h"
 #include "tc.h"
 #include "xalloc.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -174,6 +176,15 @@ search_cgroups(struct search *s, int parent, const char *path, int depth)
 	(void)closedir(dir); /* read only */
 }
 
+/* stormd's children have no power over the network when its policy allows no fault of the
+ * network: nothing of theirs is there, and they may not look either.  Whoever looks for
+ * anybody's residue must be able to. */
+static bool
+has_network(const struct search *s)
+{
+	return s->fault == NULL || (caps_permitted() & CAP_BIT(CAP_NET_ADMIN)) != 0;
+}
+
 int
 residue_list(struct undo_ctx *c, const char *fault, char *buf, size_t size, struct err *e)
 {
@@ -182,9 +193,9 @@ residue_list(struct undo_ctx *c, const char *fault, char *buf, size_t size, stru
 
 	buf[0] = '\0';
 	r = link_each(c->route, on_link, &s, e);
-	if (r == 0)
+	if (r == 0 && has_network(&s))
 		r = search_sets(&s, e);
-	if (r == 0)
+	if (r == 0 && has_network(&s))
 		r = search_tables(&s, e);
 	if (r < 0)
 		return r;

@@ -21,6 +21,25 @@ a_killed_holder_is_undone_by_record(void **state)
 	assert_int_equal(count_files(w, "test/undo"), 0);
 }
 
+/* Whose children can then not look at netfilter, where nothing of theirs is. */
+static void
+a_policy_without_networks_is_enough_to_undo_by_record(void **state)
+{
+	struct world *w = *state;
+	struct reply r;
+
+	assert_int_equal(kill(w->stormd, SIGTERM), 0);
+	assert_int_equal(agent_end(w), 0);
+	write_policy(w, "allow cpu.load\n");
+	agent_start(w, false);
+	r = activate(w, A, load_text, MIN);
+	assert_int_equal(kill(r.fault[0].holder_pid, SIGKILL), 0);
+	r = verb(w, MSG_WAIT, A);
+	must(&r);
+	assert_int_equal(r.fault[0].state, FAULT_GONE);
+	assert_int_equal(count_files(w, "test/undo"), 0);
+}
+
 static void
 a_stopped_holder_does_not_stop_the_undo(void **state)
 {
@@ -178,6 +197,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_AGENT(a_killed_holder_is_undone_by_record),
+		WITH_AGENT(a_policy_without_networks_is_enough_to_undo_by_record),
 		WITH_AGENT(a_stopped_holder_does_not_stop_the_undo),
 		WITH_AGENT(a_holder_that_hangs_while_active_is_noticed),
 		WITH_AGENT(a_holder_told_by_signal_undoes),
