@@ -44,11 +44,11 @@ vic=$PKI/operators/vic
 is_served() { as "$1" status && [ "$CODE" = 200 ]; }
 is_refused() { as "$1" status || [ "$CODE" = 000 ]; }
 
-arm_body() { # arm_body NN LEASE-MS: a fault that is seen by nobody and lasts
+arm_body() { # arm_body NN LEASE-MS: a fault that disturbs nobody and lasts
 	cat <<-J
 		{"drill": "$ID$1", "name": "mtls", "who": "test", "reason": "", "lease_ms": $2,
-		 "rehearse": false, "faults": [{"kind": "cpu.load", "name": "load", "at_us": 0,
-		 "for_us": 120000000, "params": {"percent": 2, "cpus": "0"}}]}
+		 "rehearse": false, "faults": [{"kind": "disk.fill", "name": "fill", "at_us": 0,
+		 "for_us": 120000000, "params": {"path": "$T/disk", "size": "4MiB"}}]}
 	J
 }
 
@@ -93,9 +93,14 @@ pki operator ann
 pki operator vic --role viewer
 pki operator eve
 cat >"$T/policy" <<'P'
-allow cpu.load
+allow disk.fill
 P
+chmod 755 "$T" "$T/host"
 chmod 644 "$T/policy"
+truncate -s 32M "$T/disk.img"
+mkfs.ext4 -q -F "$T/disk.img"
+mkdir "$T/disk"
+mount -o loop "$T/disk.img" "$T/disk"
 snapshot >"$T/before"
 "$BIN/stormd" -v "${DIRS[@]}" --policy "$T/policy" --listen "127.0.0.1:$PORT" \
 	--pki "$PKI/hosts/db1" >"$T/stormd.log" 2>&1 &
@@ -241,6 +246,45 @@ gets 200 "an operator can"
 as "$ann" "drills/${ID}01" -X DELETE
 case $CODE in 4??) ok "an unknown method is an error ($CODE)" ;; *) gets 405 "an unknown method" ;; esac
 
+# --- the same by stormctl -------------------------------------------------------------------
+printf 'version: 1\nhosts:\n  db1: {address: 127.0.0.1, port: %d}\n' $PORT >"$T/hosts.yaml"
+ctl() { # ctl EXIT DIR ARGUMENT…: stormctl with these files; what it says is in $T/ctl.log
+	local code=$1 dir=$2 rc=0
+	shift 2
+	"$CTL" "$@" --inventory "$T/hosts.yaml" --pki "$dir" >"$T/ctl.log" 2>&1 || rc=$?
+	[ $rc -eq "$code" ] || fail "stormctl $* as ${dir##*/}: exit $rc, expected $code"
+}
+said() { grep -qiE "$1" "$T/ctl.log" || fail "did not say '$1'"; }
+inject=(inject disk.fill path="$T/disk" size=4MiB --for 1s --host db1 --include-self)
+ctl 0 "$vic" hosts
+said 'db1'
+ctl 9 "$vic" "${inject[@]}" --out "$T/out.vic"
+said 'viewer'
+ctl 0 "$ann" "${inject[@]}" --out "$T/out.ann"
+ok "stormctl: an operator injects, a viewer does not"
+ctl 0 "$vic" halt
+halted || fail "a viewer's stormctl halt did not halt the host"
+"$CTL" resume --inventory "$T/hosts.yaml" --pki "$vic" >"$T/ctl.log" 2>&1 &&
+	fail "a viewer's stormctl resumes"
+said 'viewer'
+ctl 0 "$ann" resume
+! halted || fail "an operator's stormctl did not resume"
+ok "stormctl: a viewer halts, an operator resumes"
+for who in "$T/odd/expired" "$PKI/hosts/db2"; do
+	cp "$PKI/ca.pem" "$who/ca.pem" 2>/dev/null
+	ctl 30 "$who" halt
+	said 'certificate'
+	! halted || fail "${who##*/} halted the host by stormctl"
+done
+ctl 30 "$T/other/operators/mallory" halt
+! halted || fail "a foreign operator halted the host by stormctl"
+ok "stormctl says that a certificate is not taken"
+cp -a "$PKI" "$T/twin" # of the same CA, with another list
+"$CTL" pki revoke db1 --dir "$T/twin" >"$T/pki.log" 2>&1 || fail "revoke db1"
+ctl 30 "$T/twin/operators/ann" hosts
+said 'revoked'
+ok "stormctl does not believe an agent that is revoked"
+
 # --- those who would keep the agent busy -----------------------------------------------------
 can_halt() { # an operator's halt gets through, and is taken back
 	as "$ann" halt -X POST && [ "$CODE" = 200 ] && halted || fail "no halt beside $1"
@@ -382,6 +426,8 @@ kill $RENEW 2>/dev/null
 exec 5>&-
 as "$PKI/operators/eve" halt -X POST
 nobody "somebody who is revoked"
+ctl 30 "$PKI/operators/eve" halt
+said 'does not accept our certificate'
 if [ -s "$T/ticket" ]; then
 	{
 		printf 'POST /v1/halt HTTP/1.1\r\nHost: db1\r\nContent-Length: 0\r\n\r\n'
@@ -403,6 +449,7 @@ ok "others are served, and so is a renewed certificate"
 kill -TERM $STORMD
 wait $STORMD || fail "stormd ended with $?"
 wait_for 10 storm_gone || fail "an agent process is still there"
+umount "$T/disk"
 rm -rf "$T/host/test"
 snapshot >"$T/after"
 same "$T/before" "$T/after" "the agent's life"
