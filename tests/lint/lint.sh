@@ -101,7 +101,7 @@ check_functions() {
 			commas = gsub(/,/, ",", $5)
 		}
 		$3 - $2 + 1 > 80 { print $1 ":" $2 ": " $4 "() is longer than 80 lines" }
-		commas >= 5 && $5 !~ /MHD_/ { print $1 ":" $2 ": " $4 "() has more than 5 parameters" }' \
+		commas >= 5 && $5 !~ /MHD_|gnutls_/ { print $1 ":" $2 ": " $4 "() has more than 5 parameters" }' \
 		"$work/functions" >"$work/long" || echo "$0:1" | report 'the check itself failed'
 	report 'split it, or pass a struct' <"$work/long"
 }

@@ -1,238 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stormd-front as it ships, over TCP: who is let in, who is not, and that of those who are
- * not no byte goes further; what a reload does to connections that are open; what a flood
- * of strangers does to those who are known.
+ * not no byte goes further; what a flood of strangers does to those who are known.
  */
-#include "api.h"
-#include "certs.h"
-#include "cleanup.h"
-#include "clock.h"
-#include "fake_stormd.h"
-#include "fdio.h"
-#include "parse.h"
-#include "test.h"
-#include <errno.h>
+#include "tls_client.h"
 #include <fcntl.h>
-
-#define TLS_1_3     "NORMAL:-VERS-ALL:+VERS-TLS1.3"
-#define TLS_1_2     "NORMAL:-VERS-ALL:+VERS-TLS1.2"
-#define PATIENCE_MS 20000
-
-static struct cert ca, foreign_ca, host, alice, bob;
-
-/* --- handing over the pki ---------------------------------------------------------------- */
-
-static void
-send_pki(const struct stage *s, uint8_t step, uint8_t part, const gnutls_datum_t *d)
-{
-	static struct msg_pki m;
-	struct err e = { 0 };
-	size_t at = 0;
-
-	do {
-		size_t left = d != NULL ? d->size - at : 0;
-
-		m = (struct msg_pki){
-			.head = { .type = MSG_PKI, .seq = 77 }, .step = step, .part = part
-		};
-		/* in small pieces, so that there are several */
-		m.len = (uint16_t)(left < 100 ? left : 100);
-		if (d != NULL)
-			memcpy(m.bytes, d->data + at, m.len);
-		assert_ok(chan_send(s->chan, &m, &e), e);
-		at += m.len;
-	} while (d != NULL && at < d->size);
-}
-
-/* What the front says of it; `crl` may be empty. */
-static struct err
-offer(const struct stage *s, const struct cert *by, const struct cert *own,
-    const struct cert *key, gnutls_datum_t crl)
-{
-	unsigned before = atomic_load(&s->seen->pki_answers);
-	gnutls_datum_t parts[PKI_PARTS] = { cert_pem(by), cert_pem(own), key_pem(key),
-		crl };
-
-	send_pki(s, PKI_BEGIN, 0, NULL);
-	for (uint8_t i = 0; i < PKI_PARTS; i++) {
-		if (parts[i].size > 0)
-			send_pki(s, PKI_PIECE, i, &parts[i]);
-		gnutls_free(parts[i].data);
-	}
-	send_pki(s, PKI_USE, 0, NULL);
-	for (int i = 0; i < PATIENCE_MS; i++) {
-		if (atomic_load(&s->seen->pki_answers) != before)
-			return s->seen->pki;
-		sleep_usec(USEC_PER_MSEC);
-	}
-	fail_msg("the front says nothing of its pki");
-	return (struct err){ 0 };
-}
-
-static const gnutls_datum_t no_crl;
-
-static void
-serve_with(const struct stage *s, const struct cert *by, gnutls_datum_t crl)
-{
-	struct cert own;
-	const struct wish wish = HOST_WISH;
-	struct err e;
-
-	own = cert_make(&wish, by);
-	e = offer(s, by, &own, &own, crl);
-	if (e.code != 0)
-		fail_msg("%s", e.msg);
-	cert_free(&own);
-}
-
-static int
-open_served(void **state)
-{
-	int rc = stage_open_tls(state);
-
-	if (rc == 0)
-		serve_with(*state, &ca, no_crl);
-	return rc;
-}
-
-/* --- a client ------------------------------------------------------------------------------ */
-
-struct client {
-	int fd;
-	gnutls_session_t session;
-	gnutls_certificate_credentials_t cred;
-	int alert; /* that ended it, -1: none */
-};
-
-static int
-dial(const struct stage *s)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET,
-		.sin_port = htons((uint16_t)s->port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	return fd;
-}
-
-static void
-client_prepare(struct client *c, const struct stage *s, const struct cert *as,
-    const char *priorities)
-{
-	*c = (struct client){ .fd = dial(s), .alert = -1 };
-	MUST_TLS(gnutls_init(
-	    &c->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL | GNUTLS_FORCE_CLIENT_CERT));
-	MUST_TLS(gnutls_priority_set_direct(c->session, priorities, NULL));
-	MUST_TLS(gnutls_certificate_allocate_credentials(&c->cred));
-	if (as != NULL) {
-		gnutls_x509_crt_t chain[] = { as->crt };
-
-		MUST_TLS(gnutls_certificate_set_x509_key(c->cred, chain, 1, as->key));
-	}
-	MUST_TLS(gnutls_credentials_set(c->session, GNUTLS_CRD_CERTIFICATE, c->cred));
-	gnutls_transport_set_int(c->session, c->fd);
-	gnutls_handshake_set_timeout(c->session, PATIENCE_MS);
-	gnutls_record_set_timeout(c->session, PATIENCE_MS);
-}
-
-static void
-client_end(struct client *c)
-{
-	gnutls_deinit(c->session);
-	gnutls_certificate_free_credentials(c->cred);
-	(void)close(c->fd);
-}
-
-static int
-client_shake(struct client *c)
-{
-	int rc;
-
-	do
-		rc = gnutls_handshake(c->session);
-	while (rc < 0 && !gnutls_error_is_fatal(rc));
-	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
-		c->alert = gnutls_alert_get(c->session);
-	return rc;
-}
-
-/* The status of the answer, 0 when there is none. */
-static int
-client_ask(struct client *c, const char *request, char *buf, size_t size)
-{
-	size_t used = 0, want = SIZE_MAX;
-	ssize_t n = gnutls_record_send(c->session, request, strlen(request));
-
-	buf[0] = '\0';
-	while (n > 0 && used < want && used < size - 1) {
-		const char *body, *length;
-
-		n = gnutls_record_recv(c->session, buf + used, size - 1 - used);
-		if (n == GNUTLS_E_FATAL_ALERT_RECEIVED)
-			c->alert = gnutls_alert_get(c->session);
-		if (n <= 0)
-			return 0;
-		used += (size_t)n;
-		buf[used] = '\0';
-		body = strstr(buf, "\r\n\r\n");
-		length = strcasestr(buf, "\r\nContent-Length:");
-		if (body != NULL && length != NULL)
-			want = (size_t)(body + 4 - buf) + strtoul(length + 17, NULL, 10);
-	}
-	return n > 0 ? (int)strtol(buf + strlen("HTTP/1.1 "), NULL, 10) : 0;
-}
-
-static const char look[] = "GET /v1/drills/" KNOWN " HTTP/1.1\r\nHost: db1\r\n\r\n";
-
-static void
-client_open(struct client *c, const struct stage *s, const struct cert *as)
-{
-	client_prepare(c, s, as, TLS_1_3);
-	MUST_TLS(client_shake(c));
-}
-
-static void
-assert_served(struct client *c)
-{
-	char buf[8192];
-
-	assert_int_equal(client_ask(c, look, buf, sizeof(buf)), 200);
-}
-
-/* On a connection of its own: 0 and the alert that came, or the status. */
-static int
-visit(
-    const struct stage *s, const struct cert *as, const char *priorities, int *ret_alert)
-{
-	struct client c;
-	char buf[8192];
-	int status = 0;
-
-	client_prepare(&c, s, as, priorities);
-	if (client_shake(&c) == 0)
-		status = client_ask(&c, look, buf, sizeof(buf));
-	*ret_alert = c.alert;
-	client_end(&c);
-	return status;
-}
-
-/* Is it still open?  A connection that was ended is readable, and at its end. */
-static bool
-is_ended(int fd, int wait_ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char c[4096];
-	ssize_t n;
-
-	do {
-		if (poll(&p, 1, wait_ms) != 1)
-			return false;
-		n = recv(fd, c, sizeof(c), MSG_DONTWAIT);
-	} while (n > 0);
-	return true;
-}
 
 /* --- who is let in --------------------------------------------------------------------------- */
 
@@ -281,84 +53,79 @@ the_host_shows_its_certificate(void **state)
 	client_end(&c);
 }
 
+static const struct {
+	const char *what;
+	struct wish wish;
+	const struct cert *by;
+	int alert;
+} bad_certs[] = {
+	{ "by another CA", OPERATOR_WISH, &foreign_ca, GNUTLS_A_UNKNOWN_CA },
+	{ "by itself", OPERATOR_WISH, NULL, GNUTLS_A_UNKNOWN_CA },
+	{ "by an operator", OPERATOR_WISH, &alice, GNUTLS_A_UNKNOWN_CA },
+	{ "a host's", HOST_WISH, &ca, GNUTLS_A_ACCESS_DENIED },
+	{ "a host's that calls itself operator",
+	    { .cn = "eve", .ou = "operator", .purpose = GNUTLS_KP_TLS_WWW_SERVER }, &ca,
+	    GNUTLS_A_ACCESS_DENIED },
+	{ "for no purpose", { .cn = "eve", .ou = "operator" }, &ca,
+	    GNUTLS_A_ACCESS_DENIED },
+	{ "for any purpose", { .cn = "eve", .ou = "operator", .purpose = GNUTLS_KP_ANY },
+	    &ca, GNUTLS_A_ACCESS_DENIED },
+	{ "expired",
+	    { .cn = "eve",
+		.ou = "operator",
+		.purpose = GNUTLS_KP_TLS_WWW_CLIENT,
+		.from_days = -9,
+		.to_days = -1 },
+	    &ca, GNUTLS_A_CERTIFICATE_EXPIRED },
+	{ "not valid yet",
+	    { .cn = "eve",
+		.ou = "operator",
+		.purpose = GNUTLS_KP_TLS_WWW_CLIENT,
+		.from_days = 1 },
+	    &ca, GNUTLS_A_CERTIFICATE_EXPIRED },
+	{ "without a role", { .cn = "eve", .purpose = GNUTLS_KP_TLS_WWW_CLIENT }, &ca,
+	    GNUTLS_A_ACCESS_DENIED },
+	{ "with a role we do not know",
+	    { .cn = "eve", .ou = "admin", .purpose = GNUTLS_KP_TLS_WWW_CLIENT }, &ca,
+	    GNUTLS_A_ACCESS_DENIED },
+	{ "with a longer role",
+	    { .cn = "eve", .ou = "operators", .purpose = GNUTLS_KP_TLS_WWW_CLIENT }, &ca,
+	    GNUTLS_A_ACCESS_DENIED },
+	{ "with two roles",
+	    { .cn = "eve",
+		.ou = "viewer",
+		.second_ou = "operator",
+		.purpose = GNUTLS_KP_TLS_WWW_CLIENT },
+	    &ca, GNUTLS_A_ACCESS_DENIED },
+	{ "with a name that is none",
+	    { .cn = "eve (uid 0)",
+		.ou = "operator",
+		.purpose = GNUTLS_KP_TLS_WWW_CLIENT },
+	    &ca, GNUTLS_A_ACCESS_DENIED },
+	{ "without a name", { .ou = "operator", .purpose = GNUTLS_KP_TLS_WWW_CLIENT },
+	    &ca, GNUTLS_A_ACCESS_DENIED },
+	{ "of a kind that costs us too much",
+	    { .cn = "eve",
+		.ou = "operator",
+		.purpose = GNUTLS_KP_TLS_WWW_CLIENT,
+		.is_rsa = true },
+	    &ca, -1 },
+};
+
 static void
 no_other_certificate_gets_a_byte_through(void **state)
 {
-	static const struct {
-		const char *what;
-		struct wish wish;
-		const struct cert *by;
-		int alert;
-	} cases[] = {
-		{ "by another CA", OPERATOR_WISH, &foreign_ca, GNUTLS_A_UNKNOWN_CA },
-		{ "by itself", OPERATOR_WISH, NULL, GNUTLS_A_UNKNOWN_CA },
-		{ "by an operator", OPERATOR_WISH, &alice, GNUTLS_A_UNKNOWN_CA },
-		{ "a host's", HOST_WISH, &ca, GNUTLS_A_ACCESS_DENIED },
-		{ "a host's that calls itself operator",
-		    { .cn = "eve",
-			.ou = "operator",
-			.purpose = GNUTLS_KP_TLS_WWW_SERVER },
-		    &ca, GNUTLS_A_ACCESS_DENIED },
-		{ "for no purpose", { .cn = "eve", .ou = "operator" }, &ca,
-		    GNUTLS_A_ACCESS_DENIED },
-		{ "for any purpose",
-		    { .cn = "eve", .ou = "operator", .purpose = GNUTLS_KP_ANY }, &ca,
-		    GNUTLS_A_ACCESS_DENIED },
-		{ "expired",
-		    { .cn = "eve",
-			.ou = "operator",
-			.purpose = GNUTLS_KP_TLS_WWW_CLIENT,
-			.from_days = -9,
-			.to_days = -1 },
-		    &ca, GNUTLS_A_CERTIFICATE_EXPIRED },
-		{ "not valid yet",
-		    { .cn = "eve",
-			.ou = "operator",
-			.purpose = GNUTLS_KP_TLS_WWW_CLIENT,
-			.from_days = 1 },
-		    &ca, GNUTLS_A_CERTIFICATE_EXPIRED },
-		{ "without a role", { .cn = "eve", .purpose = GNUTLS_KP_TLS_WWW_CLIENT },
-		    &ca, GNUTLS_A_ACCESS_DENIED },
-		{ "with a role we do not know",
-		    { .cn = "eve", .ou = "admin", .purpose = GNUTLS_KP_TLS_WWW_CLIENT },
-		    &ca, GNUTLS_A_ACCESS_DENIED },
-		{ "with a longer role",
-		    { .cn = "eve",
-			.ou = "operators",
-			.purpose = GNUTLS_KP_TLS_WWW_CLIENT },
-		    &ca, GNUTLS_A_ACCESS_DENIED },
-		{ "with two roles",
-		    { .cn = "eve",
-			.ou = "viewer",
-			.second_ou = "operator",
-			.purpose = GNUTLS_KP_TLS_WWW_CLIENT },
-		    &ca, GNUTLS_A_ACCESS_DENIED },
-		{ "with a name that is none",
-		    { .cn = "eve (uid 0)",
-			.ou = "operator",
-			.purpose = GNUTLS_KP_TLS_WWW_CLIENT },
-		    &ca, GNUTLS_A_ACCESS_DENIED },
-		{ "without a name",
-		    { .ou = "operator", .purpose = GNUTLS_KP_TLS_WWW_CLIENT }, &ca,
-		    GNUTLS_A_ACCESS_DENIED },
-		{ "of a kind that costs us too much",
-		    { .cn = "eve",
-			.ou = "operator",
-			.purpose = GNUTLS_KP_TLS_WWW_CLIENT,
-			.is_rsa = true },
-		    &ca, -1 },
-	};
 	const struct stage *s = *state;
 	int alert;
 
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct cert bad = cert_make(&cases[i].wish, cases[i].by);
+	for (size_t i = 0; i < ARRAY_LEN(bad_certs); i++) {
+		struct cert bad = cert_make(&bad_certs[i].wish, bad_certs[i].by);
 		int status = visit(s, &bad, TLS_1_3, &alert);
 
 		if (status != 0)
-			fail_msg("%s: answered with %d", cases[i].what, status);
-		if (cases[i].alert >= 0 && alert != cases[i].alert)
-			fail_msg("%s: alert %d (%s)", cases[i].what, alert,
+			fail_msg("%s: answered with %d", bad_certs[i].what, status);
+		if (bad_certs[i].alert >= 0 && alert != bad_certs[i].alert)
+			fail_msg("%s: alert %d (%s)", bad_certs[i].what, alert,
 			    gnutls_alert_get_name((gnutls_alert_description_t)alert));
 		cert_free(&bad);
 	}
@@ -469,23 +236,6 @@ who_is_slow_is_hung_up_on(void **state)
 	(void)close(silent);
 	(void)close(halting);
 	client_end(&slow);
-}
-
-static int
-ask_unix(const struct stage *s)
-{
-	static const char line[] = "GET /v1/drills/" KNOWN " HTTP/1.1\r\nHost: a\r\n\r\n";
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char buf[4096] = "";
-
-	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", s->socket);
-	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	assert_int_equal(write_all(fd, line, strlen(line)), 0);
-	if (poll(&p, 1, PATIENCE_MS) != 1 || read(fd, buf, sizeof(buf) - 1) <= 0)
-		return 0;
-	return (int)strtol(buf + strlen("HTTP/1.1 "), NULL, 10);
 }
 
 /* CPU that the front has used, in clock ticks. */
@@ -602,154 +352,6 @@ viewers_cannot_keep_an_operator_out(void **state)
 		client_end(&c[i]);
 }
 
-/* --- the pki ---------------------------------------------------------------------------------- */
-
-static void
-nothing_is_served_before_the_pki_is_there(void **state)
-{
-	const struct stage *s = *state;
-	int fd = dial(s), alert;
-
-	(void)write_all(fd, "\x16\x03\x01", 3);
-	assert_int_equal(ask_unix(s), 200);
-	assert_false(is_ended(fd, 200)); /* not even accepted */
-	serve_with(s, &ca, no_crl);
-	assert_int_equal(visit(s, &alice, TLS_1_3, &alert), 200);
-	(void)close(fd);
-}
-
-static void
-a_wrong_pki_is_refused_with_the_reason(void **state)
-{
-	const struct stage *s = *state;
-	const struct wish rsa = { .cn = "db1",
-		.dns = "db1",
-		.purpose = GNUTLS_KP_TLS_WWW_SERVER,
-		.is_rsa = true };
-	const struct wish old = { .cn = "db1",
-		.purpose = GNUTLS_KP_TLS_WWW_SERVER,
-		.from_days = -9,
-		.to_days = -1 };
-	struct cert by_rsa = cert_make(&rsa, &ca), expired = cert_make(&old, &ca);
-	gnutls_datum_t none = { (unsigned char *)strdup("nonsense"), 8 };
-	const struct {
-		struct err said;
-		const char *part;
-	} cases[] = {
-		{ offer(s, &ca, &host, &alice, no_crl),
-		    "key.pem is not the key of cert.pem" },
-		{ offer(s, &foreign_ca, &host, &host, no_crl), "it is not by our CA" },
-		{ offer(s, &ca, &alice, &alice, no_crl),
-		    "cert.pem is no certificate of a host" },
-		{ offer(s, &ca, &expired, &expired, no_crl), "it has expired" },
-		{ offer(s, &ca, &by_rsa, &by_rsa, no_crl), "key.pem is of type RSA" },
-		{ offer(s, &ca, &host, &host, none), "crl.pem holds no revocation list" },
-		{ offer(s, &ca, &host, &host, crl_pem(&foreign_ca, NULL, 30)),
-		    "crl.pem is not by the CA of ca.pem" },
-	};
-	int fd = dial(s);
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		if (cases[i].said.code == 0 ||
-		    strstr(cases[i].said.msg, cases[i].part) == NULL)
-			fail_msg("'%s', not '%s'", cases[i].said.msg, cases[i].part);
-	}
-	assert_int_equal(ask_unix(s), 200);
-	assert_false(is_ended(fd, 200));
-	(void)close(fd);
-	cert_free(&by_rsa);
-	cert_free(&expired);
-}
-
-static void
-who_is_revoked_is_not_let_in(void **state)
-{
-	const struct stage *s = *state;
-	int alert;
-
-	/* out of date, and still it says who was revoked */
-	serve_with(s, &ca, crl_pem(&ca, &bob, -1));
-	assert_int_equal(visit(s, &bob, TLS_1_3, &alert), 0);
-	assert_int_equal(alert, GNUTLS_A_CERTIFICATE_REVOKED);
-	assert_int_equal(atomic_load(&s->seen->requests), 0);
-	assert_int_equal(visit(s, &alice, TLS_1_3, &alert), 200);
-}
-
-static void
-a_reload_ends_what_is_revoked_and_nothing_else(void **state)
-{
-	const struct stage *s = *state;
-	struct client revoked, good;
-	char buf[4096];
-
-	client_open(&revoked, s, &bob);
-	client_open(&good, s, &alice);
-	assert_served(&revoked);
-	assert_served(&good);
-	serve_with(s, &ca, crl_pem(&ca, NULL, 30));
-	assert_served(&revoked);
-	serve_with(s, &ca, crl_pem(&ca, &bob, 30));
-	assert_true(is_ended(revoked.fd, PATIENCE_MS));
-	assert_int_equal(client_ask(&revoked, look, buf, sizeof(buf)), 0);
-	assert_served(&good);
-	client_end(&revoked);
-	client_end(&good);
-}
-
-static void
-a_reload_with_another_ca_ends_the_old_ones(void **state)
-{
-	const struct wish wish = OPERATOR_WISH;
-	struct cert carol = cert_make(&wish, &foreign_ca);
-	const struct stage *s = *state;
-	struct client old;
-	int alert;
-
-	client_open(&old, s, &alice);
-	assert_served(&old);
-	serve_with(s, &foreign_ca, no_crl);
-	assert_true(is_ended(old.fd, PATIENCE_MS));
-	assert_int_equal(visit(s, &alice, TLS_1_3, &alert), 0);
-	assert_int_equal(visit(s, &carol, TLS_1_3, &alert), 200);
-	client_end(&old);
-	cert_free(&carol);
-}
-
-static void
-a_wrong_reload_changes_nothing(void **state)
-{
-	const struct stage *s = *state;
-	struct client c;
-	int alert;
-
-	client_open(&c, s, &alice);
-	assert_served(&c);
-	assert_int_not_equal(offer(s, &ca, &host, &bob, no_crl).code, 0);
-	assert_served(&c);
-	assert_int_equal(visit(s, &bob, TLS_1_3, &alert), 200);
-	client_end(&c);
-}
-
-/* The one who is in the middle of it is judged by the files of the end. */
-static void
-a_reload_in_the_middle_of_a_handshake_counts(void **state)
-{
-	const struct stage *s = *state;
-	struct client c;
-	char buf[4096];
-	int rc;
-
-	client_prepare(&c, s, &bob, TLS_1_3);
-	(void)fcntl(c.fd, F_SETFL, O_NONBLOCK);
-	rc = gnutls_handshake(c.session); /* hello is sent, nothing is back yet */
-	serve_with(s, &ca, crl_pem(&ca, &bob, 30));
-	(void)fcntl(c.fd, F_SETFL, 0);
-	if (rc == GNUTLS_E_AGAIN)
-		(void)client_shake(&c);
-	assert_int_equal(client_ask(&c, look, buf, sizeof(buf)), 0);
-	client_end(&c);
-}
-
 /* --- fire ------------------------------------------------------------------------------------- */
 
 static void
@@ -779,25 +381,10 @@ fire_takes_a_moment_and_nothing_else_does(void **state)
 	client_end(&c);
 }
 
-static int
-make_certs(void **state)
-{
-	const struct wish a = CA_WISH, h = HOST_WISH, o = OPERATOR_WISH, v = VIEWER_WISH;
-
-	(void)state;
-	ca = cert_make(&a, NULL);
-	foreign_ca = cert_make(&a, NULL);
-	host = cert_make(&h, &ca);
-	alice = cert_make(&o, &ca);
-	bob = cert_make(&v, &ca);
-	return 0;
-}
-
 int
 main(void)
 {
-#define SERVED(t)   cmocka_unit_test_setup_teardown(t, open_served, stage_close)
-#define UNSERVED(t) cmocka_unit_test_setup_teardown(t, stage_open_tls, stage_close)
+#define SERVED(t) cmocka_unit_test_setup_teardown(t, open_served, stage_close)
 	const struct CMUnitTest tests[] = {
 		SERVED(a_certificate_says_who_asks_and_as_what),
 		SERVED(the_host_shows_its_certificate),
@@ -811,13 +398,6 @@ main(void)
 		SERVED(a_flood_of_strangers_drowns_itself),
 		SERVED(many_handshakes_at_once_do_not_end_the_front),
 		SERVED(viewers_cannot_keep_an_operator_out),
-		UNSERVED(nothing_is_served_before_the_pki_is_there),
-		UNSERVED(a_wrong_pki_is_refused_with_the_reason),
-		UNSERVED(who_is_revoked_is_not_let_in),
-		SERVED(a_reload_ends_what_is_revoked_and_nothing_else),
-		SERVED(a_reload_with_another_ca_ends_the_old_ones),
-		SERVED(a_wrong_reload_changes_nothing),
-		SERVED(a_reload_in_the_middle_of_a_handshake_counts),
 		SERVED(fire_takes_a_moment_and_nothing_else_does),
 	};
 
