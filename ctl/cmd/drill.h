@@ -32,6 +32,9 @@
 
 struct prober;
 
+/* However long the lease: what cannot be stopped for this long is given up. */
+#define LOST_AFTER_MAX (5 * USEC_PER_SEC)
+
 enum stop {
 	STOP_NOT,
 	STOP_BREACH, /* budget or guard */

@@ -13,9 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIND_PATIENCE  (10 * USEC_PER_SEC)
-/* However long the lease: what cannot be stopped for this long is given up. */
-#define LOST_AFTER_MAX (5 * USEC_PER_SEC)
+#define FIND_PATIENCE (10 * USEC_PER_SEC)
 
 static bool
 is_remote(const struct party *p)

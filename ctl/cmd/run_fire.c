@@ -116,7 +116,8 @@ sooner(usec_t next, usec_t at, usec_t now)
 usec_t
 parties_next_renewal(const struct drill *d)
 {
-	usec_t now = clock_boottime(), next = now + d->lease_ms * USEC_PER_MSEC / 3;
+	usec_t now = clock_boottime(), lease = d->lease_ms * USEC_PER_MSEC;
+	usec_t next = now + (lease < LOST_AFTER_MAX ? lease : LOST_AFTER_MAX) / 3;
 
 	for (size_t i = 0; d->fired != 0 && i < d->x->fault_count; i++) {
 		const struct spec *s = &d->x->faults[i].spec;
