@@ -6,6 +6,7 @@
  */
 #include "err.h"
 #include "fleet_state.h"
+#include "printable.h"
 #include <errno.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ judge(const struct raw_answer *r, json_t **ret_json, struct err *e)
 	struct err said;
 
 	*ret_json = j;
+	json_make_printable(j); /* it ends up on a terminal */
 	if (j == NULL)
 		return err_set(e, -EPROTO,
 		    "the agent's answer is no JSON (HTTP status %u)", r->status);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PRINTABLE_H
+#define PRINTABLE_H
+/*
+ * What another machine says ends up on a terminal: nothing in it may speak to that.
+ */
+#include <jansson.h>
+
+/* Control characters of every string in it become '?'. */
+void json_make_printable(json_t *j);
+
+#endif
