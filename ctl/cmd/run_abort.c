@@ -12,6 +12,7 @@
 #define END_PATIENCE    (2 * USEC_PER_SEC)  /* for a timeline to end by itself */
 #define ARM_PATIENCE    (5 * USEC_PER_SEC)  /* for a host that is still arming */
 #define ANSWER_PATIENCE (10 * USEC_PER_SEC) /* for the answer to an undo */
+#define SAY_AFTER       USEC_PER_SEC
 #define CLEAN_PATIENCE  (60 * USEC_PER_SEC)
 #define STUCK_PATIENCE  (10 * USEC_PER_SEC)
 #define POLL_FIRST      (20 * USEC_PER_MSEC)
@@ -155,7 +156,8 @@ wait_ended(struct drill *d, usec_t until)
 	return parties_live(d) == 0;
 }
 
-/* Each says that it is undone; whoever does not in time is lost. */
+/* Each says that it is undone; whoever does not in time is lost.  When somebody is slow,
+ * what the others have done is said first. */
 static void
 wait_undone(struct drill *d)
 {
@@ -163,11 +165,14 @@ wait_undone(struct drill *d)
 
 	FOR_EACH_PARTY(d, p)
 		was_sent = was_sent || p->is_undo_sent;
-	if (!wait_none(d, is_unanswered, ANSWER_PATIENCE))
-		FOR_EACH_PARTY(d, p)
-			if (is_unanswered(p))
-				party_lost(p,
-				    "the agent is lost: no answer to the undo within 10 s");
+	if (!wait_none(d, is_unanswered, SAY_AFTER)) {
+		undo_say(d, "undone");
+		(void)wait_none(d, is_unanswered, ANSWER_PATIENCE - SAY_AFTER);
+	}
+	FOR_EACH_PARTY(d, p)
+		if (is_unanswered(p))
+			party_lost(
+			    p, "the agent is lost: no answer to the undo within 10 s");
 	if (was_sent) /* else it ended by itself */
 		undo_say(d, "undone");
 }

@@ -108,3 +108,13 @@ event_is_detail(const struct event *v)
 		return false;
 	}
 }
+
+bool
+event_names_host(const struct event *v)
+{
+	size_t len = strlen(v->host);
+
+	return len == 0 ||
+	       (v->subject[0] == '\0' && strncmp(v->text, v->host, len) == 0 &&
+		   strchr(" :", v->text[len]) != NULL);
+}

@@ -65,6 +65,8 @@ void event_init(struct event *v, enum event_type t, usec_t at, usec_t wall,
 void event_num(struct event *v, const char *key, double value);
 /* What one of several hosts did like the others: said for all of them by another event. */
 bool event_is_detail(const struct event *v);
+/* Nobody need be told whose it is: there is no host, or the text begins with its name. */
+bool event_names_host(const struct event *v);
 /* The value of a key, or `otherwise`. */
 double event_get(const struct event *v, const char *key, double otherwise);
 

@@ -30,6 +30,15 @@ markdown_text(FILE *f, const char *s)
 }
 
 void
+markdown_host(FILE *f, const struct event *v)
+{
+	if (event_names_host(v))
+		return;
+	markdown_text(f, v->host);
+	(void)fputs(": ", f);
+}
+
+void
 markdown_ms(FILE *f, double us)
 {
 	if (isnan(us))
@@ -50,8 +59,7 @@ write_errors(FILE *f, const struct report_input *in)
 		if (v->type != EVENT_ERROR)
 			continue;
 		(void)fputs("- ", f);
-		markdown_text(f, v->host);
-		(void)fputs(v->host[0] != '\0' ? ": " : "", f);
+		markdown_host(f, v);
 		markdown_text(f, v->subject);
 		(void)fputs(v->subject[0] != '\0' ? ": " : "", f);
 		markdown_text(f, v->text);

@@ -7,6 +7,8 @@
 
 /* Text that may hold anything, inside a table cell or a paragraph. */
 void markdown_text(FILE *f, const char *s);
+/* "db1: ", before the words of an event that do not begin with it. */
+void markdown_host(FILE *f, const struct event *v);
 void markdown_ms(FILE *f, double us); /* NAN: a dash */
 /* Whole sections, left out when there is nothing to say. */
 void markdown_faults(FILE *f, const struct report_input *in);

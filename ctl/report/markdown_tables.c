@@ -116,8 +116,7 @@ story_row(FILE *f, const struct event *v)
 {
 	(void)fprintf(f, "| %.3f s | %s | ", (double)v->at / (double)USEC_PER_SEC,
 	    event_type_name(v->type));
-	markdown_text(f, v->host);
-	(void)fputs(v->host[0] != '\0' ? ": " : "", f);
+	markdown_host(f, v);
 	markdown_text(f, v->subject);
 	(void)fputs(v->subject[0] != '\0' && v->text[0] != '\0' ? ": " : "", f);
 	markdown_text(f, v->text);

@@ -137,7 +137,7 @@ event_to_text(const struct event *v, FILE *f, int colour)
 	if (!is_worth_a_line(v))
 		return;
 	line(f, v, colour, tint_of(v), word_of(v));
-	if (v->host[0] != '\0' && v->type != EVENT_DRILL)
+	if (v->type != EVENT_DRILL && !event_names_host(v))
 		(void)fprintf(f, "%s: ", v->host);
 	switch (v->type) {
 	case EVENT_SELFTEST:
