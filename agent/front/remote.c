@@ -209,6 +209,21 @@ log_refusal(struct remote *r, const struct conn *c, const struct err *why)
 	r->unlogged = 0;
 }
 
+/* Say why, and throw away what they have asked already: to close on bytes that nobody read
+ * is a reset, which often overtakes the reason. */
+static void
+turn_away(struct conn *c, const struct err *why)
+{
+	char bytes[4096];
+
+	log_refusal(c->remote, c, why);
+	tls_refuse(c->session, why);
+	for (int i = 0; i < 16; i++) {
+		if (recv(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT) <= 0)
+			return;
+	}
+}
+
 /* In the handshake: they have shown a certificate and that they hold its key. */
 static int
 on_certificate(gnutls_session_t session)
@@ -222,8 +237,7 @@ on_certificate(gnutls_session_t session)
 	    !peer_may_enter(&p, conns_known(r->conns, true)))
 		(void)err_refused(&e, "too many connections for '%s'", p.name);
 	if (e.code != 0) {
-		log_refusal(r, c, &e);
-		tls_refuse(session, &e);
+		turn_away(c, &e);
 		return GNUTLS_E_CERTIFICATE_ERROR;
 	}
 	c->peer = p;

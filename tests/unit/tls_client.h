@@ -161,9 +161,11 @@ static inline int
 client_ask(struct client *c, const char *request, char *buf, size_t size)
 {
 	size_t used = 0, want = SIZE_MAX;
-	ssize_t n = gnutls_record_send(c->session, request, strlen(request));
+	ssize_t n = 1;
 
 	buf[0] = '\0';
+	/* who was hung up on cannot send, but may still be told why */
+	(void)gnutls_record_send(c->session, request, strlen(request));
 	while (n > 0 && used < want && used < size - 1) {
 		const char *body, *length;
 
