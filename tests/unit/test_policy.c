@@ -198,6 +198,23 @@ operators_are_root_and_who_is_named(void **state)
 }
 
 static void
+remote_operators_are_all_or_who_is_named(void **state)
+{
+	struct policy p;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(load("operator daemon\n", &p, &e), 0);
+	assert_true(policy_is_remote_operator(&p, "alice"));
+	assert_int_equal(load("remote alice bob\nremote carol\n", &p, &e), 0);
+	assert_true(policy_is_remote_operator(&p, "alice"));
+	assert_true(policy_is_remote_operator(&p, "carol"));
+	assert_false(policy_is_remote_operator(&p, "al"));
+	assert_false(policy_is_remote_operator(&p, "daemon"));
+	assert_false(policy_is_remote_operator(&p, ""));
+}
+
+static void
 mistakes_name_file_and_line(void **state)
 {
 	static const struct {
@@ -220,6 +237,8 @@ mistakes_name_file_and_line(void **state)
 		{ "max-faults two", "two" },
 		{ "operator no-such-user-here", "no user 'no-such-user-here'" },
 		{ "operator 4294967295", "not a user" },
+		{ "remote", "write: remote NAME" },
+		{ "remote 'alice'", "is not a name" },
 		{ "protect port 0", "port" },
 		{ "protect port 70000", "70000" },
 		{ "protect path tmp", "not absolute" },
@@ -360,6 +379,7 @@ main(void)
 		cmocka_unit_test(duration_and_ports_are_held),
 		cmocka_unit_test(what_is_protected_reaches_the_holder),
 		cmocka_unit_test(operators_are_root_and_who_is_named),
+		cmocka_unit_test(remote_operators_are_all_or_who_is_named),
 		cmocka_unit_test(mistakes_name_file_and_line),
 		cmocka_unit_test(too_much_of_anything_is_an_error),
 		cmocka_unit_test(a_file_that_others_may_write_is_not_believed),

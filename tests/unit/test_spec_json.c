@@ -280,6 +280,13 @@ drill_and_agent_come_back_the_same(void **state)
 	assert_int_equal(drill_status_from_json(j, &drill_back, &e), 0);
 	assert_memory_equal(&drill, &drill_back, sizeof(drill));
 	json_decref(j);
+	drill.uid = UID_REMOTE; /* no number that anybody should take for a user's */
+	j = drill_status_to_json(&drill);
+	assert_null(json_object_get(j, "uid"));
+	assert_true(json_is_true(json_object_get(j, "remote")));
+	assert_int_equal(drill_status_from_json(j, &drill_back, &e), 0);
+	assert_memory_equal(&drill, &drill_back, sizeof(drill));
+	json_decref(j);
 	j = agent_status_to_json(&agent);
 	assert_int_equal(agent_status_from_json(j, &agent_back, &e), 0);
 	assert_memory_equal(&agent, &agent_back, sizeof(agent));
