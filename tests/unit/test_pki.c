@@ -6,6 +6,7 @@
 #include "api.h"
 #include "cleanup.h"
 #include "pki_dir.h"
+#include "pki_own.h"
 #include "pki_store.h"
 #include "spawn.h"
 #include "test.h"
@@ -639,6 +640,40 @@ an_operators_certificate_is_no_hosts(void **state)
 	gnutls_x509_crt_deinit(host);
 }
 
+/* What stormctl would say beside a refusal; "" when nothing is wrong. */
+static void
+expect_fault(const char *dir, const char *ca, time_t at, const char *says)
+{
+	_cleanup_free_ char *cert = xasprintf("%s/%s/cert.pem", pki, dir),
+			    *crl = xasprintf("%s/%s/crl.pem", pki, dir);
+	struct pki_own own = { .ca = ca, .cert = cert, .crl = crl };
+	char said[64];
+
+	pretended = at;
+	gnutls_global_set_time_function(pretended_time);
+	assert_string_equal(pki_own_fault(&own, said, sizeof(said)), says);
+}
+
+static void
+what_is_wrong_with_our_own_certificate_is_said(void **state)
+{
+	_cleanup_free_ char *ca = in_pki("ca.pem"), *cert = in_pki("hosts/db1/cert.pem");
+	time_t now = time(NULL), later = now + 3 * (time_t)YEAR, end = now + 730 * 86400;
+	char until[PKI_TIME_LEN], says[64];
+
+	(void)state;
+	issue_some();
+	expect_fault("operators/alice", ca, now, "");
+	expect_fault("operators/bob", ca, now, "");
+	expect_fault("hosts/db1", ca, now, "it is a host's, not an operator's");
+	expect_fault("operators/bob", cert, now, "it is not by the CA in ca.pem");
+	expect_fault("operators/none", ca, now, "");
+	(void)snprintf(says, sizeof(says), "it expired on %.10s", pki_time(end, until));
+	expect_fault("operators/bob", ca, later, says);
+	(void)revoke_all_of("bob");
+	expect_fault("operators/bob", ca, now, "it is revoked");
+}
+
 /* Ten at once, and every one of them stands in the index. */
 static void
 many_at_once_wait_for_each_other(void **state)
@@ -683,6 +718,7 @@ main(void)
 		ROOM_TEST(gnutls_believes_the_chain_for_its_purpose_only),
 		ROOM_TEST(a_clock_that_is_off_by_hours_locks_nobody_out),
 		ROOM_TEST(an_operators_certificate_is_no_hosts),
+		ROOM_TEST(what_is_wrong_with_our_own_certificate_is_said),
 		ROOM_TEST(keys_are_nobody_elses),
 		ROOM_TEST(a_key_is_never_overwritten_unless_asked),
 		ROOM_TEST(a_renewal_keeps_addresses_and_role),
