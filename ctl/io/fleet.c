@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "err.h"
 #include "fleet_state.h"
+#include "pki_own.h"
 #include "xalloc.h"
 #include <errno.h>
 #include <malloc.h>
@@ -150,11 +151,13 @@ find_pki(struct fleet *f, const char *dir, struct err *e)
 			return err_errno(e, "'%s'", needed[i]);
 	}
 	f->crl = pki_path(dir, PKI_CRL);
-	if (access(f->crl, R_OK) == 0)
-		return 0;
-	if (errno != ENOENT)
-		return err_errno(e, "'%s'", f->crl);
-	free(steal_ptr(&f->crl));
+	if (access(f->crl, R_OK) < 0) {
+		if (errno != ENOENT)
+			return err_errno(e, "'%s'", f->crl);
+		free(steal_ptr(&f->crl));
+	}
+	struct pki_own own = { .ca = f->ca, .cert = f->cert, .crl = f->crl };
+	(void)pki_own_fault(&own, f->own_fault, sizeof(f->own_fault));
 	return 0;
 }
 

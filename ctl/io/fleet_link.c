@@ -180,6 +180,16 @@ refused(const struct fleet_host *h, CURL *easy, const char *reason, struct err *
 	return LINK_REFUSED;
 }
 
+/* Its reason does not come with it, but may be seen from here. */
+static void
+not_accepted(const struct fleet_host *h, const char *what, struct err *e)
+{
+	const char *seen = h->fleet->own_fault;
+
+	(void)err_set(e, -EACCES, "the agent at %s %s%s%s", h->where, what,
+	    seen[0] != '\0' ? ": " : "", seen);
+}
+
 static enum link_failure
 distrusted(const struct fleet_host *h, CURL *easy, CURLcode code,
     const struct exchange *x, struct err *e)
@@ -187,8 +197,7 @@ distrusted(const struct fleet_host *h, CURL *easy, CURLcode code,
 	const char *doubt = doubt_of(easy);
 
 	if (x->was_alerted)
-		(void)err_set(e, -EACCES,
-		    "the agent at %s does not accept our certificate", h->where);
+		not_accepted(h, "does not accept our certificate", e);
 	else if (code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE ||
 		 code == CURLE_SSL_CRL_BADFILE)
 		(void)err_set(e, -EACCES, "our own certificate files: %s", x->reason);
@@ -227,9 +236,7 @@ link_judge(const struct fleet_host *h, CURL *easy, CURLcode code, struct err *e)
 	case CURLE_SEND_ERROR:
 		if (h->socket == NULL && !x->is_heard && !x->was_alerted) {
 			/* The alert came, and with it the end that hides it. */
-			(void)err_set(e, -EACCES,
-			    "the agent at %s hung up as soon as it saw our certificate",
-			    h->where);
+			not_accepted(h, "hung up as soon as it saw our certificate", e);
 			return LINK_BROKEN;
 		}
 		/* fall through */

@@ -147,6 +147,7 @@ struct fleet {
 	struct curl_loop loop;
 	struct fleet_options o;
 	char *ca, *cert, *key, *crl; /* paths, or NULL */
+	char own_fault[64]; /* what an agent may dislike about our certificate, or "" */
 	struct fleet_host **hosts;
 	size_t count;
 	struct plains plains;
