@@ -10,18 +10,19 @@
 
 static int
 run_on_hosts(
-    const struct experiment *x, const struct host_options *h, struct run_options *o)
+    const struct experiment *x, const struct host_options *h, const struct run_options *o)
 {
+	struct run_options there = *o;
 	struct inventory *inventory;
 	struct roster roster;
 	int code = hosts_choose("stormctl run", x, h, &inventory, &roster);
 
 	if (code != 0)
 		return code;
-	o->roster = &roster;
-	o->pki_dir = h->pki_dir;
-	o->include_self = h->include_self;
-	code = (int)run_drill(x, o);
+	there.roster = &roster;
+	there.pki_dir = h->pki_dir;
+	there.include_self = h->include_self;
+	code = (int)run_drill(x, &there);
 	roster_release(&roster);
 	inventory_free(inventory);
 	return code;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define LINE_MAX_SHOWN 88
+#define NETS_SHOWN     8 /* --json has them all */
 
 /* --- targets -------------------------------------------------------------------------- */
 
@@ -32,25 +33,39 @@ print_pick(const struct target_def *t, FILE *f)
 	(void)fputs(words[t->pick], f);
 }
 
+/* Names in lines of bounded length. */
+struct names {
+	FILE *f;
+	const char *indent;
+	size_t column; /* 0: none yet */
+};
+
 static void
-print_names(const struct host *const *hosts, size_t count, const char *indent, FILE *f)
+put_name(struct names *n, const char *name)
 {
-	size_t column = strlen(indent);
+	size_t len = strlen(name);
 
-	(void)fputs(indent, f);
-	for (size_t i = 0; i < count; i++) {
-		size_t len = strlen(hosts[i]->name);
-
-		if (i > 0 && column + len + 3 > LINE_MAX_SHOWN) {
-			(void)fprintf(f, ",\n%s", indent);
-			column = strlen(indent);
-		} else if (i > 0) {
-			(void)fputs(", ", f);
-			column += 2;
-		}
-		(void)fputs(hosts[i]->name, f);
-		column += len;
+	if (n->column == 0) {
+		(void)fputs(n->indent, n->f);
+		n->column = strlen(n->indent);
+	} else if (n->column + len + 3 > LINE_MAX_SHOWN) {
+		(void)fprintf(n->f, ",\n%s", n->indent);
+		n->column = strlen(n->indent);
+	} else {
+		(void)fputs(", ", n->f);
+		n->column += 2;
 	}
+	(void)fputs(name, n->f);
+	n->column += len;
+}
+
+static void
+print_names(const struct roster_target *r, FILE *f)
+{
+	struct names n = { .f = f, .indent = "      " };
+
+	for (size_t i = 0; i < r->count; i++)
+		put_name(&n, r->hosts[i]->name);
 	(void)fputc('\n', f);
 }
 
@@ -95,7 +110,7 @@ print_resolved(const struct plan *p, const struct roster_target *r, FILE *f)
 	if (t->spread[0] != '\0')
 		(void)fprintf(f, ", spread over %s", t->spread);
 	(void)fputc('\n', f);
-	print_names(r->hosts, r->count, "      ", f);
+	print_names(r, f);
 }
 
 static void
@@ -147,13 +162,18 @@ plan_print_targets(const struct plan *p, FILE *f)
 static void
 print_own_fault(const struct plan *p, const struct plan_host *h, size_t i, FILE *f)
 {
-	const struct spec *s = h->row->spec[i];
+	struct spec s = *h->row->spec[i];
 	const char *note, *ops = plan_ops(h, i, &note);
+	size_t more = s.nets_count > NETS_SHOWN ? s.nets_count - NETS_SHOWN : 0;
 	char text[512], at[32];
 
-	(void)fprintf(f, "      at %-5s %s: %s\n", format_usec(s->at, at, sizeof(at)),
+	s.nets_count = (uint16_t)(s.nets_count - more);
+	(void)fprintf(f, "      at %-5s %s: %s", format_usec(s.at, at, sizeof(at)),
 	    p->x->faults[h->row->fault[i]].spec.name,
-	    spec_describe(s, text, sizeof(text)));
+	    spec_describe(&s, text, sizeof(text)));
+	if (more > 0)
+		(void)fprintf(f, " (and %zu more addresses)", more);
+	(void)fputc('\n', f);
 	if (note[0] != '\0')
 		(void)fprintf(f, "        %s\n", note);
 	if (ops != NULL)
@@ -181,12 +201,10 @@ host_text(const struct plan *p, const struct plan_host *h)
 	return text;
 }
 
-static void
-print_host_name(const struct plan_host *h, FILE *f)
+static const char *
+name_of(const struct plan_host *h)
 {
-	const struct host *host = h->row->host;
-
-	(void)fputs(host != NULL ? host->name : "the local host", f);
+	return h->row->host != NULL ? h->row->host->name : "the local host";
 }
 
 /* The hosts of which this is to be said, from the i-th on; they are then done with. */
@@ -194,14 +212,13 @@ static void
 print_equal(const struct plan *p, size_t i, char **texts, FILE *f)
 {
 	_cleanup_free_ char *text = steal_ptr(&texts[i]);
+	struct names n = { .f = f, .indent = "  " };
 
-	(void)fputs("  ", f);
-	print_host_name(&p->hosts[i], f);
+	put_name(&n, name_of(&p->hosts[i]));
 	for (size_t k = i + 1; k < p->roster.count; k++) {
 		if (texts[k] == NULL || strcmp(texts[k], text) != 0)
 			continue;
-		(void)fputs(", ", f);
-		print_host_name(&p->hosts[k], f);
+		put_name(&n, name_of(&p->hosts[k]));
 		free(steal_ptr(&texts[k]));
 	}
 	(void)fprintf(f, "\n%s", text);

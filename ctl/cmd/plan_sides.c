@@ -12,14 +12,18 @@
 #include <string.h>
 
 #define TABLE_HOSTS_MAX 20
+#define NAMES_SHOWN     20
 #define COLUMN_MAX      8 /* longer names become numbers */
 
+/* Of many only the first: the targets list them all. */
 static void
 put_names(
     const struct host *const *h, size_t from, size_t to, const char *between, FILE *f)
 {
-	for (size_t i = from; i < to; i++)
+	for (size_t i = from; i < to && i < from + NAMES_SHOWN; i++)
 		(void)fprintf(f, "%s%s", i > from ? between : "", h[i]->name);
+	if (to > from + NAMES_SHOWN)
+		(void)fprintf(f, "%sand %zu more", between, to - from - NAMES_SHOWN);
 }
 
 static void
