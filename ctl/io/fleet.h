@@ -69,7 +69,7 @@ struct fleet_answer {
 	bool has_view;           /* there is a drill in it, even beside an error */
 	struct drill_view *view; /* moments by our clock */
 	const json_t *json; /* as it was said (moments by the agent's clock), or NULL */
-	usec_t asked, answered; /* by our clock: bytes sent, answer read */
+	usec_t asked, answered; /* by our clock: about to be sent, answer read */
 };
 
 struct fleet_options {

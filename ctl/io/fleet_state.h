@@ -79,7 +79,7 @@ struct exchange {
 
 struct warm_ask {
 	enum fleet_ask what;
-	usec_t asked; /* when its last byte was sent */
+	usec_t asked; /* when it began to be sent */
 };
 
 enum warm_state {
@@ -109,7 +109,7 @@ struct warm {
 	 * `sent` of them are on the wire, and `offset` bytes of the next. */
 	struct warm_ask queue[WARM_QUEUE_MAX];
 	size_t count, sent, offset;
-	usec_t opened, part_since, next_try;
+	usec_t part_since, next_try;
 	struct err why; /* it broke, or was not to be had */
 };
 

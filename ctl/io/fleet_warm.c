@@ -160,6 +160,9 @@ flush(struct warm *w)
 	while (w->state == WARM_OPEN && w->sent < w->count) {
 		struct warm_ask *a = &w->queue[w->sent];
 
+		/* Before it leaves: by this the other's clock is measured. */
+		if (w->offset == 0)
+			a->asked = clock_boottime();
 		code = curl_easy_send(w->easy, w->bytes[a->what].text + w->offset,
 		    w->bytes[a->what].len - w->offset, &n);
 		if (code == CURLE_AGAIN) {
@@ -174,7 +177,6 @@ flush(struct warm *w)
 		w->offset += n;
 		if (w->offset < w->bytes[a->what].len)
 			continue;
-		a->asked = clock_boottime();
 		w->offset = 0;
 		w->sent++;
 	}
@@ -196,7 +198,6 @@ on_connected(struct exchange *x, CURLcode code)
 	}
 	w->fd = fd;
 	w->state = WARM_OPEN;
-	w->opened = clock_boottime();
 	(void)curl_loop_watch(
 	    &w->host->fleet->loop, fd, (uint32_t)w->host->index, EPOLLIN);
 	flush(w);
