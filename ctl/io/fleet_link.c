@@ -207,6 +207,28 @@ distrusted(const struct fleet_host *h, CURL *easy, CURLcode code,
 	return LINK_TRUST;
 }
 
+/* It was connected. */
+static enum link_failure
+broken(const struct fleet_host *h, CURL *easy, CURLcode code, const char *reason,
+    struct err *e)
+{
+	struct exchange *x = NULL;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &x);
+	if (x->was_alerted || doubt_of(easy) != NULL)
+		return distrusted(h, easy, code, x, e);
+	if (code == CURLE_SEND_ERROR && h->socket == NULL && !x->is_heard)
+		/* An alert came, and with it the end of the connection, which hid it. */
+		not_accepted(h, "hung up as soon as it saw our certificate", e);
+	else if (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR)
+		(void)err_set(
+		    e, -ECONNRESET, "the connection to %s broke: %s", h->where, reason);
+	else
+		(void)err_set(
+		    e, -ECONNRESET, "the agent at %s hung up: %s", h->where, reason);
+	return LINK_BROKEN;
+}
+
 enum link_failure
 link_judge(const struct fleet_host *h, CURL *easy, CURLcode code, struct err *e)
 {
@@ -233,22 +255,12 @@ link_judge(const struct fleet_host *h, CURL *easy, CURLcode code, struct err *e)
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CRL_BADFILE:
 		return distrusted(h, easy, code, x, e);
-	case CURLE_SEND_ERROR:
-		if (h->socket == NULL && !x->is_heard && !x->was_alerted) {
-			/* The alert came, and with it the end that hides it. */
-			not_accepted(h, "hung up as soon as it saw our certificate", e);
-			return LINK_BROKEN;
-		}
-		/* fall through */
 	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
 	case CURLE_PARTIAL_FILE:
-		if (x->was_alerted || doubt_of(easy) != NULL)
-			return distrusted(h, easy, code, x, e);
-		(void)err_set(
-		    e, -ECONNRESET, "the agent at %s hung up: %s", h->where, reason);
-		return LINK_BROKEN;
+		return broken(h, easy, code, reason, e);
 	case CURLE_WRITE_ERROR:
 		(void)err_set(e, -EPROTO,
 		    "what answers at %s is no agent: it says more than any answer of ours",

@@ -6,7 +6,8 @@
  *
  *   fleet.c         the loop, hosts, the calls of fleet.h
  *   fleet_plain.c   plain requests: queue, retries, deadlines
- *   fleet_warm.c    the warm connection: connecting, sending, reading, losing
+ *   fleet_warm.c    the warm connection: connecting, sending, reading
+ *   fleet_lost.c    when it is given up, and its host
  *   fleet_answer.c  bytes of an answer → struct fleet_answer
  *   fleet_clock.c   the other's clock, and views in ours (pure)
  *   fleet_break.c   backoff and circuit breaker (pure but for its dice)
@@ -23,7 +24,6 @@
 #define CONNECT_TIMEOUT (2 * USEC_PER_SEC)
 #define ANSWER_TIMEOUT  (60 * USEC_PER_SEC)
 #define WHOLE_WITHIN    (5 * USEC_PER_SEC) /* an answer that has begun */
-#define WARM_PATIENCE   (5 * USEC_PER_SEC) /* a connected agent that owes an answer */
 #define PLAIN_TRIES     3
 #define WARM_BYTES_MAX  192
 #define WARM_QUEUE_MAX  16
@@ -211,6 +211,13 @@ void warm_close(struct fleet_host *h);
 int warm_ask(struct warm *w, enum fleet_ask what, struct err *e);
 int warm_fire(struct warm *w, usec_t at, struct err *e);
 void warm_ready(struct warm *w, uint32_t events);
+void warm_connect(struct warm *w);
+/* It is of no more use; calls nothing back: what follows is for the next turn. */
+void warm_break(struct warm *w, enum link_failure how);
+
+/* --- fleet_lost.c --------------------------------------------------------------------- */
+
+/* Do what is due; the moment of the next. */
 usec_t warm_turn(struct warm *w);
 
 #endif

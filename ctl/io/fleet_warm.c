@@ -3,11 +3,8 @@
  * The warm connection.  Its requests are bytes made when it is opened, so that an abort
  * cannot fail for want of memory; what does not fit into the socket at once goes out when
  * there is room.  HTTP answers in the order of the questions, which is how we know whose
- * answer it is.
- *
- * It is *proven* by its first answer.  Until then a failure is the answer to FLEET_SHOW;
- * afterwards the connection is made anew in the background, and what was asked is asked
- * again, an undo first, until an answer comes or the host is lost.
+ * answer it is.  What broke is asked again on the next connection, an undo first; when a
+ * host is given up is fleet_lost.c's business.
  */
 #include "api.h"
 #include "err.h"
@@ -108,8 +105,8 @@ is_hopeless(const struct warm *w, enum link_failure how)
 }
 
 /* Calls nothing back: what follows from it is for the next turn. */
-static void
-break_off(struct warm *w, enum link_failure how)
+void
+warm_break(struct warm *w, enum link_failure how)
 {
 	hang_up(w);
 	requeue(w);
@@ -127,7 +124,7 @@ break_off(struct warm *w, enum link_failure how)
 static void
 break_by(struct warm *w, CURLcode code)
 {
-	break_off(w, link_judge(w->host, w->easy, code, &w->why));
+	warm_break(w, link_judge(w->host, w->easy, code, &w->why));
 }
 
 void
@@ -148,7 +145,7 @@ connect_failed(struct warm *w, CURLcode code)
 	enum link_failure how = link_judge(w->host, w->easy, code, &w->why);
 
 	link_count(w->host, how, &w->why);
-	break_off(w, how);
+	warm_break(w, how);
 }
 
 static void
@@ -203,8 +200,8 @@ on_connected(struct exchange *x, CURLcode code)
 	flush(w);
 }
 
-static void
-connect_now(struct warm *w)
+void
+warm_connect(struct warm *w)
 {
 	struct fleet_host *h = w->host;
 
@@ -366,7 +363,7 @@ read_answers(struct warm *w)
 	if (w->life != life)
 		return;
 	if (rc < 0)
-		break_off(w, LINK_NONSENSE);
+		warm_break(w, LINK_NONSENSE);
 	else if (received != CURLE_OK)
 		break_by(w, received);
 	else if (w->reader.used == w->reader.taken)
@@ -387,97 +384,4 @@ warm_ready(struct warm *w, uint32_t events)
 	}
 	if (w->state == WARM_OPEN)
 		read_answers(w);
-}
-
-/* --- turns ---------------------------------------------------------------------------- */
-
-static void
-give_up(struct warm *w)
-{
-	struct fleet_host *h = w->host;
-	struct err why = w->why;
-
-	warm_close(h);
-	answer_fail(h, FLEET_SHOW, &why);
-}
-
-static void
-lose(struct warm *w)
-{
-	struct fleet_host *h = w->host;
-	struct fleet *f = h->fleet;
-	struct err why = w->why;
-	char silence[32];
-
-	if (h->socket != NULL)
-		(void)err_wrap(&why, "the agent is lost");
-	else
-		(void)err_wrap(&why, "%s was not heard of for %s", h->name,
-		    format_usec(f->o.lost_after, silence, sizeof(silence)));
-	warm_close(h);
-	plains_give_up(h, &why);
-	if (f->o.on_lost != NULL)
-		f->o.on_lost(f->o.ctx, h->index, &why);
-}
-
-static usec_t
-lost_at(const struct warm *w)
-{
-	const struct fleet_host *h = w->host;
-
-	if (!w->is_proven)
-		return USEC_INFINITY;
-	return h->socket != NULL ? h->heard : h->heard + h->fleet->o.lost_after;
-}
-
-/* An agent that is connected and silent. */
-static usec_t
-silent_at(struct warm *w)
-{
-	usec_t patience = w->host->fleet->o.lost_after, at;
-
-	patience = patience > WARM_PATIENCE ? patience : WARM_PATIENCE;
-	at = w->sent > 0 ? w->queue[0].asked + patience : USEC_INFINITY;
-	if (w->part_since != 0 && w->part_since + WHOLE_WITHIN < at)
-		at = w->part_since + WHOLE_WITHIN;
-	return at;
-}
-
-static usec_t
-turn_open(struct warm *w, usec_t now)
-{
-	usec_t at = silent_at(w);
-
-	if (now < at)
-		return at;
-	(void)err_set(&w->why, -ETIMEDOUT, "the agent at %s does not answer any more",
-	    w->host->where);
-	break_off(w, LINK_SLOW);
-	return now;
-}
-
-usec_t
-warm_turn(struct warm *w)
-{
-	usec_t now = clock_boottime(), lost = lost_at(w);
-
-	if (w->state == WARM_OFF)
-		return USEC_INFINITY;
-	if (w->state == WARM_OPEN)
-		return turn_open(w, now);
-	if (now >= lost) {
-		lose(w);
-		return USEC_INFINITY;
-	}
-	if (w->state == WARM_CONNECTING)
-		return lost;
-	if (!w->is_proven && w->failures >= PLAIN_TRIES) {
-		give_up(w);
-		return USEC_INFINITY;
-	}
-	if (now >= w->next_try) {
-		connect_now(w);
-		return lost;
-	}
-	return w->next_try < lost ? w->next_try : lost;
 }

@@ -299,7 +299,7 @@ silent_host_is_lost_once(void **state)
 	atomic_fetch_add(&k->drop, 1);
 	ear_await_loss(&ear, 1);
 	assert_int_equal(ear.last_lost, 0);
-	assert_non_null(strstr(ear.why.msg, "db1 was not heard of for 300ms"));
+	assert_non_null(strstr(ear.why.msg, "was not heard of for 300ms"));
 	assert_int_equal(fleet_ask(f, 0, FLEET_UNDO, &e), -ENOTCONN);
 	assert_ok(fleet_ask(f, 1, FLEET_UNDO, &e), e);
 	(void)ear_await(&ear, 3);
