@@ -169,7 +169,8 @@ print_host(const struct asked *x, int64_t left)
 	const struct said *s = said_of(x, FLEET_DOCTOR);
 
 	if (s->err.code != 0) {
-		(void)printf("%s: no: %s\n", x->name, s->err.msg);
+		(void)printf("%s: %s: %s\n", x->name,
+		    said_is_agents(s) ? "refused" : "unreachable", s->err.msg);
 		return;
 	}
 	(void)printf("%s: its agent answers\n", x->name);

@@ -47,18 +47,30 @@ take_kinds(struct host_row *r, const json_t *doctor)
 	}
 }
 
+/* Our wall clock minus our boot clock; *ret_error: how far apart they were read. */
+static int64_t
+our_wall(usec_t *ret_error)
+{
+	usec_t before = clock_boottime(), wall = clock_wall(), after = clock_boottime();
+
+	*ret_error = (after - before + 1) / 2;
+	return (int64_t)wall - (int64_t)(before + *ret_error);
+}
+
 static void
 take_clock(struct host_row *r, const struct fleet *f, size_t host)
 {
 	int64_t offset, its, ours;
+	usec_t apart;
 
 	r->has_clock =
 	    r->agent.wall > 0 && fleet_offset(f, host, &offset, &r->clock_error);
 	if (!r->has_clock)
 		return;
 	its = (int64_t)r->agent.wall - (int64_t)r->agent.now;
-	ours = (int64_t)clock_wall() - (int64_t)clock_boottime();
+	ours = our_wall(&apart);
 	r->clock = its + offset - ours;
+	r->clock_error += apart;
 }
 
 void
