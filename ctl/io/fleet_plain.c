@@ -178,6 +178,7 @@ on_done(struct exchange *x, CURLcode code)
 	    (failure == LINK_BROKEN || (failure == LINK_REFUSED && h->socket == NULL))) {
 		p->err.code = 0;
 		p->start_at = again;
+		fleet_wake(h->fleet); /* this turn may be past its plain requests */
 		return;
 	}
 	wrap_attempts(p);

@@ -127,6 +127,25 @@ whoever_misbehaves_is_told_of_and_delays_nobody(void **state)
 	}
 }
 
+/* A connect that fails within the call ends in the middle of a turn. */
+static void
+no_route_is_said_at_once(void **state)
+{
+	struct ear ear;
+	struct fleet *f =
+	    fleet_with(&ear, (struct fleet_options){ .answer_timeout = HOUR }, 0);
+	struct endpoint nowhere = {
+		.name = "db1", .address = "255.255.255.255", .port = 7433
+	};
+
+	(void)state;
+	assert_int_equal(fleet_add(f, &nowhere, NULL), 0);
+	fleet_get(f, 0, FLEET_STATUS);
+	assert_int_equal(ear_await(&ear, 1)->err.code, -EHOSTUNREACH);
+	assert_non_null(strstr(ear.heard[0].err.msg, "no way to db1"));
+	ear_close(&ear);
+}
+
 /* --- trust ---------------------------------------------------------------------------- */
 
 static void
@@ -466,6 +485,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_come_from_everyone),
 		cmocka_unit_test(whoever_misbehaves_is_told_of_and_delays_nobody),
+		cmocka_unit_test(no_route_is_said_at_once),
 		cmocka_unit_test(certificate_must_carry_the_name),
 		cmocka_unit_test(foreign_authority_is_not_believed),
 		cmocka_unit_test(agent_that_does_not_believe_us_is_told_of),
