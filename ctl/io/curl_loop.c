@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 
 #define EVENTS_AT_ONCE 64
@@ -160,6 +161,19 @@ multi_init(struct curl_loop *l)
 	return bad;
 }
 
+/* One descriptor per request in flight: the usual soft limit of 1024 is too low. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		(void)setrlimit(
+		    RLIMIT_NOFILE, &r); /* at worst requests fail, and say so */
+	}
+}
+
 int
 curl_loop_open(struct curl_loop *l, struct err *e)
 {
@@ -168,6 +182,7 @@ curl_loop_open(struct curl_loop *l, struct err *e)
 	l->epoll = l->timer = -1;
 	l->multi = NULL;
 	l->curl_at = l->armed = USEC_INFINITY;
+	raise_descriptor_limit();
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || multi_init(l) != 0)
 		return err_set(e, -EINVAL, "libcurl does not start (%s)", curl_version());
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 static void
 arm_timer(struct prober *p)
@@ -93,19 +92,6 @@ probe_init(struct probe *b, struct prober *p, size_t index, const struct probe_d
 	return http_open(&b->http, d, e);
 }
 
-/* One descriptor per request in flight: the usual soft limit of 1024 is too low. */
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
-		r.rlim_cur = r.rlim_max;
-		(void)setrlimit(
-		    RLIMIT_NOFILE, &r); /* at worst requests fail, and say so */
-	}
-}
-
 static int
 prober_init(struct prober *p, const struct probe_def *probes, struct err *e)
 {
@@ -114,7 +100,6 @@ prober_init(struct prober *p, const struct probe_def *probes, struct err *e)
 		TAILQ_INIT(&p->probes[i].waiting);
 		TAILQ_INIT(&p->probes[i].overdue);
 	}
-	raise_descriptor_limit();
 	int r = curl_loop_open(&p->loop, e);
 	if (r < 0)
 		return err_wrap(e, "prober");
