@@ -183,11 +183,18 @@ static const char *
 describe(const struct conn *c, char *buf, size_t size)
 {
 	const struct sockaddr *a = address_of(c);
-	const void *addr = a->sa_family == AF_INET ?
-			       (const void *)&((const struct sockaddr_in *)a)->sin_addr :
-			       (const void *)&((const struct sockaddr_in6 *)a)->sin6_addr;
+	const struct in6_addr *six = &((const struct sockaddr_in6 *)a)->sin6_addr;
+	const void *four = &((const struct sockaddr_in *)a)->sin_addr;
+	bool is_four = a->sa_family == AF_INET;
 
-	return inet_ntop(a->sa_family, addr, buf, (socklen_t)size) != NULL ? buf : "?";
+	if (!is_four && IN6_IS_ADDR_V4MAPPED(six)) { /* of a socket for both families */
+		four = six->s6_addr + 12;
+		is_four = true;
+	}
+	return inet_ntop(is_four ? AF_INET : AF_INET6, is_four ? four : (const void *)six,
+		   buf, (socklen_t)size) != NULL ?
+		   buf :
+		   "?";
 }
 
 /* A stranger must not be able to fill the log. */

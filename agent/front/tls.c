@@ -111,7 +111,6 @@ refuse_status(unsigned status, struct err *e)
 		    "it has expired, by this host's clock" },
 		{ GNUTLS_CERT_NOT_ACTIVATED, -EKEYEXPIRED,
 		    "it is not valid yet, by this host's clock" },
-		{ GNUTLS_CERT_PURPOSE_MISMATCH, -EPERM, "it is for another purpose" },
 		{ GNUTLS_CERT_INSECURE_ALGORITHM, -EPERM,
 		    "its key or its signature is too weak" },
 		{ ~0u, -EPERM, "it is not valid" },
@@ -139,11 +138,11 @@ verify(gnutls_x509_trust_list_t trust, const struct chain *c, const char *purpos
 	    trust, sorted.crt, sorted.count, &data, 1, VERIFY_FLAGS, &status, NULL);
 	if (rc < 0)
 		return err_refused(e, "%s", gnutls_strerror(rc));
-	if (status != 0)
-		return refuse_status(status, e);
-	if (!is_for(c->crt[0], purpose))
-		return err_refused(e, "it is for another purpose");
-	return 0;
+	if ((status & GNUTLS_CERT_PURPOSE_MISMATCH) != 0 ||
+	    (status == 0 && !is_for(c->crt[0], purpose)))
+		return err_refused(e, "it is not a %s's",
+		    strcmp(purpose, GNUTLS_KP_TLS_WWW_SERVER) == 0 ? "host" : "client");
+	return status != 0 ? refuse_status(status, e) : 0;
 }
 
 /* --- what this host has ------------------------------------------------------------------ */
@@ -248,7 +247,7 @@ load_own(struct tls_creds *c, const struct tls_files *f, struct err *e)
 	else
 		rc = check_key(c, e);
 	if (rc == 0 && (rc = verify(c->trust, &own, GNUTLS_KP_TLS_WWW_SERVER, e)) != 0)
-		(void)err_wrap(e, PKI_CERT " is no certificate of a host");
+		(void)err_wrap(e, PKI_CERT " will not do");
 	chain_release(&own);
 	return rc;
 }

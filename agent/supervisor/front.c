@@ -59,13 +59,14 @@ bind_socket(struct front *f, const char *path, struct err *e)
 }
 
 /* One socket for both families at "::", and for one address otherwise. */
-static int
-open_tcp(struct front *f, const struct listen_at *l, struct err *e)
+int
+front_open_tcp(struct front *f, const struct listen_at *l, struct err *e)
 {
-	int on = 1, off = 0;
-	int fd =
-	    socket(l->addr.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1, off = 0, fd;
 
+	if (l->len == 0)
+		return 0;
+	fd = socket(l->addr.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_errno(e, "make a TCP socket");
 	f->tls_fd = fd;
@@ -105,7 +106,7 @@ front_open(struct front *f, struct super *s, struct err *e)
 		return e->code;
 	if (listen(f->listen_fd, BACKLOG) != 0)
 		return err_errno(e, "listen on '%s'", path);
-	return s->opt.listen.len != 0 ? open_tcp(f, &s->opt.listen, e) : 0;
+	return 0;
 }
 
 static int

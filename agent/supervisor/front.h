@@ -13,6 +13,7 @@
 
 struct drill;
 struct err;
+struct listen_at;
 struct options;
 struct super;
 
@@ -38,7 +39,8 @@ struct front {
 
 /* With --listen: read the pki, before anything else is done. */
 int front_read_pki(struct front *f, const struct options *o, struct err *e);
-int front_open(struct front *f, struct super *s, struct err *e); /* binds and listens */
+int front_open(struct front *f, struct super *s, struct err *e); /* the Unix socket */
+int front_open_tcp(struct front *f, const struct listen_at *l, struct err *e);
 /* 1: it takes requests; 0: not yet; negative: it cannot, because of what is in the pki. */
 int front_serves(const struct front *f, struct err *e);
 /* Read the pki again and hand it to the front; what is wrong is said and not used. */

@@ -58,8 +58,9 @@ open_dir(const char *dir, struct err *e)
 	struct stat st;
 
 	if (fd < 0)
-		return err_errno(e,
-		    "--listen needs a certificate of this host, " HOW ": open '%s'", dir);
+		return err_set(e, -errno,
+		    "'%s': %s; --listen needs a certificate of this host: " HOW, dir,
+		    strerror(errno));
 	if (fstat(fd, &st) != 0)
 		return err_errno(e, "look at '%s'", dir);
 	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)

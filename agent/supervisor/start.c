@@ -120,6 +120,10 @@ super_start(struct super *s, int *ret_exit, struct err *e)
 	if (loop_open(&s->loop, e) != 0 || guard_open(&s->guard, s, e) != 0 ||
 	    front_open(&s->front, s, e) != 0)
 		return e->code;
+	*ret_exit = EXIT_IS_REFUSED;
+	if (front_open_tcp(&s->front, &s->opt.listen, e) != 0)
+		return e->code;
+	*ret_exit = EXIT_IS_INTERNAL;
 	return super_confine(&s->policy, e);
 }
 

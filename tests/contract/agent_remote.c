@@ -5,6 +5,7 @@
  * are what we say they are.
  */
 #include "agent_world.h"
+#include <netinet/in.h>
 
 enum { LOG_MAX = 8192 };
 
@@ -351,6 +352,20 @@ the_front_gets_it_whole_and_may_refuse_it(void **state)
 	assert_int_equal(count_files(w, "test/undo"), 0);
 }
 
+static void
+an_address_that_is_taken_is_refused(void **state)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(API_PORT) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char said[LOG_MAX];
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(start_and_hear(*state, said), 9);
+	assert_non_null(strstr(said, "listen on 0.0.0.0:7433: Address already in use"));
+	(void)close(fd);
+}
+
 /* SIGHUP, and wait until this has been said. */
 static void
 reload_and_hear(struct world *w, FILE *log, const char *part)
@@ -546,6 +561,7 @@ main(int argc, char **argv)
 		STARTED(a_front_that_lies_about_who_asks_is_ended),
 		WITH_AGENT(without_tcp_nobody_comes_by_certificate),
 		STOPPED(a_pki_that_is_not_there_or_not_safe_is_refused),
+		STOPPED(an_address_that_is_taken_is_refused),
 		STOPPED(the_front_gets_it_whole_and_may_refuse_it),
 		STOPPED(a_reload_that_is_wrong_changes_nothing),
 		STARTED(a_new_front_gets_the_pki_of_the_old_one),

@@ -45,7 +45,7 @@ a_wrong_pki_is_refused_with_the_reason(void **state)
 		    "key.pem is not the key of cert.pem" },
 		{ offer(s, &foreign_ca, &host, &host, no_crl), "it is not by our CA" },
 		{ offer(s, &ca, &alice, &alice, no_crl),
-		    "cert.pem is no certificate of a host" },
+		    "cert.pem will not do: it is not a host's" },
 		{ offer(s, &ca, &expired, &expired, no_crl), "it has expired" },
 		{ offer(s, &ca, &by_rsa, &by_rsa, no_crl), "key.pem is of type RSA" },
 		{ offer(s, &ca, &host, &host, none), "crl.pem holds no revocation list" },
