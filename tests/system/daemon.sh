@@ -40,6 +40,22 @@ in_state() { [ "$(state)" = "$1" ]; }
 staged_or_active() { in_state staged || in_state active; }
 free_of_faults() { [ -z "$(ls "$T/host/test/undo")" ]; }
 cut() { ! ping -q -c 1 -W 1 10.1.1.2 >/dev/null; }
+# drill FAULT: on its way, its pid in $ctl, once it is in force and is going to stay so
+drill() {
+	local i
+	one_fault "$1" >"$T/drill.yaml"
+	for ((i = 0; i < ATTEMPTS; i++)); do
+		env --default-signal=INT "$CTL" run "$T/drill.yaml" "${AT[@]}" \
+			--out "$T/out.$RANDOM$RANDOM" >"$T/drill.log" 2>&1 &
+		ctl=$!
+		wait_for 60 active_or_over || fail "never active"
+		sleep 1.5 # longer than an unconfirmed one has
+		kill -0 $ctl 2>/dev/null && return
+		was_starved "$T/drill.log" || break
+	done
+	fail "never active"
+}
+active_or_over() { in_state active || ! kill -0 $ctl; }
 inject() { "$CTL" inject "$@" "${AT[@]}" --out "$T/out.$RANDOM$RANDOM" >"$T/ctl.log" 2>&1; }
 expect() { # expect EXIT WHAT, of the command before
 	local rc=$?
@@ -50,9 +66,7 @@ said() { grep -qE "$1" "$T/ctl.log" || fail "did not say '$1'"; }
 start
 
 # --- status, halt, resume -----------------------------------------------------------------
-inject net.partition to=10.1.1.0/24 --for 1m &
-ctl=$!
-wait_for 30 in_state active || fail "never active"
+drill 'net.partition: {to: [10.1.1.0/24]}'
 wait_for 30 cut || fail "the partition has no effect"
 "$CTL" status "${AT[@]}" >"$T/ctl.log" 2>&1
 expect 0 "status"
@@ -69,6 +83,7 @@ said 'resume'
 "$CTL" resume "${AT[@]}" >"$T/ctl.log" 2>&1
 expect 0 "resume"
 inject disk.fill path="$T/disk" size=8MiB --for 3s
+! was_starved "$T/ctl.log" || inject disk.fill path="$T/disk" size=8MiB --for 3s
 expect 0 "and takes them again"
 
 # --- the controller freezes: the lease lapses ---------------------------------------------
@@ -93,14 +108,12 @@ wait $! 2>/dev/null
 echo "ok: an unconfirmed network fault is undone"
 
 # --- two drills on one resource -------------------------------------------------------------
-inject disk.fill path="$T/disk" size=8MiB --for 1m &
-first=$!
-wait_for 30 in_state active || fail "never active"
+drill "disk.fill: {path: $T/disk, size: 8MiB}"
 inject disk.fill path="$T/disk" size=4MiB --for 1s
 expect 9 "a second drill on the same disk is refused"
 said 'disk'
-pkill -INT -x stormctl -P $first 2>/dev/null || kill -INT "$(pgrep -x stormctl | head -n 1)"
-wait $first
+kill -INT $ctl
+wait $ctl
 expect 8 "Ctrl-C ends the first"
 wait_for 30 free_of_faults || fail "Ctrl-C left a record"
 

@@ -169,6 +169,12 @@ AGENT_GAVE_UP='no renewal got through|did not hear from us in time'
 # shellcheck disable=SC2034
 ATTEMPTS=8
 
+# An experiment of one fault, for a minute unless told, with a lease that no standstill
+# outlasts.
+one_fault() { # one_fault 'KIND: {PARAMETERS}' [FOR]
+	printf 'version: 1\nname: one\nlease: 15s\nfaults: [{%s, for: %s}]\n' "$1" "${2:-60s}"
+}
+
 # Everything a fault could leave behind in this namespace, without counters.  Names and
 # rules only: what differs between two of these is residue.
 snapshot() {

@@ -46,8 +46,7 @@ about() { # about ADDRESS MS
 # inject PARAMETERS: in force, and confirmed, with a lease that no standstill outlasts
 inject() {
 	local i
-	printf 'version: 1\nname: vm\nlease: 60s\nfaults: [{net.delay: {%s}, for: 10m}]\n' \
-		"engine: netem, $1" >"$T/drill.yaml"
+	one_fault "net.delay: {engine: netem, $1}" 10m >"$T/drill.yaml"
 	for ((i = 0; i < ATTEMPTS; i++)); do
 		rm -rf "$T/out"
 		env --default-signal=INT "$BIN/stormctl" run "$T/drill.yaml" --out "$T/out" \
