@@ -53,8 +53,7 @@ ask_beside(enum behaviour how, bool takes_its_time, struct fleet_options o)
 	struct fleet *f = fleet_with(&ear, o, 2);
 	struct err e;
 
-	atomic_store(&fakes.fake[0].is, how);
-	sleep_usec(FAKE_LATENESS);
+	fake_become(&fakes.fake[0], how);
 	fleet_get(f, 0, FLEET_STATUS);
 	fleet_get(f, 1, FLEET_STATUS);
 	(void)ear_await(&ear, 2);
@@ -63,7 +62,7 @@ ask_beside(enum behaviour how, bool takes_its_time, struct fleet_options o)
 		assert_int_equal(ear.heard[0].host, 1);
 	e = heard_of(&ear, 0)->err;
 	ear_close(&ear);
-	atomic_store(&fakes.fake[0].is, FAKE_WELL);
+	fake_become(&fakes.fake[0], FAKE_WELL);
 	return e;
 }
 
@@ -95,16 +94,16 @@ static const struct {
 } misdeeds[] = {
 	{ "refuses", FAKE_REFUSE, false, 0, 0, -ECONNREFUSED,
 	    "no agent at db1 (127.0.0.1:" },
-	{ "hangs at connect", FAKE_DEAF, true, 300 * USEC_PER_MSEC, 0, -ETIMEDOUT,
-	    "no connection within 300ms" },
-	{ "hangs at the handshake", FAKE_MUTE, true, 300 * USEC_PER_MSEC, 0, -ETIMEDOUT,
-	    "no connection within 300ms" },
+	{ "hangs at connect", FAKE_DEAF, true, 2 * USEC_PER_SEC, 0, -ETIMEDOUT,
+	    "no connection within 2s" },
+	{ "hangs at the handshake", FAKE_MUTE, true, 2 * USEC_PER_SEC, 0, -ETIMEDOUT,
+	    "no connection within 2s" },
 	{ "speaks no TLS", FAKE_BABBLE, false, 0, 0, -ECONNRESET, "hung up" },
 	{ "closes at once", FAKE_CLOSE, false, 0, 0, -ECONNRESET, "hung up" },
-	{ "never answers", FAKE_SILENT, true, 0, 500 * USEC_PER_MSEC, -ETIMEDOUT,
-	    "did not answer within 500ms" },
-	{ "stops in its answer", FAKE_STALL, true, 0, 800 * USEC_PER_MSEC, -ETIMEDOUT,
-	    "did not answer within 800ms" },
+	{ "never answers", FAKE_SILENT, true, 0, 2 * USEC_PER_SEC, -ETIMEDOUT,
+	    "did not answer within 2s" },
+	{ "stops in its answer", FAKE_STALL, true, 0, 3 * USEC_PER_SEC, -ETIMEDOUT,
+	    "did not answer within 3s" },
 	{ "sends a byte a second", FAKE_DRIP, true, 0, 0, -ETIMEDOUT,
 	    "answers too slowly: not done after 5s" },
 	{ "sends nonsense", FAKE_NONSENSE, false, 0, 0, -EPROTO, "is no agent" },
@@ -305,7 +304,7 @@ static void
 silent_host_is_lost_once(void **state)
 {
 	struct ear ear;
-	struct fleet_options o = { .lost_after = 300 * USEC_PER_MSEC };
+	struct fleet_options o = { .lost_after = 2 * USEC_PER_SEC };
 	struct fleet *f = fleet_with(&ear, o, 2);
 	struct fake *k = &fakes.fake[0];
 	struct err e = { 0 };
@@ -314,18 +313,17 @@ silent_host_is_lost_once(void **state)
 	fleet_warm(f, 0, KNOWN);
 	fleet_warm(f, 1, KNOWN);
 	(void)ear_await(&ear, 2);
-	atomic_store(&k->is, FAKE_REFUSE);
+	fake_become(k, FAKE_REFUSE);
 	atomic_fetch_add(&k->drop, 1);
 	ear_await_loss(&ear, 1);
 	assert_int_equal(ear.last_lost, 0);
-	assert_non_null(strstr(ear.why.msg, "was not heard of for 300ms"));
+	assert_non_null(strstr(ear.why.msg, "was not heard of for 2s"));
 	assert_int_equal(fleet_ask(f, 0, FLEET_UNDO, &e), -ENOTCONN);
 	assert_ok(fleet_ask(f, 1, FLEET_UNDO, &e), e);
 	(void)ear_await(&ear, 3);
 	assert_int_equal(ear.lost, 1);
 	/* It may come back. */
-	atomic_store(&k->is, FAKE_WELL);
-	sleep_usec(FAKE_LATENESS);
+	fake_become(k, FAKE_WELL);
 	fleet_warm(f, 0, KNOWN);
 	assert_int_equal(ear_await(&ear, 4)->err.code, 0);
 	ear_close(&ear);
@@ -379,16 +377,19 @@ breaker_spares_the_wait_and_closes_again(void **state)
 	struct fake *k = &fakes.fake[0];
 
 	(void)state;
-	atomic_store(&k->is, FAKE_REFUSE);
-	sleep_usec(FAKE_LATENESS);
+	fake_become(k, FAKE_REFUSE);
 	fleet_get(f, 0, FLEET_STATUS);
 	const struct heard *h = ear_await(&ear, 1);
 	assert_int_equal(h->err.code, -ECONNREFUSED);
 	assert_non_null(strstr(h->err.msg, "Connection refused (3 attempts)"));
-	fleet_get(f, 0, FLEET_STATUS);
-	h = ear_await(&ear, 2);
+	/* Unless a stall outlasts the breaker, and connecting is tried again. */
+	do {
+		assert_true(ear.count < 100);
+		fleet_get(f, 0, FLEET_STATUS);
+		h = ear_await(&ear, ear.count + 1);
+	} while (h->err.code == -ECONNREFUSED);
 	assert_int_equal(h->err.code, -EAGAIN);
-	assert_non_null(strstr(h->err.msg, "(3 attempts), next attempt in "));
+	assert_non_null(strstr(h->err.msg, " attempts), next attempt in "));
 	atomic_store(&k->is, FAKE_WELL);
 	while (!heard_well(&ear)) {
 		assert_true(ear.count < 1000);

@@ -29,8 +29,8 @@
 
 #define KNOWN         "11111111-1111-4111-8111-111111111111"
 #define FAKES_MAX     128
-#define FAKE_LIFE_S   300 /* whatever happens to the test */
-#define FAKE_LATENESS (100 * USEC_PER_MSEC)
+#define FAKE_LIFE_S   600 /* whatever happens to the test */
+#define FAKE_PATIENCE (60 * USEC_PER_SEC)
 
 enum behaviour {
 	FAKE_WELL,
@@ -52,8 +52,8 @@ enum behaviour {
 };
 
 struct fake {
-	_Atomic enum behaviour is;
-	atomic_int drop; /* end each connection, once per change */
+	_Atomic enum behaviour is, accepts_as; /* as told; what it has come to be */
+	atomic_int drop;                       /* end each connection, once per change */
 	_Atomic int64_t ahead;
 	atomic_uint connects, shows, renews, undos, fires, arms, others;
 	_Atomic uint64_t fired_at; /* ?at= of the last fire */
@@ -251,7 +251,7 @@ fake_serve(void *arg)
 		break;
 	case FAKE_BABBLE:
 		(void)send(l->fd, "220 smtp ready\r\n", 16, MSG_NOSIGNAL);
-		sleep_usec(FAKE_LATENESS);
+		sleep_usec(100 * USEC_PER_MSEC);
 		break;
 	case FAKE_CLOSE:
 		break;
@@ -314,6 +314,7 @@ fake_go_deaf(struct fake_agent *a)
 		a->callers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		(void)connect(a->callers[i], (struct sockaddr *)&to, sizeof(to));
 	}
+	atomic_store(&a->fake->accepts_as, FAKE_DEAF);
 	while (atomic_load(&a->fake->is) == FAKE_DEAF)
 		sleep_usec(10 * USEC_PER_MSEC);
 	for (size_t i = 0; i < ARRAY_LEN(a->callers); i++)
@@ -348,9 +349,12 @@ fake_live(void *arg)
 	struct fake_agent *a = arg;
 
 	for (;;) {
-		switch (atomic_load(&a->fake->is)) {
+		enum behaviour is = atomic_load(&a->fake->is);
+
+		switch (is) {
 		case FAKE_REFUSE:
 			(void)close(a->listener);
+			atomic_store(&a->fake->accepts_as, is);
 			while (atomic_load(&a->fake->is) == FAKE_REFUSE)
 				sleep_usec(2 * USEC_PER_MSEC);
 			a->listener = fake_listen(a->fake->port, 512);
@@ -359,10 +363,23 @@ fake_live(void *arg)
 			fake_go_deaf(a);
 			break;
 		default:
+			atomic_store(&a->fake->accepts_as, is);
 			fake_accept(a);
 		}
 	}
 	return NULL;
+}
+
+/* Whoever connects from now on meets it as that. */
+static inline void
+fake_become(struct fake *k, enum behaviour how)
+{
+	usec_t until = clock_boottime() + FAKE_PATIENCE;
+
+	atomic_store(&k->is, how);
+	while (atomic_load(&k->accepts_as) != how && clock_boottime() < until)
+		sleep_usec(2 * USEC_PER_MSEC);
+	assert_int_equal(atomic_load(&k->accepts_as), how);
 }
 
 /* In the child; the listeners were made by the parent. */
