@@ -52,7 +52,7 @@ add_host() {
 	) >"$T/$name/init.log" 2>&1 &
 	keeper=$!
 	disown
-	wait_for 10 test -e "$T/$name/is-up" || fail "$name did not start"
+	wait_for 60 test -e "$T/$name/is-up" || fail "$name did not start"
 	INIT[$name]=$(pgrep -P $keeper)
 	ip link add "p-$name" netns wire type veth peer name eth0 netns "${INIT[$name]}"
 	ip -n wire link set "p-$name" master bridge addrgenmode none up
@@ -96,7 +96,7 @@ start_agent() {
 	local keeper=$!
 	disown
 	AGENT[$name]=
-	wait_for 20 agent_answers "$name" || {
+	wait_for 60 agent_answers "$name" || {
 		cat "$T/$name/agent.log" >&2
 		fail "the agent of $name does not answer"
 	}
@@ -113,11 +113,11 @@ agent_is_gone() { [ -z "$(processes "$1")" ]; }
 # stop_agent NAME [SIGNAL], and wait until none of its processes is left.
 stop_agent() {
 	kill "-${2:-TERM}" "${AGENT[$1]}"
-	wait_for 20 agent_is_gone "$1" || fail "left running on $1: $(processes "$1")"
+	wait_for 60 agent_is_gone "$1" || fail "left running on $1: $(processes "$1")"
 }
 # An agent that died may start again as it would under systemd.
 restart_agent() {
-	wait_for 20 agent_is_gone "$1" || fail "left running on $1: $(processes "$1")"
+	wait_for 60 agent_is_gone "$1" || fail "left running on $1: $(processes "$1")"
 	start_agent "$1"
 }
 # Programs of ours that run on a host: pid and name, a line each; with NAME only those.
@@ -160,7 +160,7 @@ web() {
 	on_exec "$name" nginx -p "$T/$name/web" -c "$T/$name/web/nginx.conf" \
 		>"$T/$name/web.log" 2>&1 &
 	disown
-	wait_for 10 on "$name" curl -so /dev/null --max-time 1 http://localhost/ ||
+	wait_for 60 on "$name" curl -so /dev/null --max-time 1 http://localhost/ ||
 		fail "no web server on $name"
 }
 
