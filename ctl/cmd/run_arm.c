@@ -102,6 +102,8 @@ parties_arm(struct drill *d)
 	parties_await(d, STEP_ARM, ARM_PATIENCE);
 	if (!parties_agree(d))
 		return false;
+	if (d->party_count > 1)
+		drill_say(d, EVENT_PHASE, "armed", "on %zu hosts", d->party_count);
 	for (size_t i = 0; d->party_count > 1 && i < d->x->fault_count; i++)
 		say_armed_everywhere(d, i);
 	if (d->o->rehearse && d->party_count > 0)

@@ -195,6 +195,67 @@ a_long_story_is_cut_in_the_middle(void **state)
 	assert_non_null(strstr(text, "881 more in events.ndjson"));
 }
 
+static struct event
+event_on(const char *host, enum event_type t, const char *subject, const char *text)
+{
+	struct event v = event_of(t, subject, text);
+
+	(void)snprintf(v.host, sizeof(v.host), "%s", host);
+	return v;
+}
+
+/* Each host has its row; the story has one line for both. */
+static void
+a_summary_of_two_hosts_tells_them_apart(void **state)
+{
+	struct fault_def cut = { .spec.name = "cut", .spec.kind = "net.partition" };
+	struct experiment x = { .name = "two", .faults = &cut, .fault_count = 1 };
+	struct event v[] = { event_of(EVENT_DRILL, "two", ""),
+		event_on("db1", EVENT_NOTE, "agent", "stormd 1.2.3 at 10.0.0.1:7433"),
+		event_on("db2", EVENT_NOTE, "agent", "stormd 1.2.3 at 10.0.0.2:7433"),
+		event_on("db1", EVENT_ARMED, "cut", "drops 10.0.0.2"),
+		event_on("db2", EVENT_ARMED, "cut", "drops 10.0.0.1"),
+		event_of(EVENT_ARMED, "cut", "net.partition on 2 hosts"),
+		event_on("db1", EVENT_UNDO, "breach", "clean"),
+		event_on("db2", EVENT_ERROR, "", "db2 was not heard of for 2s"),
+		event_of(EVENT_UNDO, "breach", "clean on 1 of 2 hosts") };
+	const struct report_input in = { .experiment = &x,
+		.drill = "9f0b1c2d-0000-4000-8000-000000000000",
+		.events = v,
+		.count = ARRAY_LEN(v),
+		.verdict = VERDICT_AGENT_LOST };
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	event_num(&v[0], "hosts", 2);
+	event_num(&v[6], "undone_us", 700);
+	event_num(&v[8], "undone_us", 900);
+	assert_non_null(f);
+	assert_int_equal(report_markdown.write(f, &in), 0);
+	assert_int_equal(fclose(f), 0);
+	assert_non_null(strstr(text, "| cut | db1 | drops 10.0.0.2 |"));
+	assert_non_null(strstr(text, "| cut | db2 | drops 10.0.0.1 |"));
+	assert_non_null(strstr(text, "| – | – | 0.70 ms | – |  |"));
+	assert_non_null(strstr(text, "- db2 was not heard of for 2s\n"));
+	assert_non_null(strstr(text, "| armed | cut: net.partition on 2 hosts |"));
+	assert_null(strstr(text, "| armed | db1"));
+	free(text);
+}
+
+static void
+a_host_is_named_once(void **state)
+{
+	struct event v = event_on("db2", EVENT_ERROR, "", "db2 was not heard of");
+	struct event other = event_on("db", EVENT_ERROR, "", "db2 was not heard of");
+	_cleanup_free_ char *once = line_of(&v, 0), *both = line_of(&other, 0);
+
+	(void)state;
+	assert_string_equal(once, "   +12.345s  error     db2 was not heard of\n");
+	assert_string_equal(both, "   +12.345s  error     db: db2 was not heard of\n");
+}
+
 int
 main(void)
 {
@@ -206,6 +267,8 @@ main(void)
 		cmocka_unit_test(secrets_are_blotted_out_in_place),
 		cmocka_unit_test(sha256_is_that_of_sha256sum),
 		cmocka_unit_test(a_summary_opens_with_the_verdict_and_the_numbers),
+		cmocka_unit_test(a_summary_of_two_hosts_tells_them_apart),
+		cmocka_unit_test(a_host_is_named_once),
 		cmocka_unit_test(a_long_story_is_cut_in_the_middle),
 	};
 
