@@ -216,9 +216,38 @@ did_nothing(const struct fault_status *f)
 		   strcmp(f->effect_unit, "processes") == 0);
 }
 
-static void
-judge_fault(struct party *p, const struct fault_status *f)
+/* A cut between hosts is one fault: what one side drops the other never sees, and not every
+ * pair talks.  It did nothing when none of its hosts saw anything. */
+static bool
+did_something_elsewhere(const struct drill *d, size_t fault)
 {
+	if (!fault_is_open(&d->x->faults[fault]))
+		return false;
+	FOR_EACH_PARTY(d, p)
+		for (size_t i = 0; i < p->row->count; i++)
+			if (p->row->fault[i] == fault && p->fault[i].effect > 0)
+				return true;
+	return false;
+}
+
+static void
+judge_effect(struct party *p, size_t i)
+{
+	const struct fault_status *f = &p->fault[i];
+
+	if (did_something_elsewhere(p->d, p->row->fault[i])) {
+		party_say(p, EVENT_NOTE, f->name, "met no %s here", f->effect_unit);
+		return;
+	}
+	p->d->found.inconclusive = true;
+	party_say(p, EVENT_ERROR, f->name, "no effect: it was in force, but met no %s",
+	    f->effect_unit);
+}
+
+static void
+judge_fault(struct party *p, size_t i)
+{
+	const struct fault_status *f = &p->fault[i];
 	struct drill *d = p->d;
 	bool is_over = d->stop == STOP_NOT || d->stop == STOP_BREACH;
 
@@ -228,11 +257,8 @@ judge_fault(struct party *p, const struct fault_status *f)
 	}
 	if (f->lost)
 		d->found.inconclusive = true;
-	if (did_nothing(f) && is_over) {
-		d->found.inconclusive = true;
-		party_say(p, EVENT_ERROR, f->name,
-		    "no effect: it was in force, but met no %s", f->effect_unit);
-	}
+	if (did_nothing(f) && is_over)
+		judge_effect(p, i);
 	if (d->fired != 0 && d->stop == STOP_NOT && f->active == 0) {
 		d->found.inconclusive = true;
 		party_say(p, EVENT_ERROR, f->name, "it was never in force");
@@ -244,5 +270,5 @@ parties_judge_faults(struct drill *d)
 {
 	FOR_EACH_PARTY(d, p)
 		for (size_t i = 0; p->is_armed && i < p->row->count; i++)
-			judge_fault(p, &p->fault[i]);
+			judge_fault(p, i);
 }

@@ -494,6 +494,31 @@ no_effect_on_one_is_said_of_it(void **state)
 	expect_in(w, "summary.md", "- h1: cut: no effect");
 }
 
+/* What one side drops the other never sees. */
+static void
+a_cut_between_hosts_is_judged_as_one(void **state)
+{
+	struct world *w = *state;
+
+	w->fault.topology = TOPOLOGY_HALVES;
+	agents[1].has_no_effect = true;
+	expect(w, VERDICT_HELD);
+	assert_int_equal(count_lines(w, "error", "no effect"), 0);
+	assert_int_equal(count_lines(w, "note", "met no packets here"), 1);
+}
+
+static void
+a_cut_that_nobody_met_is_an_error(void **state)
+{
+	struct world *w = *state;
+
+	w->fault.topology = TOPOLOGY_HALVES;
+	for (size_t i = 0; i < FLEET; i++)
+		agents[i].has_no_effect = true;
+	expect(w, VERDICT_INCONCLUSIVE);
+	assert_int_equal(count_lines(w, "error", "no effect"), FLEET);
+}
+
 /* --- what is left to read ------------------------------------------------------------- */
 
 static void
@@ -595,6 +620,8 @@ main(void)
 		DRILL(a_breach_is_undone_on_all),
 		DRILL(what_was_not_undone_on_one_outranks_all),
 		DRILL(no_effect_on_one_is_said_of_it),
+		DRILL(a_cut_between_hosts_is_judged_as_one),
+		DRILL(a_cut_that_nobody_met_is_an_error),
 		DRILL(the_journal_says_who_was_chosen_and_how),
 		DRILL(thirty_hosts_are_told_in_a_few_lines),
 	};
