@@ -2,6 +2,7 @@
 #ifndef AUTH_H
 #define AUTH_H
 /* Who is at the other end of a connection, as the kernel or a certificate says. */
+#include "clock.h"
 #include "msg.h"
 #include <stdbool.h>
 #include <sys/types.h>
@@ -11,6 +12,7 @@ struct peer {
 	pid_t pid; /* 0: unknown */
 	enum role role;
 	char name[NAME_MAX_LEN]; /* of the certificate, or "" */
+	usec_t until;            /* clock_wall() by which it is good; 0: for ever */
 };
 
 /* Of a Unix socket: 0, or -ENOTCONN when the kernel cannot say. */

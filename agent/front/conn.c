@@ -76,14 +76,21 @@ conns_known(const struct conns *all, bool is_remote)
 void
 conns_turn(struct conns *all, usec_t now)
 {
+	usec_t wall = clock_wall();
 	char who[NAME_MAX_LEN + 8];
 
 	for (struct conn *c = all->first; c != NULL; c = c->next) {
-		if (now < c->deadline)
+		bool is_past = c->peer.until != 0 && wall >= c->peer.until;
+
+		if (c->is_hung_up || (now < c->deadline && !is_past))
 			continue;
-		log_debug("%s was too slow, hanging up",
-		    c->is_known ? peer_describe(&c->peer, who, sizeof(who)) :
-				  "a stranger");
+		if (is_past)
+			log_notice("hanging up on '%s', the certificate has expired",
+			    c->peer.name);
+		else
+			log_debug("%s was too slow, hanging up",
+			    c->is_known ? peer_describe(&c->peer, who, sizeof(who)) :
+					  "a stranger");
 		conn_hang_up(c);
 	}
 }

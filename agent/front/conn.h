@@ -59,7 +59,7 @@ void conn_clear_request(struct conn *c);
 void conn_hang_up(struct conn *c);
 /* How many known peers there are, over TCP or by the Unix socket. */
 unsigned conns_known(const struct conns *all, bool is_remote);
-/* Hang up on those whose time is over. */
+/* Hang up on those whose time is over, for what they are to do or for who they are. */
 void conns_turn(struct conns *all, usec_t now);
 
 #endif

@@ -341,6 +341,7 @@ read_peer(gnutls_x509_crt_t crt, struct peer *ret, struct err *e)
 		    "its role (OU) for '%s' is neither " ROLE_NAME_VIEWER
 		    " nor " ROLE_NAME_OPERATOR,
 		    p.name);
+	p.until = (usec_t)gnutls_x509_crt_get_expiration_time(crt) * USEC_PER_SEC;
 	*ret = p;
 	return 0;
 }

@@ -22,6 +22,7 @@ struct wish {
 	const char *cn, *ou, *second_ou, *dns;
 	const char *purpose;    /* an extended key usage */
 	int from_days, to_days; /* from now; both 0: valid now */
+	int to_seconds;         /* in place of to_days */
 	bool is_ca, is_rsa;
 };
 
@@ -91,7 +92,9 @@ cert_make(const struct wish *w, const struct cert *ca)
 	MUST_TLS(gnutls_x509_crt_set_activation_time(
 	    c.crt, now + (w->from_days != 0 ? w->from_days : -1) * day));
 	MUST_TLS(gnutls_x509_crt_set_expiration_time(
-	    c.crt, now + (w->to_days != 0 ? w->to_days : 30) * day));
+	    c.crt, now + (w->to_seconds != 0 ? w->to_seconds :
+			     w->to_days != 0 ? w->to_days * day :
+					       30 * day)));
 	cert_set_subject(c.crt, w);
 	MUST_TLS(gnutls_x509_crt_set_key(c.crt, c.key));
 	MUST_TLS(gnutls_x509_crt_set_basic_constraints(c.crt, w->is_ca, -1));

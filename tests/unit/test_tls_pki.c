@@ -101,6 +101,52 @@ a_reload_ends_what_is_revoked_and_nothing_else(void **state)
 	client_end(&good);
 }
 
+/* What it waits for is answered to nobody, and harms nobody. */
+static void
+a_reload_ends_who_waits_for_an_answer(void **state)
+{
+	static const char wait[] =
+	    "GET /v1/drills/" KNOWN "?wait=clean HTTP/1.1\r\nHost: a\r\n\r\n";
+	static const char resume[] =
+	    "POST /v1/resume HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+	const struct stage *s = *state;
+	struct client revoked, good;
+	char buf[4096];
+
+	client_open(&revoked, s, &bob);
+	client_open(&good, s, &alice);
+	assert_true(gnutls_record_send(revoked.session, wait, strlen(wait)) > 0);
+	for (int i = 0; i < PATIENCE_MS && atomic_load(&s->seen->requests) == 0; i++)
+		sleep_usec(USEC_PER_MSEC);
+	serve_with(s, &ca, crl_pem(&ca, &bob, 30));
+	assert_true(is_ended(revoked.fd, PATIENCE_MS));
+	assert_int_equal(client_ask(&good, resume, buf, sizeof(buf)), 200);
+	assert_served(&good);
+	client_end(&revoked);
+	client_end(&good);
+}
+
+static void
+a_certificate_that_expires_ends_its_connection(void **state)
+{
+	const struct wish wish = { .cn = "eve",
+		.ou = "operator",
+		.purpose = GNUTLS_KP_TLS_WWW_CLIENT,
+		.to_seconds = 4 };
+	struct cert eve = cert_make(&wish, &ca);
+	const struct stage *s = *state;
+	struct client c, good;
+
+	client_open(&c, s, &eve);
+	client_open(&good, s, &alice);
+	assert_served(&c);
+	assert_true(is_ended(c.fd, PATIENCE_MS));
+	assert_served(&good);
+	client_end(&c);
+	client_end(&good);
+	cert_free(&eve);
+}
+
 static void
 a_reload_with_another_ca_ends_the_old_ones(void **state)
 {
@@ -165,6 +211,8 @@ main(void)
 		UNSERVED(a_wrong_pki_is_refused_with_the_reason),
 		UNSERVED(who_is_revoked_is_not_let_in),
 		SERVED(a_reload_ends_what_is_revoked_and_nothing_else),
+		SERVED(a_reload_ends_who_waits_for_an_answer),
+		SERVED(a_certificate_that_expires_ends_its_connection),
 		SERVED(a_reload_with_another_ca_ends_the_old_ones),
 		SERVED(a_wrong_reload_changes_nothing),
 		SERVED(a_reload_in_the_middle_of_a_handshake_counts),
