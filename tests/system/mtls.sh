@@ -246,6 +246,27 @@ gets 200 "an operator can"
 as "$ann" "drills/${ID}01" -X DELETE
 case $CODE in 4??) ok "an unknown method is an error ($CODE)" ;; *) gets 405 "an unknown method" ;; esac
 
+# A policy may name the operators it takes drills from.
+policy() { # policy LINE…: in force once it is read again
+	printf '%s\n' 'allow disk.fill' "$@" >"$T/policy"
+	kill -HUP $STORMD
+}
+ann_resumes() {
+	as "$ann" resume -X POST
+	[ "$CODE" = 200 ]
+}
+ann_does_not() { ! ann_resumes && [ "$CODE" = 403 ]; }
+policy 'remote bob'
+wait_for 10 ann_does_not || fail "policy's 'remote' keeps no operator out: $CODE"
+arm_body 03 60000 >"$T/arm"
+as "$ann" drills -X POST --data-binary "@$T/arm"
+gets 403 "an operator whom policy does not name cannot arm"
+as "$ann" halt -X POST
+gets 200 "and may halt"
+policy 'remote bob ann eve'
+wait_for 10 ann_resumes || fail "policy's 'remote' keeps everybody out: $CODE"
+ok "one whom it names may resume"
+
 # --- the same by stormctl -------------------------------------------------------------------
 printf 'version: 1\nhosts:\n  db1: {address: 127.0.0.1, port: %d}\n' $PORT >"$T/hosts.yaml"
 ctl() { # ctl EXIT DIR ARGUMENT…: stormctl with these files; what it says is in $T/ctl.log
