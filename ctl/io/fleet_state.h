@@ -118,7 +118,7 @@ struct fleet_host {
 	size_t index;
 	char *name, *socket;
 	char *where; /* "'/run/…/api.sock'", "db2 (10.0.0.2:7433)": for messages */
-	char *url;   /* https://NAME:PORT, without a path */
+	char *url;   /* scheme, name and port, without a path */
 	struct curl_slist *connect_to;
 	struct breaker breaker;
 	struct err why; /* its last connect that failed */
