@@ -52,11 +52,12 @@ I_agent/supervisor := include agent/ipc agent/supervisor
 I_agent/recover := include agent/undo agent/recover
 I_agent/front := include agent/ipc agent/front
 I_ctl/model := include ctl/model
-I_ctl/io := include ctl/model ctl/io
+I_ctl/io/pki := include ctl/io/pki
+I_ctl/io := include ctl/model ctl/io ctl/io/pki
 I_ctl/io/probes := include ctl/model ctl/io ctl/io/probes
 I_ctl/io/inventory := include ctl/model ctl/io ctl/io/inventory
 I_ctl/report := include ctl/model ctl/report
-I_ctl/cmd := include ctl/model ctl/io ctl/io/inventory ctl/report ctl/cmd
+I_ctl/cmd := include ctl/model ctl/io ctl/io/pki ctl/io/inventory ctl/report ctl/cmd
 LAYERS := $(patsubst I_%,%,$(filter I_%,$(.VARIABLES)))
 I_tests := $(sort $(foreach d,$(LAYERS),$(I_$(d)))) tests/unit tests/fuzz
 
@@ -69,7 +70,8 @@ stormd_O := $(call objs,agent/supervisor agent/ipc)
 stormd-front_O := $(call objs,agent/front agent/ipc)
 stormd-fault_O := $(call objs,agent/holder agent/faults agent/ipc agent/undo agent/kernel)
 stormd-undo_O := $(call objs,agent/recover agent/undo agent/kernel)
-stormctl_O := $(call objs,ctl/cmd ctl/report ctl/io ctl/io/probes ctl/io/inventory ctl/model)
+stormctl_O := $(call objs,ctl/cmd ctl/report ctl/io ctl/io/probes ctl/io/inventory ctl/io/pki \
+	ctl/model)
 # By pkg-config, per program: a program links only what it needs.
 PKGS_stormd := libseccomp
 PKGS_stormd-front := libmicrohttpd gnutls jansson libseccomp
