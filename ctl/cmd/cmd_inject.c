@@ -117,7 +117,7 @@ make_target(struct experiment *x, const struct invocation *v, struct err *e)
 		return pick == NULL ? 0 : err_invalid(e, "--pick needs --target");
 	if (where != NULL && check_where("target", where, e) < 0)
 		return e->code;
-	t = add_target(x, "target", where);
+	t = add_target(x, "hosts", where);
 	for (size_t i = 0; i < count; i++)
 		string_list_add(&t->hosts, hosts[i]);
 	for (size_t i = 0; i < count && count > 1; i++)
@@ -125,7 +125,7 @@ make_target(struct experiment *x, const struct invocation *v, struct err *e)
 			return err_invalid(e,
 			    "--host localhost is this host, whatever the inventory says, and "
 			    "stands alone");
-	(void)snprintf(x->faults[0].target, NAME_MAX_LEN, "target");
+	(void)snprintf(x->faults[0].target, NAME_MAX_LEN, "hosts");
 	if (pick != NULL && pick_parse(pick, t, e) < 0)
 		return err_wrap(e, "--pick");
 	return 0;
@@ -152,8 +152,8 @@ make_far_side(struct experiment *x, const struct invocation *v, struct err *e)
 	if (against != NULL) {
 		if (check_where("against", against, e) < 0)
 			return e->code;
-		(void)add_target(x, "against", against);
-		(void)snprintf(f->against, sizeof(f->against), "against");
+		(void)add_target(x, "far-side", against);
+		(void)snprintf(f->against, sizeof(f->against), "far-side");
 		return 0;
 	}
 	if (topology_parse(topology, &f->topology) < 0)

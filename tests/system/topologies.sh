@@ -19,6 +19,7 @@ pki() { "$CTL" pki "$@" --dir "$T/pki" >"$T/pki.log" 2>&1 || fail "stormctl pki 
 stage
 pki init
 pki operator ann
+pki operator vic --role viewer
 {
 	echo "version: 1"
 	echo "hosts:"
@@ -165,6 +166,25 @@ rc=0
 [ $rc -eq 9 ] || fail "our own host is exit $rc"
 grep -q 'include-self' "$T/inject.log" || fail "our own host is not named"
 ok "too many hosts and our own are refused"
+
+# --- plans that not everybody answers -------------------------------------------------------
+planned() { # planned CODE OPERATOR: what a plan of the last experiment says
+	local rc=0
+	"$CTL" plan --seed 7 --inventory "$T/hosts.yaml" --pki "$T/pki/operators/$2" \
+		"$T/plan.yaml" >"$T/plan.txt" 2>"$T/plan.log" || rc=$?
+	[ $rc -eq "$1" ] || fail "plan is exit $rc: $(cat "$T/plan.txt" "$T/plan.log")"
+}
+planned 9 vic
+grep -q 'the agent of h1 would refuse this drill' "$T/plan.log" ||
+	fail "a viewer's plan is not refused"
+stop_agent h1
+planned 0 ann
+sed -n '/^hosts, 2 in all$/,$p' "$T/plan.txt" >"$T/planned"
+grep -A 1 '^  h1$' "$T/planned" | grep -q '^      not asked: ' || fail "a dead agent was asked"
+grep -A 20 '^  h2$' "$T/planned" | grep -q '^          undo: ' ||
+	fail "a dead agent kept another from being asked"
+start_agent h1
+ok "plan says who would refuse and who does not answer"
 
 # --- one fault without a file ---------------------------------------------------------------
 rc=0
