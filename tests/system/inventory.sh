@@ -192,7 +192,7 @@ echo "nameserver 127.0.0.1" >"$T/resolv.conf"
 mount --bind "$T/resolv.conf" /etc/resolv.conf || fail "no resolv.conf of our own"
 unset STORMDRILL_INVENTORY
 dns_answers() { "$CTL" hosts --inventory srv:_stormd._tcp.$domain --offline; }
-wait_for 10 dns_answers || fail "the name server does not answer"
+wait_for 60 dns_answers || fail "the name server does not answer"
 ctl 0 hosts --inventory srv:_stormd._tcp.$domain --json
 is '[.[].host] == ["web1.example.org", "web2.example.org"]'
 is '.[0] | .address == .host and .port == 7433 and .tags == {priority: "20", weight: "40"}'
