@@ -23,11 +23,13 @@
 /* --- the loop ------------------------------------------------------------------------- */
 
 void
-fleet_wake(struct fleet *f)
+fleet_wake(struct fleet *f, usec_t at)
 {
-	f->wants_turn = true;
+	if (at >= f->wake_at)
+		return;
+	f->wake_at = at;
 	if (!f->is_running)
-		curl_loop_arm(&f->loop, 0);
+		curl_loop_arm(&f->loop, at);
 }
 
 static void
@@ -101,11 +103,12 @@ fleet_run(struct fleet *f)
 	if (f->is_running)
 		return;
 	f->is_running = true;
-	f->wants_turn = false;
+	f->wake_at = USEC_INFINITY;
 	next = turn(f);
+	f->wake_at = next < f->wake_at ? next : f->wake_at;
 	give_back_memory(f);
 	f->is_running = false;
-	curl_loop_arm(&f->loop, f->wants_turn ? 0 : next);
+	curl_loop_arm(&f->loop, f->wake_at);
 }
 
 bool
@@ -172,6 +175,7 @@ fleet_open(struct fleet **ret, const struct fleet_options *o, struct err *e)
 	f->o.connect_timeout =
 	    o->connect_timeout > 0 ? o->connect_timeout : CONNECT_TIMEOUT;
 	f->o.answer_timeout = o->answer_timeout > 0 ? o->answer_timeout : ANSWER_TIMEOUT;
+	f->wake_at = USEC_INFINITY;
 	TAILQ_INIT(&f->plains);
 	f->loop.on_ready = on_ready;
 	f->loop.ctx = f;
@@ -194,7 +198,6 @@ host_free(struct fleet_host *h)
 {
 	warm_close(h);
 	curl_slist_free_all(h->connect_to);
-	free(h->name);
 	free(h->socket);
 	free(h->where);
 	free(h->url);
@@ -257,7 +260,6 @@ fleet_add(struct fleet *f, const struct endpoint *p, struct err *e)
 	h = xcalloc(1, sizeof(*h));
 	h->fleet = f;
 	h->index = f->count;
-	h->name = xstrdup(p->name);
 	h->warm.host = h;
 	h->warm.fd = -1;
 	if (p->socket != NULL)
@@ -267,18 +269,6 @@ fleet_add(struct fleet *f, const struct endpoint *p, struct err *e)
 	f->hosts = xrealloc(f->hosts, (f->count + 1) * sizeof(struct fleet_host *));
 	f->hosts[f->count] = h;
 	return (int)f->count++;
-}
-
-size_t
-fleet_count(const struct fleet *f)
-{
-	return f->count;
-}
-
-const char *
-fleet_name(const struct fleet *f, size_t host)
-{
-	return f->hosts[host]->name;
 }
 
 /* --- asking --------------------------------------------------------------------------- */
@@ -317,15 +307,7 @@ void
 fleet_cool(struct fleet *f, size_t host)
 {
 	warm_close(f->hosts[host]);
-	fleet_wake(f); /* libcurl's next moment may be another now */
-}
-
-bool
-fleet_is_warm(const struct fleet *f, size_t host)
-{
-	const struct warm *w = &f->hosts[host]->warm;
-
-	return w->state == WARM_OPEN && w->exchange.is_heard;
+	fleet_wake(f, 0); /* libcurl's next moment may be another now */
 }
 
 int

@@ -93,8 +93,6 @@ void fleet_free(struct fleet *f); /* NULL is fine; sends nothing */
 /* The index of the new host, from 0, or negative (names that cannot be looked up are said
  * when a request needs them).  Opens nothing. */
 int fleet_add(struct fleet *f, const struct endpoint *p, struct err *e);
-size_t fleet_count(const struct fleet *f);
-const char *fleet_name(const struct fleet *f, size_t host);
 
 int fleet_fd(const struct fleet *f); /* one descriptor for epoll: readable → fleet_run */
 void fleet_run(struct fleet *f);
@@ -112,7 +110,6 @@ void fleet_get(struct fleet *f, size_t host, enum fleet_ask what); /* STATUS …
 void fleet_warm(struct fleet *f, size_t host, const char *drill);
 /* Close it, and forget what was asked on it. */
 void fleet_cool(struct fleet *f, size_t host);
-bool fleet_is_warm(const struct fleet *f, size_t host);
 /* Put it on the wire now, or as soon as the connection is there again.  Negative only when
  * it can never be sent: cooled or lost.  Never waits, never allocates.  Asked twice before
  * an answer has come: sent twice only for FLEET_RENEW. */

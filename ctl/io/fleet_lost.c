@@ -82,28 +82,50 @@ earlier(usec_t a, usec_t b)
 	return a < b ? a : b;
 }
 
+/* Until when its first question may wait for the answer. */
+static usec_t
+owed_at(const struct warm *w)
+{
+	usec_t lost_after = w->host->fleet->o.lost_after;
+
+	return w->queue[0].asked +
+	       (lost_after > WARM_PATIENCE ? lost_after : WARM_PATIENCE);
+}
+
+/* When silence becomes suspicious. */
+static usec_t
+silent_at(const struct warm *w)
+{
+	usec_t asked = w->queue[0].asked, heard = w->host->heard;
+
+	if (w->host->fleet->o.lost_after == 0)
+		return USEC_INFINITY;
+	return (asked > heard ? asked : heard) + w->host->fleet->o.lost_after;
+}
+
+usec_t
+warm_look_at(const struct warm *w)
+{
+	return earlier(owed_at(w), silent_at(w));
+}
+
 /* When to look again at a connection that is open; 0: it was, at once. */
 static usec_t
 turn_open(struct warm *w, usec_t now)
 {
-	usec_t lost_after = w->host->fleet->o.lost_after, asked, owed, cut;
 	usec_t whole = w->part_since != 0 ? w->part_since + WHOLE_WITHIN : USEC_INFINITY;
 
 	if (now >= whole)
 		return give_up_on(w, "a part of an answer and no more came from");
 	if (w->sent == 0)
 		return whole;
-	asked = w->queue[0].asked;
-	owed = asked + (lost_after > WARM_PATIENCE ? lost_after : WARM_PATIENCE);
-	if (now >= owed)
+	if (now >= owed_at(w))
 		return give_up_on(w, "no answer comes any more from");
-	if (lost_after == 0)
-		return earlier(owed, whole);
-	cut = (asked > w->host->heard ? asked : w->host->heard) + lost_after;
-	if (now >= cut && is_cut_off(w))
+	if (now < silent_at(w))
+		return earlier(warm_look_at(w), whole);
+	if (is_cut_off(w))
 		return give_up_on(w, "nothing arrives any more at");
-	cut = now >= cut ? now + LOOK_AGAIN : cut;
-	return earlier(cut, earlier(owed, whole));
+	return earlier(now + LOOK_AGAIN, earlier(owed_at(w), whole));
 }
 
 usec_t

@@ -50,7 +50,9 @@ on_body(char *data, size_t size, size_t count, void *ctx)
 	struct plain *p = ctx;
 	size_t len = size * count;
 
-	if (len > HTTP_BODY_MAX - p->body_len)
+	size_t max = p->drill[0] != '\0' ? DRILL_BODY_MAX : HTTP_BODY_MAX;
+
+	if (len > max - p->body_len)
 		return 0; /* libcurl fails the transfer */
 	if (p->body_len + len > p->body_room) {
 		p->body_room = 2 * (p->body_len + len);
@@ -178,7 +180,7 @@ on_done(struct exchange *x, CURLcode code)
 	    (failure == LINK_BROKEN || (failure == LINK_REFUSED && h->socket == NULL))) {
 		p->err.code = 0;
 		p->start_at = again;
-		fleet_wake(h->fleet); /* this turn may be past its plain requests */
+		fleet_wake(h->fleet, 0); /* this turn may be past its plain requests */
 		return;
 	}
 	wrap_attempts(p);
@@ -272,7 +274,7 @@ plains_give_up(struct fleet_host *h, const struct err *why)
 		if (p->host == h && p->err.code == 0)
 			p->err = *why;
 	}
-	fleet_wake(h->fleet);
+	fleet_wake(h->fleet, 0);
 }
 
 static char *
@@ -312,5 +314,5 @@ plain_ask(struct fleet_host *h, enum fleet_ask what, const char *drill, char *up
 	    what == FLEET_WAIT ? USEC_INFINITY : now + h->fleet->o.answer_timeout;
 	(void)snprintf(p->drill, sizeof(p->drill), "%s", drill);
 	TAILQ_INSERT_TAIL(&h->fleet->plains, p, link);
-	fleet_wake(h->fleet);
+	fleet_wake(h->fleet, 0);
 }

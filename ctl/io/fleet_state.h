@@ -27,7 +27,7 @@
 #define PLAIN_TRIES     3
 #define WARM_BYTES_MAX  192
 #define WARM_QUEUE_MAX  16
-#define WARM_BODY_MAX   (512 * 1024) /* a drill, its operations and then some */
+#define DRILL_BODY_MAX  (512 * 1024) /* a drill, its operations and then some */
 #define RENEWS_MAX      8            /* without an answer */
 
 /* --- fleet_break.c -------------------------------------------------------------------- */
@@ -116,9 +116,9 @@ struct warm {
 struct fleet_host {
 	struct fleet *fleet;
 	size_t index;
-	char *name, *socket;
-	char *where; /* "'/run/…/api.sock'", "db2 (10.0.0.2:7433)": for messages */
-	char *url;   /* scheme, name and port, without a path */
+	char *socket; /* or NULL */
+	char *where;  /* "'/run/…/api.sock'", "db2 (10.0.0.2:7433)": for messages */
+	char *url;    /* scheme, name and port, without a path */
 	struct curl_slist *connect_to;
 	struct breaker breaker;
 	struct err why; /* its last connect that failed */
@@ -152,11 +152,12 @@ struct fleet {
 	size_t count;
 	struct plains plains;
 	struct drill_view view;
-	bool is_running, wants_turn, is_connecting;
+	bool is_running, is_connecting;
+	usec_t wake_at; /* the next turn */
 };
 
-/* Something new is to be done: let there be another turn at once. */
-void fleet_wake(struct fleet *f);
+/* Something new is to be done by then: let there be another turn; 0: at once. */
+void fleet_wake(struct fleet *f, usec_t at);
 
 /* --- fleet_link.c --------------------------------------------------------------------- */
 
@@ -219,5 +220,7 @@ void warm_break(struct warm *w, enum link_failure how);
 
 /* Do what is due; the moment of the next. */
 usec_t warm_turn(struct warm *w);
+/* When to look after a question on the wire that has no answer. */
+usec_t warm_look_at(const struct warm *w);
 
 #endif

@@ -117,7 +117,7 @@ warm_break(struct warm *w, enum link_failure how)
 			      backoff_jitter(RETRY_BASE, RETRY_MAX, w->failures + 1) :
 			      0);
 	w->failures = is_hopeless(w, how) ? PLAIN_TRIES : w->failures + 1;
-	fleet_wake(w->host->fleet);
+	fleet_wake(w->host->fleet, 0);
 }
 
 /* Libcurl's verdict on a connection that was open. */
@@ -175,7 +175,8 @@ flush(struct warm *w)
 		if (w->offset < w->bytes[a->what].len)
 			continue;
 		w->offset = 0;
-		w->sent++;
+		if (w->sent++ == 0)
+			fleet_wake(w->host->fleet, warm_look_at(w));
 	}
 }
 
@@ -230,7 +231,7 @@ warm_open(struct fleet_host *h, const char *drill)
 	w->count = 1;
 	w->state = WARM_WAITING;
 	w->next_try = 0;
-	fleet_wake(h->fleet);
+	fleet_wake(h->fleet, 0);
 }
 
 /* --- asking --------------------------------------------------------------------------- */
@@ -327,7 +328,7 @@ take_answer(struct warm *w)
 		return nonsense(w, "it answers what was not asked");
 	if (rc == 0)
 		return 0;
-	if (r.body_len > WARM_BODY_MAX)
+	if (r.body_len > DRILL_BODY_MAX)
 		return nonsense(w, "it says more than any answer of ours");
 	a.what = w->queue[0].what;
 	a.asked = w->queue[0].asked;

@@ -188,12 +188,6 @@ fleet_add(struct fleet *f, const struct endpoint *p, struct err *e)
 	return (int)f->count++;
 }
 
-size_t
-fleet_count(const struct fleet *f)
-{
-	return f->count;
-}
-
 int
 fleet_fd(const struct fleet *f)
 {

@@ -124,9 +124,7 @@ warm_connection_renews_then_aborts(void **state)
 	struct err e = { 0 };
 
 	fleet_warm(f, 0, KNOWN);
-	assert_false(fleet_is_warm(f, 0));
 	assert_int_equal(ear_await(&ear, 1)->err.code, 0);
-	assert_true(fleet_is_warm(f, 0));
 	/* All are under way at once; answers come in order. */
 	for (size_t i = 1; i < 5; i++)
 		assert_ok(fleet_ask(f, 0, order[i], &e), e);
@@ -185,7 +183,6 @@ lost_agent_is_noticed(void **state)
 	ear_await_loss(&ear, 1);
 	assert_non_null(strstr(ear.why.msg, "the agent is lost"));
 	assert_int_equal(fleet_ask(f, 0, FLEET_UNDO, NULL), -ENOTCONN);
-	assert_false(fleet_is_warm(f, 0));
 	fleet_get(f, 0, FLEET_STATUS);
 	assert_true(ear_await(&ear, 2)->err.code < 0);
 	assert_int_equal(ear.lost, 1);

@@ -205,7 +205,6 @@ agent_that_does_not_believe_us_is_told_of(void **state)
 	fleet_warm(f, 0, KNOWN);
 	assert_int_equal(ear_await(&ear, 2)->err.code, -EACCES);
 	assert_int_equal(ear.heard[1].what, FLEET_SHOW);
-	assert_false(fleet_is_warm(f, 0));
 	ear_close(&ear);
 }
 
@@ -293,7 +292,6 @@ broken_connection_is_made_anew_and_undo_asked_again(void **state)
 	atomic_store(&k->is, FAKE_WELL);
 	ear.wanted_lost = 0;
 	assert_true(fleet_wait(f, clock_boottime() + EAR_PATIENCE, shows_undo, &ear));
-	assert_true(fleet_is_warm(f, 0));
 	assert_int_equal(ear_told(&ear, FLEET_UNDO), 1);
 	assert_int_equal(ear_told(&ear, FLEET_RENEW), 0); /* no use once it is undone */
 	assert_int_equal(ear.lost, 0);
@@ -326,6 +324,26 @@ silent_host_is_lost_once(void **state)
 	fake_become(k, FAKE_WELL);
 	fleet_warm(f, 0, KNOWN);
 	assert_int_equal(ear_await(&ear, 4)->err.code, 0);
+	ear_close(&ear);
+}
+
+/* Nothing else is going on that would turn the loop. */
+static void
+agent_that_never_says_a_word_is_given_up(void **state)
+{
+	struct ear ear;
+	struct fleet *f =
+	    fleet_with(&ear, (struct fleet_options){ .lost_after = USEC_PER_SEC }, 1);
+
+	(void)state;
+	atomic_store(&fakes.fake[0].is, FAKE_SILENT);
+	fleet_warm(f, 0, KNOWN);
+	const struct heard *h = ear_await(&ear, 1);
+	assert_int_equal(h->what, FLEET_SHOW);
+	assert_int_equal(h->err.code, -ETIMEDOUT);
+	assert_non_null(strstr(h->err.msg, "no answer comes any more from db1"));
+	assert_int_equal(ear.lost, 0); /* it was never there */
+	atomic_store(&fakes.fake[0].is, FAKE_WELL);
 	ear_close(&ear);
 }
 
@@ -493,6 +511,7 @@ main(void)
 		cmocka_unit_test(tls_without_certificates_is_refused),
 		cmocka_unit_test(broken_connection_is_made_anew_and_undo_asked_again),
 		cmocka_unit_test(silent_host_is_lost_once),
+		cmocka_unit_test(agent_that_never_says_a_word_is_given_up),
 		cmocka_unit_test(nonsense_on_the_warm_connection_breaks_it),
 		cmocka_unit_test(breaker_spares_the_wait_and_closes_again),
 		cmocka_unit_test(moments_are_told_by_our_clock),
