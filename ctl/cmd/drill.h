@@ -53,10 +53,12 @@ struct drill;
 struct party {
 	struct drill *d;
 	const struct roster_host *row;
-	const char *name;  /* "db1"; of this host "localhost" */
-	const char *host;  /* of its events; "" when it is this host and the only one */
-	bool is_asked;     /* the present step waits for it */
-	struct err why;    /* of the present step; code 0: it went well */
+	const char *name; /* "db1"; of this host "localhost" */
+	const char *host; /* of its events; "" when it is this host and the only one */
+	bool is_asked;    /* the present step waits for it */
+	struct err why;   /* of the present step; code 0: it went well */
+	char boot_id[UUID_LEN]; /* with netns: which host it is; "" not known */
+	uint64_t netns;
 	bool is_arming;    /* it was asked to, and has not answered */
 	bool is_armed;     /* there is something that must be undone */
 	bool is_warm;      /* renewals get through */

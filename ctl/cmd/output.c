@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 
 #define EVENTS_KEPT  20000 /* for the reports; events.ndjson has them all */
+#define EVENTS_MAX   24000 /* the last ones are for what must not be missing there */
 #define LINE_MAX_LEN 4096
 
 /* --- the directory -------------------------------------------------------------------- */
@@ -127,15 +128,23 @@ append_line(struct output *o, const char *line, size_t len)
 	note_trouble(o, "events.ndjson", -r);
 }
 
+static bool
+is_kept(const struct output *o, const struct event *v)
+{
+	if (v->type == EVENT_SAMPLES || o->count >= EVENTS_MAX)
+		return false;
+	return o->count < EVENTS_KEPT || !(event_is_detail(v) || v->type == EVENT_BAD);
+}
+
 static void
 keep(struct output *o, const struct event *v)
 {
 	size_t at;
 
-	if (v->type == EVENT_SAMPLES || o->count >= EVENTS_KEPT)
+	if (!is_kept(o, v))
 		return;
 	if (o->count == o->room) {
-		o->room = o->room > 0 ? 2 * o->room : 64;
+		o->room += o->room / 4 + 32;
 		o->events = xrealloc(o->events, o->room * sizeof(*o->events));
 	}
 	/* Hosts are heard late; but what they say is not old: few places are passed. */

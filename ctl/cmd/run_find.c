@@ -21,6 +21,25 @@ is_remote(const struct party *p)
 	return p->row->host != NULL;
 }
 
+/* --- which host it is ------------------------------------------------------------------ */
+
+static bool
+is_same_host(const struct party *a, const struct party *b)
+{
+	return a->boot_id[0] != '\0' && a->netns == b->netns &&
+	       strcmp(a->boot_id, b->boot_id) == 0;
+}
+
+/* Which host we are ourselves; without /proc nothing is known, and nothing compared. */
+static void
+identify_here(struct party *p)
+{
+	struct err e;
+
+	(void)clock_boot_id(p->boot_id, &e);
+	p->netns = netns_inode();
+}
+
 /* --- this host ------------------------------------------------------------------------ */
 
 static int
@@ -32,6 +51,7 @@ find_here(struct party *p, struct endpoint *ret, struct err *e)
 	if (r < 0)
 		return r;
 	d->has_agent = true;
+	identify_here(p);
 	ret->socket = d->agent.socket;
 	party_say(p, EVENT_NOTE, "agent", "%s at %s",
 	    d->agent.is_embedded ? "embedded stormd" : "stormd", d->agent.socket);
@@ -40,28 +60,21 @@ find_here(struct party *p, struct endpoint *ret, struct err *e)
 
 /* --- the others ----------------------------------------------------------------------- */
 
-static bool
-is_this_host(const struct agent_status *s)
-{
-	char boot_id[BOOT_ID_LEN] = "";
-	struct err e;
-
-	(void)clock_boot_id(boot_id, &e); /* without /proc nothing is compared */
-	return boot_id[0] != '\0' && strcmp(boot_id, s->boot_id) == 0 &&
-	       s->netns == netns_inode();
-}
-
 void
 party_status_answer(struct party *p, const struct fleet_answer *a)
 {
 	struct drill *d = p->d;
 	struct agent_status s = { 0 };
+	struct party here = { 0 };
 
 	p->is_asked = false;
 	p->why = a->err;
 	if (a->err.code < 0 || agent_status_from_json(a->json, &s, &p->why) < 0)
 		return;
-	if (!d->o->include_self && is_this_host(&s)) {
+	(void)snprintf(p->boot_id, sizeof(p->boot_id), "%s", s.boot_id);
+	p->netns = s.netns;
+	identify_here(&here);
+	if (!d->o->include_self && is_same_host(p, &here)) {
 		(void)err_refused(&p->why,
 		    "this is the host that stormctl itself runs on (its name for itself "
 		    "is '%s'); --include-self allows it",
@@ -70,6 +83,19 @@ party_status_answer(struct party *p, const struct fleet_answer *a)
 	}
 	party_say(p, EVENT_NOTE, "agent", "stormd %s at %s:%u", s.version,
 	    p->row->host->address, p->row->host->port);
+}
+
+/* One host under two names would do the part of the first, twice, and call it both. */
+static void
+refuse_twins(struct drill *d)
+{
+	FOR_EACH_PARTY(d, p)
+		for (const struct party *q = d->parties; q < p; q++)
+			if (p->why.code == 0 && is_same_host(p, q))
+				(void)err_refused(&p->why,
+				    "this is the same host as %s: a host can have one part "
+				    "in a drill",
+				    q->name);
 }
 
 static int
@@ -129,6 +155,7 @@ parties_find(struct drill *d)
 			fleet_get(d->fleet, i, FLEET_STATUS);
 	}
 	parties_await(d, STEP_FIND, FIND_PATIENCE);
+	refuse_twins(d);
 	return parties_agree(d);
 }
 

@@ -32,7 +32,7 @@ enum death { LIVES, DIES_AT_STATUS, DIES_AT_ARM, DIES_AT_FIRE, DIES_LATER, DIES_
 static struct fake_agent {
 	/* how it is to behave */
 	bool breaks_shop, has_no_effect, refuses, refuses_to_fire, is_dirty, stays_broken;
-	bool is_slow_to_answer, talks_nonsense, cannot_apply, is_here, is_unreachable;
+	bool is_slow_to_answer, talks_nonsense, cannot_apply, is_here, is_twin;
 	bool interrupts; /* as one who presses Ctrl-C while the fault is in force */
 	bool comes_back; /* once it was lost, undone by its lease */
 	enum death dies;
@@ -339,9 +339,10 @@ do_as_asked(struct fake_agent *a, enum fleet_ask what)
 static json_t *
 status_of(const struct fake_agent *a)
 {
-	struct agent_status s = { .version = "1.2.3", .netns = 1, .boot_id = "another" };
+	struct agent_status s = { .version = "1.2.3", .boot_id = "another" };
 	struct err e;
 
+	s.netns = a->is_twin ? 1 : 1 + (uint64_t)(a - agents);
 	if (a->is_here) {
 		assert_int_equal(clock_boot_id(s.boot_id, &e), 0);
 		s.netns = netns_inode();

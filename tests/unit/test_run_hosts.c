@@ -320,6 +320,17 @@ a_name_for_this_very_host_can_be_asked_for(void **state)
 }
 
 static void
+one_host_under_two_names_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	agents[3].is_twin = true;
+	expect(w, VERDICT_REFUSED);
+	assert_int_equal(agents[0].asked[FLEET_ARM], 0);
+	assert_int_equal(count_lines(w, "error", "the same host as h0"), 1);
+}
+
+static void
 a_death_while_arming_sweeps_the_others(void **state)
 {
 	struct world *w = *state;
@@ -608,6 +619,7 @@ main(void)
 		DRILL(a_host_that_is_not_there_stops_it_before_anything),
 		DRILL(a_name_for_this_very_host_is_refused),
 		DRILL(a_name_for_this_very_host_can_be_asked_for),
+		DRILL(one_host_under_two_names_is_refused),
 		DRILL(a_death_while_arming_sweeps_the_others),
 		DRILL(nonsense_while_arming_sweeps_the_others),
 		DRILL(one_abort_too_slow_and_nothing_is_fired),
