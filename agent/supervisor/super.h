@@ -53,6 +53,6 @@ void super_undo_all(struct super *s, enum undo_cause cause, usec_t now);
 struct drill *super_find_drill(struct super *s, const char *uuid);
 bool super_is_clean(struct super *s); /* no fault of any drill is left */
 unsigned super_live_faults(struct super *s);
-void super_status(struct super *s, usec_t now, struct agent_status *ret);
+void super_status(struct super *s, struct agent_status *ret);
 
 #endif

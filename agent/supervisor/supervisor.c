@@ -61,7 +61,7 @@ super_is_clean(struct super *s)
 }
 
 void
-super_status(struct super *s, usec_t now, struct agent_status *ret)
+super_status(struct super *s, struct agent_status *ret)
 {
 	struct err e;
 
@@ -70,12 +70,10 @@ super_status(struct super *s, usec_t now, struct agent_status *ret)
 		.pid = getpid(),
 		.halted = rundir_is_halted(&s->rundir),
 		.ephemeral = s->opt.is_ephemeral,
-		.now = now,
 		.started = s->started,
 		.slow_turns = s->loop.slow_turns,
 		.records = rundir_records(&s->rundir),
 		.netns = netns_inode(),
-		.wall = clock_wall(),
 	};
 	snprintf(ret->instance, sizeof(ret->instance), "%s", s->opt.instance);
 	(void)clock_boot_id(ret->boot_id, &e); /* without /proc it stays empty */
@@ -84,6 +82,9 @@ super_status(struct super *s, usec_t now, struct agent_status *ret)
 		if (!d->status.ended)
 			ret->drill_count++;
 	}
+	/* Together and last: whoever compares clocks takes both for one moment. */
+	ret->now = clock_boottime();
+	ret->wall = clock_wall();
 }
 
 static void

@@ -68,7 +68,7 @@ send_agent(struct super *s, uint32_t seq)
 {
 	struct msg_agent m = { .head = { .type = MSG_AGENT, .seq = seq } };
 
-	super_status(s, clock_boottime(), &m.agent);
+	super_status(s, &m.agent);
 	send_or_break(s, &m);
 }
 
