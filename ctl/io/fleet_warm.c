@@ -224,7 +224,7 @@ warm_open(struct fleet_host *h, const char *drill)
 	w->host = h;
 	(void)snprintf(w->drill, sizeof(w->drill), "%s", drill);
 	for (size_t i = 0; i < FLEET_WARM_ASKS; i++)
-		prepare(w, i, "");
+		prepare(w, (enum fleet_ask)i, "");
 	w->is_proven = false;
 	w->failures = 0;
 	w->queue[0] = (struct warm_ask){ .what = FLEET_SHOW };
