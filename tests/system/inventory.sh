@@ -23,7 +23,7 @@ pki() { "$CTL" pki "$@" --dir "$PKI" >"$T/pki.log" 2>&1 || fail "stormctl pki $*
 ctl() {
 	local code=$1 rc=0
 	shift
-	timeout 60 "$CTL" "$@" >"$T/out" 2>"$T/err.log" || rc=$?
+	timeout 300 "$CTL" "$@" >"$T/out" 2>"$T/err.log" || rc=$?
 	cp "$T/out" "$T/out.log"
 	[ $rc -eq "$code" ] || fail "stormctl $*: exit $rc, expected $code"
 }
