@@ -382,14 +382,14 @@ jitter_varies_within_its_bounds(void **state)
 			assert_true(ms[i] >= 29);
 		}
 		qsort(ms, ROUNDS, sizeof(ms[0]), by_value);
-		print_message("         from %.1f to %.1f, nine tenths to %.1f ms\n",
-		    ms[0], ms[ROUNDS - 1], ms[ROUNDS * 9 / 10]);
-		/* of 54: missed once in 10^15 runs; the last tenth may be a stall's */
-		assert_true(ms[ROUNDS * 9 / 10] - ms[0] > 20);
-		if (ms[ROUNDS * 9 / 10] < 100)
+		print_message("         from %.1f to %.1f, half of them to %.1f ms\n",
+		    ms[0], ms[ROUNDS - 1], ms[ROUNDS / 2]);
+		/* What comes late may be a stall's, and tells nothing. */
+		if (ms[ROUNDS / 2] - ms[0] > 15 && ms[ROUNDS / 2] < 90)
 			break;
 	}
-	assert_true(ms[ROUNDS * 9 / 10] < 100);
+	assert_true(ms[ROUNDS / 2] - ms[0] > 15);
+	assert_true(ms[ROUNDS / 2] < 90);
 	(void)close(fd);
 	holder_off(&h);
 }
