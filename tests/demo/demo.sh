@@ -5,32 +5,15 @@
 # called off in front of you; then the host is compared with what it was before.
 # usage: demo.sh BIN-DIR [RESULTS-DIR]
 set -u
-BIN=$(cd "${1:-build/bin}" && pwd)
-if [ "$(id -u)" -ne 0 ]; then
-	echo "The demo makes network namespaces, so it needs root: asking sudo."
-	exec sudo "$0" "$BIN" "${2:-results/demo}"
-fi
-RESULTS=${2:-results/demo}
-[ -n "${STORM_SANDBOX:-}" ] || {
-	rm -rf "$RESULTS"
-	mkdir -p "$RESULTS"
-	RESULTS=$(cd "$RESULTS" && pwd)
-}
-export RESULTS BIN
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "$0")/../system/lib.sh"
-sandbox "$0" "$BIN" "$RESULTS"
+# shellcheck source=tests/demo/demo_lib.sh
+. "$(dirname "$0")/demo_lib.sh"
+begin "${1:-build/bin}" "${2:-results/demo}"
 
-bold='' dim='' plain=''
-[ -t 1 ] && bold=$'\033[1m' dim=$'\033[2m' plain=$'\033[0m'
-step() { printf '\n%s▸ %s%s\n' "$bold" "$1" "$plain"; }
-say() { printf '  %s\n' "$*"; }
-show() { sed "s/^/  $dim│$plain /" "$1"; }
 drill() { # drill NAME EXPECTED-EXIT
 	local rc=0
-	printf '  %s$ stormctl run %s.yaml%s\n' "$dim" "$1" "$plain"
+	typed "stormctl run $1.yaml"
 	"$BIN/stormctl" run "$T/$1.yaml" --out "$RESULTS/$1" "${DIRS[@]}" --embedded \
-		--reason "make demo" 2>&1 | sed 's/^/    /'
+		--reason "make demo" 2>&1 | indented
 	rc=${PIPESTATUS[0]}
 	[ "$rc" -eq "$2" ] || fail "the drill '$1' ended with exit $rc where $2 was expected"
 	say "Exit code $rc."
@@ -106,13 +89,7 @@ say "curl http://127.0.0.1:8080/ → $(curl -s http://127.0.0.1:8080/)   (the sh
 step "And the host? The same photograph again, compared."
 wait_for 5 storm_gone || fail "an agent process is still there"
 snapshot >"$RESULTS/host-after.txt"
-printf '  %s$ diff host-before.txt host-after.txt%s\n' "$dim" "$plain"
-if diff "$RESULTS/host-before.txt" "$RESULTS/host-after.txt" >"$T/diff"; then
-	say "no difference: not a rule, not a set, not a link, not a process left."
-else
-	show "$T/diff"
-	fail "the host is not as it was"
-fi
+compared host
 
 step "What lies where"
 for d in backend-dies backends-cut-off; do
@@ -121,5 +98,5 @@ for d in backend-dies backends-cut-off; do
 	say "$RESULTS/$d/journal.json    all of it, for machines"
 done
 printf '\n'
-[ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$RESULTS"
+hand_over
 exit 0
