@@ -41,6 +41,7 @@ test     procps               procps-ng             cmd:ps
 test     iputils-ping         iputils               cmd:ping
 test     util-linux           util-linux            cmd:unshare
 test     openssl              openssl               cmd:openssl
+test     socat                socat                 cmd:socat
 test     e2fsprogs            e2fsprogs             cmd:mkfs.ext4
 test     groff                groff                 cmd:groff
 test     ansible-core         ansible-core          cmd:ansible-inventory

@@ -33,6 +33,7 @@ done
 echo "  us: {address: $OURS, tags: {role: controller}}" >>"$T/hosts.yaml"
 for name in "${NAMES[@]}"; do
 	start_agent "$name"
+	web "$name"
 done
 for from in "${NAMES[@]}"; do # neighbours are known before anything is compared
 	for to in "${NAMES[@]}"; do
@@ -78,6 +79,27 @@ table() { # table NAME…, rows and columns in this order
 	done
 }
 
+# A TCP connection needs both directions: tried for every pair of the table, all at once.
+# What is not as the table says goes into $T/wrong.
+try_tcp() { # try_tcp TABLE
+	local a b both
+	: >"$T/wrong"
+	while read -r a b both; do
+		{
+			if [ "$both" = 1 ]; then
+				on "$a" curl -so /dev/null --connect-timeout 20 "http://$(address "$b")/" ||
+					echo "$a-$b is cut" >>"$T/wrong"
+			else
+				on "$a" curl -so /dev/null --connect-timeout 1 "http://$(address "$b")/" &&
+					echo "$a-$b is not cut" >>"$T/wrong"
+			fi
+		} &
+	done < <(awk '{ name[NR] = $1; for (i = 2; i <= NF; i++) hears[NR, i - 1] = $i }
+		END { for (i = 1; i <= NR; i++) for (j = 1; j < i; j++)
+			print name[i], name[j], hears[i, j] == "+" && hears[j, i] == "+" }' "$1")
+	for a in $(jobs -p); do [ "$a" = "$RUN" ] || wait "$a"; done
+}
+
 state() { api "$1" status | jq -r '[.. | objects | .state? // empty] | last // ""'; }
 in_force() { [ "$(state "$1")" = active ]; }
 
@@ -104,13 +126,15 @@ inject_end() {
 	wait_for 60 owes_nothing || fail "left behind: $(obligations)"
 	return $rc
 }
-# find_table NAME…: the table of these while the plan is in force, into $T/found
+# find_table NAME…: the table of these while the plan is in force, into $T/found, and what
+# TCP says against it, into $T/wrong
 find_table() {
 	local i rc
 	for ((i = 0; i < ATTEMPTS; i++)); do
 		rc=0
 		inject_begin
 		table "$@" >"$T/found"
+		try_tcp "$T/found"
 		inject_end || rc=$?
 		was_starved "$T/run.log" || break
 	done
@@ -139,6 +163,7 @@ for topology in halves isolate ring bridge one-way; do
 	mapfile -t order < <(cut -d ' ' -f 1 "$T/planned")
 	find_table "${order[@]}"
 	diff "$T/planned" "$T/found" >"$T/diff.log" || fail "$topology is not as planned"
+	[ ! -s "$T/wrong" ] || fail "$topology: TCP disagrees: $(tr '\n' ' ' <"$T/wrong")"
 	ok "$topology: each hears whom the plan says"
 done
 
