@@ -64,7 +64,7 @@ world_reset(void)
 	world.front.is_broken = false;
 	world.rundir.is_unsaved = world.rundir.is_unwritten = false;
 	(void)unlinkat(world.rundir.host_fd, HALTED_FILE, 0); /* if it was written */
-	world.opt.listen.len = 1; /* TCP, too */
+	world.opt.listen.len = 1;                             /* TCP, too */
 	world.policy.is_ephemeral = true;
 	world.policy.allowed = world.policy.irreversible = UINT64_MAX;
 	world.policy.max_duration = UINT32_MAX;
