@@ -11,6 +11,7 @@
 #include "xalloc.h"
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 json_t *
@@ -27,10 +28,17 @@ json_text(const char *s)
 	return json_string(clean);
 }
 
-static void
-put(json_t *j, const char *key, json_t *value)
+void
+json_put(json_t *j, const char *key, json_t *value)
 {
 	if (value == NULL || json_object_set_new(j, key, value) != 0)
+		abort(); /* no memory */
+}
+
+void
+json_append(json_t *list, json_t *value)
+{
+	if (value == NULL || json_array_append_new(list, value) != 0)
 		abort(); /* no memory */
 }
 
@@ -48,19 +56,19 @@ event_to_json(const struct event *v)
 	json_t *j = json_object();
 	char wall[32];
 
-	put(j, "type", json_string(event_type_name(v->type)));
-	put(j, "at_us", json_integer((json_int_t)v->at));
-	put(j, "time", json_string(clock_iso8601(v->wall, wall, sizeof(wall))));
+	json_put(j, "type", json_string(event_type_name(v->type)));
+	json_put(j, "at_us", json_integer((json_int_t)v->at));
+	json_put(j, "time", json_string(clock_iso8601(v->wall, wall, sizeof(wall))));
 	if (v->subject[0] != '\0')
-		put(j, "subject", json_text(v->subject));
+		json_put(j, "subject", json_text(v->subject));
 	if (v->host[0] != '\0')
-		put(j, "host", json_text(v->host));
+		json_put(j, "host", json_text(v->host));
 	if (v->text[0] != '\0')
-		put(j, "text", json_text(v->text));
+		json_put(j, "text", json_text(v->text));
 	if (v->unit[0] != '\0')
-		put(j, "unit", json_text(v->unit));
+		json_put(j, "unit", json_text(v->unit));
 	for (size_t i = 0; i < v->num_count; i++)
-		put(j, v->num[i].key, number(v->num[i].value));
+		json_put(j, v->num[i].key, number(v->num[i].value));
 	return j;
 }
 

@@ -15,20 +15,6 @@
 #include <errno.h>
 #include <string.h>
 
-static void
-put(json_t *j, const char *key, json_t *value)
-{
-	if (value == NULL || json_object_set_new(j, key, value) != 0)
-		abort(); /* no memory */
-}
-
-static void
-append(json_t *list, json_t *value)
-{
-	if (value == NULL || json_array_append_new(list, value) != 0)
-		abort(); /* no memory */
-}
-
 static json_t *
 strings(char *const *s, char *const *secrets)
 {
@@ -38,7 +24,7 @@ strings(char *const *s, char *const *secrets)
 		_cleanup_free_ char *clean = xstrdup(*s);
 
 		redact(clean, secrets);
-		append(list, json_text(clean));
+		json_append(list, json_text(clean));
 	}
 	return list;
 }
@@ -49,16 +35,16 @@ experiment_object(const struct experiment *x, const struct digest *d)
 	json_t *j = json_object();
 	char hash[SHA256_HEX_LEN];
 
-	put(j, "name", json_text(x->name));
+	json_put(j, "name", json_text(x->name));
 	if (x->path != NULL)
-		put(j, "file", json_text(x->path));
+		json_put(j, "file", json_text(x->path));
 	if (x->text != NULL) {
 		sha256_hex(x->text, strlen(x->text), hash);
-		put(j, "sha256", json_string(hash));
+		json_put(j, "sha256", json_string(hash));
 	}
 	if (d->drill != NULL && d->drill->text[0] != '\0')
-		put(j, "hypothesis", json_text(d->drill->text));
-	put(j, "vars", strings(x->vars, x->secrets));
+		json_put(j, "hypothesis", json_text(d->drill->text));
+	json_put(j, "vars", strings(x->vars, x->secrets));
 	return j;
 }
 
@@ -73,9 +59,9 @@ phases_array(const struct report_input *in)
 		if (v->type != EVENT_PHASE)
 			continue;
 		json_t *j = json_object();
-		put(j, "phase", json_text(v->subject));
-		put(j, "at_us", json_integer((json_int_t)v->at));
-		append(list, j);
+		json_put(j, "phase", json_text(v->subject));
+		json_put(j, "at_us", json_integer((json_int_t)v->at));
+		json_append(list, j);
 	}
 	return list;
 }
@@ -105,18 +91,19 @@ probes_array(const struct report_input *in)
 		    guard ? &x->guards[i - x->probe_count] : &x->probes[i];
 		json_t *j = json_object(), *phases = json_object();
 
-		put(j, "name", json_text(p->name));
-		put(j, "guard", json_boolean(guard));
-		put(j, "rate_per_s", json_real((double)p->rate_mhz / 1000));
-		put(j, "within_us", json_integer((json_int_t)p->good.within));
-		put(j, "objective", json_real(p->objective));
-		put(j, "abort_at", json_real(p->abort_at));
+		json_put(j, "name", json_text(p->name));
+		json_put(j, "guard", json_boolean(guard));
+		json_put(j, "rate_per_s", json_real((double)p->rate_mhz / 1000));
+		json_put(j, "within_us", json_integer((json_int_t)p->good.within));
+		json_put(j, "objective", json_real(p->objective));
+		json_put(j, "abort_at", json_real(p->abort_at));
 		for (size_t k = 0; k < in->count; k++)
 			if (in->events[k].type == EVENT_PROBE &&
 			    strcmp(in->events[k].subject, p->name) == 0)
-				put(phases, in->events[k].text, numbers(&in->events[k]));
-		put(j, "phases", phases);
-		append(list, j);
+				json_put(
+				    phases, in->events[k].text, numbers(&in->events[k]));
+		json_put(j, "phases", phases);
+		json_append(list, j);
 	}
 	return list;
 }
@@ -132,11 +119,11 @@ fault_history(const struct report_input *in, const char *name)
 		if (v->type != EVENT_FAULT || strcmp(v->subject, name) != 0)
 			continue;
 		json_t *j = numbers(v);
-		put(j, "state",
+		json_put(j, "state",
 		    json_string(fault_state_name(
 			(enum fault_state)event_get(v, "state", FAULT_ARMED))));
-		put(j, "text", json_text(v->text));
-		append(list, j);
+		json_put(j, "text", json_text(v->text));
+		json_append(list, j);
 	}
 	return list;
 }
@@ -146,8 +133,8 @@ put_effect(json_t *j, const struct event *last)
 {
 	if (last == NULL || last->unit[0] == '\0')
 		return;
-	put(j, "effect", json_integer((json_int_t)event_get(last, "effect", 0)));
-	put(j, "effect_unit", json_text(last->unit));
+	json_put(j, "effect", json_integer((json_int_t)event_get(last, "effect", 0)));
+	json_put(j, "effect_unit", json_text(last->unit));
 }
 
 /* The fault on each host that armed it, in that host's own words. */
@@ -164,12 +151,12 @@ fault_on_hosts(const struct report_input *in, const char *name)
 			continue;
 		const struct event *last = digest_fault(in, name, v->host);
 		json_t *j = json_object();
-		put(j, "host", json_text(v->host));
-		put(j, "what", json_text(v->text));
+		json_put(j, "host", json_text(v->host));
+		json_put(j, "what", json_text(v->text));
 		put_effect(j, last);
 		if (last != NULL)
-			put(j, "ended_as", json_text(last->text));
-		append(list, j);
+			json_put(j, "ended_as", json_text(last->text));
+		json_append(list, j);
 	}
 	return list;
 }
@@ -187,15 +174,15 @@ faults_array(const struct report_input *in)
 
 		(void)spec_describe(&f->spec, what, sizeof(last->text));
 		redact(what, in->experiment->secrets);
-		put(j, "name", json_text(f->spec.name));
-		put(j, "kind", json_text(f->spec.kind));
-		put(j, "what", json_text(what));
-		put(j, "at_us", json_integer((json_int_t)f->spec.at));
-		put(j, "for_us", json_integer((json_int_t)f->spec.duration));
+		json_put(j, "name", json_text(f->spec.name));
+		json_put(j, "kind", json_text(f->spec.kind));
+		json_put(j, "what", json_text(what));
+		json_put(j, "at_us", json_integer((json_int_t)f->spec.at));
+		json_put(j, "for_us", json_integer((json_int_t)f->spec.duration));
 		put_effect(j, last);
-		put(j, "hosts", fault_on_hosts(in, f->spec.name));
-		put(j, "states", fault_history(in, f->spec.name));
-		append(list, j);
+		json_put(j, "hosts", fault_on_hosts(in, f->spec.name));
+		json_put(j, "states", fault_history(in, f->spec.name));
+		json_append(list, j);
 	}
 	return list;
 }
@@ -206,10 +193,11 @@ undo_object(const struct digest *d)
 	if (d->undo == NULL)
 		return json_null();
 	json_t *j = json_object();
-	put(j, "cause", json_text(d->undo->subject));
+	json_put(j, "cause", json_text(d->undo->subject));
 	for (enum digest_moment m = 0; m < MOMENTS; m++)
 		if (d->moment[m].is_known)
-			put(j, moment_key(m), json_integer((json_int_t)d->moment[m].us));
+			json_put(
+			    j, moment_key(m), json_integer((json_int_t)d->moment[m].us));
 	return j;
 }
 
@@ -218,9 +206,9 @@ verdict_object(const struct report_input *in, const struct digest *d)
 {
 	json_t *j = json_object();
 
-	put(j, "name", json_string(verdict_name(in->verdict)));
-	put(j, "exit", json_integer(in->verdict));
-	put(j, "sentence",
+	json_put(j, "name", json_string(verdict_name(in->verdict)));
+	json_put(j, "exit", json_integer(in->verdict));
+	json_put(j, "sentence",
 	    json_text(
 		d->verdict != NULL ? d->verdict->text : verdict_sentence(in->verdict)));
 	return j;
@@ -233,11 +221,11 @@ host_object(const struct report_input *in, const struct digest *d)
 	const char *kernel = digest_note(in, "kernel"), *agent = digest_note(in, "agent");
 
 	if (d->drill != NULL)
-		put(j, "name", json_text(d->drill->host));
+		json_put(j, "name", json_text(d->drill->host));
 	if (kernel != NULL)
-		put(j, "kernel", json_text(kernel));
+		json_put(j, "kernel", json_text(kernel));
 	if (agent != NULL)
-		put(j, "agent", json_text(agent));
+		json_put(j, "agent", json_text(agent));
 	return j;
 }
 
@@ -250,23 +238,24 @@ journal(const struct report_input *in)
 	const char *seed = digest_note(in, "seed");
 
 	digest_make(&d, in);
-	put(j, "stormdrill", json_string(STORMDRILL_VERSION));
-	put(j, "journal", json_integer(1));
-	put(j, "drill", json_text(in->drill));
-	put(j, "experiment", experiment_object(in->experiment, &d));
-	put(j, "host", host_object(in, &d));
-	put(j, "verdict", verdict_object(in, &d));
-	put(j, "phases", phases_array(in));
-	put(j, "probes", probes_array(in));
-	put(j, "faults", faults_array(in));
-	put(j, "seed", seed != NULL ? json_text(seed) : json_null());
-	put(j, "targets", journal_targets(in));
-	put(j, "hosts", journal_hosts(in));
-	put(j, "decision", d.decision != NULL ? event_to_json(d.decision) : json_null());
-	put(j, "undo", undo_object(&d));
+	json_put(j, "stormdrill", json_string(STORMDRILL_VERSION));
+	json_put(j, "journal", json_integer(1));
+	json_put(j, "drill", json_text(in->drill));
+	json_put(j, "experiment", experiment_object(in->experiment, &d));
+	json_put(j, "host", host_object(in, &d));
+	json_put(j, "verdict", verdict_object(in, &d));
+	json_put(j, "phases", phases_array(in));
+	json_put(j, "probes", probes_array(in));
+	json_put(j, "faults", faults_array(in));
+	json_put(j, "seed", seed != NULL ? json_text(seed) : json_null());
+	json_put(j, "targets", journal_targets(in));
+	json_put(j, "hosts", journal_hosts(in));
+	json_put(
+	    j, "decision", d.decision != NULL ? event_to_json(d.decision) : json_null());
+	json_put(j, "undo", undo_object(&d));
 	for (size_t i = 0; i < in->count; i++)
-		append(events, event_to_json(&in->events[i]));
-	put(j, "events", events);
+		json_append(events, event_to_json(&in->events[i]));
+	json_put(j, "events", events);
 	return j;
 }
 

@@ -4,22 +4,7 @@
 #include "digest.h"
 #include "event_json.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-static void
-put(json_t *j, const char *key, json_t *value)
-{
-	if (value == NULL || json_object_set_new(j, key, value) != 0)
-		abort(); /* no memory */
-}
-
-static void
-append(json_t *list, json_t *value)
-{
-	if (value == NULL || json_array_append_new(list, value) != 0)
-		abort(); /* no memory */
-}
 
 /* --- targets -------------------------------------------------------------------------- */
 
@@ -33,7 +18,7 @@ hosts_of_target(const struct report_input *in, const char *target)
 
 		if (v->type == EVENT_TARGET && v->host[0] != '\0' &&
 		    strcmp(v->subject, target) == 0)
-			append(list, json_text(v->host));
+			json_append(list, json_text(v->host));
 	}
 	return list;
 }
@@ -49,11 +34,12 @@ journal_targets(const struct report_input *in)
 		if (v->type != EVENT_TARGET || v->host[0] != '\0')
 			continue;
 		json_t *j = json_object();
-		put(j, "name", json_text(v->subject));
-		put(j, "text", json_text(v->text));
-		put(j, "matched", json_integer((json_int_t)event_get(v, "matched", 0)));
-		put(j, "hosts", hosts_of_target(in, v->subject));
-		append(list, j);
+		json_put(j, "name", json_text(v->subject));
+		json_put(j, "text", json_text(v->text));
+		json_put(
+		    j, "matched", json_integer((json_int_t)event_get(v, "matched", 0)));
+		json_put(j, "hosts", hosts_of_target(in, v->subject));
+		json_append(list, j);
 	}
 	return list;
 }
@@ -69,7 +55,7 @@ undo_of(const struct event *v)
 		double us = event_get(v, moment_key(m), NAN);
 
 		if (!isnan(us))
-			put(j, moment_key(m), json_integer((json_int_t)us));
+			json_put(j, moment_key(m), json_integer((json_int_t)us));
 	}
 	return j;
 }
@@ -82,7 +68,7 @@ errors_of(const struct report_input *in, const char *host)
 	for (size_t i = 0; i < in->count; i++)
 		if (in->events[i].type == EVENT_ERROR &&
 		    strcmp(in->events[i].host, host) == 0)
-			append(list, json_text(in->events[i].text));
+			json_append(list, json_text(in->events[i].text));
 	return list;
 }
 
@@ -95,16 +81,16 @@ host_object(const struct report_input *in, const struct event *agent)
 	const struct event *undo = digest_of_host(in, EVENT_UNDO, host);
 	json_t *j = json_object();
 
-	put(j, "name", json_text(host));
-	put(j, "agent", json_text(agent->text));
+	json_put(j, "name", json_text(host));
+	json_put(j, "agent", json_text(agent->text));
 	if (tried != NULL)
-		put(j, "round_trip_us",
+		json_put(j, "round_trip_us",
 		    json_integer((json_int_t)event_get(tried, "round_trip_us", 0)));
 	if (fired != NULL)
-		put(j, "fired_at_us", json_integer((json_int_t)fired->at));
+		json_put(j, "fired_at_us", json_integer((json_int_t)fired->at));
 	if (undo != NULL)
-		put(j, "undo", undo_of(undo));
-	put(j, "errors", errors_of(in, host));
+		json_put(j, "undo", undo_of(undo));
+	json_put(j, "errors", errors_of(in, host));
 	return j;
 }
 
@@ -118,7 +104,7 @@ journal_hosts(const struct report_input *in)
 
 		if (v->type == EVENT_NOTE && v->host[0] != '\0' &&
 		    strcmp(v->subject, "agent") == 0)
-			append(list, host_object(in, v));
+			json_append(list, host_object(in, v));
 	}
 	return list;
 }
