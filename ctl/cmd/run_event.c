@@ -29,6 +29,16 @@ vevent(
 	return v;
 }
 
+__attribute__((format(printf, 4, 0))) static struct event
+vparty_event(const struct party *p, enum event_type t, const char *subject,
+    const char *fmt, va_list ap)
+{
+	struct event v = vevent(p->d, t, subject, fmt, ap);
+
+	(void)snprintf(v.host, sizeof(v.host), "%s", p->host);
+	return v;
+}
+
 struct event
 drill_event(struct drill *d, enum event_type t, const char *subject, const char *fmt, ...)
 {
@@ -47,9 +57,8 @@ party_event(
 	va_list ap;
 
 	va_start(ap, fmt);
-	struct event v = vevent(p->d, t, subject, fmt, ap);
+	struct event v = vparty_event(p, t, subject, fmt, ap);
 	va_end(ap);
-	(void)snprintf(v.host, sizeof(v.host), "%s", p->host);
 	return v;
 }
 
@@ -77,8 +86,7 @@ party_say(
 	va_list ap;
 
 	va_start(ap, fmt);
-	struct event v = vevent(p->d, t, subject, fmt, ap);
+	struct event v = vparty_event(p, t, subject, fmt, ap);
 	va_end(ap);
-	(void)snprintf(v.host, sizeof(v.host), "%s", p->host);
 	drill_emit(p->d, &v);
 }
