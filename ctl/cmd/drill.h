@@ -59,6 +59,7 @@ struct party {
 	struct err why;   /* of the present step; code 0: it went well */
 	char boot_id[UUID_LEN]; /* with netns: which host it is; "" not known */
 	uint64_t netns;
+	char version[16];
 	bool is_arming;    /* it was asked to, and has not answered */
 	bool is_armed;     /* there is something that must be undone */
 	bool is_warm;      /* renewals get through */

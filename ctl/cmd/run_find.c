@@ -53,8 +53,6 @@ find_here(struct party *p, struct endpoint *ret, struct err *e)
 	d->has_agent = true;
 	identify_here(p);
 	ret->socket = d->agent.socket;
-	party_say(p, EVENT_NOTE, "agent", "%s at %s",
-	    d->agent.is_embedded ? "embedded stormd" : "stormd", d->agent.socket);
 	return d->agent.pidfd >= 0 ? loop_watch_agent(d, e) : 0;
 }
 
@@ -81,8 +79,24 @@ party_status_answer(struct party *p, const struct fleet_answer *a)
 		    s.node);
 		return;
 	}
-	party_say(p, EVENT_NOTE, "agent", "stormd %s at %s:%u", s.version,
-	    p->row->host->address, p->row->host->port);
+	(void)snprintf(p->version, sizeof(p->version), "%s", s.version);
+}
+
+/* In the roster's order, which is that of the inventory and not that of the answers. */
+static void
+say_found(struct drill *d)
+{
+	FOR_EACH_PARTY(d, p) {
+		const struct host *h = p->row->host;
+
+		if (h == NULL)
+			party_say(p, EVENT_NOTE, "agent", "%s at %s",
+			    d->agent.is_embedded ? "embedded stormd" : "stormd",
+			    d->agent.socket);
+		else if (p->version[0] != '\0' && p->why.code == 0)
+			party_say(p, EVENT_NOTE, "agent", "stormd %s at %s:%u",
+			    p->version, h->address, h->port);
+	}
 }
 
 /* One host under two names would do the part of the first, twice, and call it both. */
@@ -156,6 +170,7 @@ parties_find(struct drill *d)
 	}
 	parties_await(d, STEP_FIND, FIND_PATIENCE);
 	refuse_twins(d);
+	say_found(d);
 	return parties_agree(d);
 }
 

@@ -110,6 +110,26 @@ digest_fault(const struct report_input *in, const char *name, const char *host)
 }
 
 const struct event *
+digest_armed(const struct report_input *in, const char *fault, const char *host)
+{
+	for (size_t i = 0; i < in->count; i++) {
+		const struct event *v = &in->events[i];
+
+		if (v->type == EVENT_ARMED && strcmp(v->host, host) == 0 &&
+		    strcmp(v->subject, fault) == 0)
+			return v;
+	}
+	return NULL;
+}
+
+bool
+digest_is_host(const struct event *v)
+{
+	return v->type == EVENT_NOTE && v->host[0] != '\0' &&
+	       strcmp(v->subject, "agent") == 0;
+}
+
+const struct event *
 digest_of_host(const struct report_input *in, enum event_type t, const char *host)
 {
 	const struct event *last = NULL;
@@ -126,7 +146,7 @@ digest_note(const struct report_input *in, const char *subject)
 	const char *text = NULL;
 
 	for (size_t i = 0; i < in->count; i++)
-		if (in->events[i].type == EVENT_NOTE &&
+		if (in->events[i].type == EVENT_NOTE && in->events[i].host[0] == '\0' &&
 		    strcmp(in->events[i].subject, subject) == 0)
 			text = in->events[i].text;
 	return text;

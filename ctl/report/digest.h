@@ -39,10 +39,15 @@ bool digest_is_common(const struct digest *d, const struct event *v);
  * one.  NULL when it never came to one. */
 const struct event *digest_fault(
     const struct report_input *in, const char *name, const char *host);
+/* The fault armed on that host, in the host's own words, or NULL. */
+const struct event *digest_armed(
+    const struct report_input *in, const char *fault, const char *host);
+/* Does it stand for one of the hosts?  They come in the roster's order. */
+bool digest_is_host(const struct event *v);
 /* The last event of a type that names this host, or NULL. */
 const struct event *digest_of_host(
     const struct report_input *in, enum event_type t, const char *host);
-/* Text of a note with this subject, or NULL. */
+/* Text of a note with this subject that is about no host in particular, or NULL. */
 const char *digest_note(const struct report_input *in, const char *subject);
 
 #endif

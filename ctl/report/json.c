@@ -144,15 +144,16 @@ fault_on_hosts(const struct report_input *in, const char *name)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < in->count; i++) {
-		const struct event *v = &in->events[i];
+		const char *host = in->events[i].host;
+		const struct event *armed =
+		    digest_is_host(&in->events[i]) ? digest_armed(in, name, host) : NULL;
 
-		if (v->type != EVENT_ARMED || v->host[0] == '\0' ||
-		    strcmp(v->subject, name) != 0)
+		if (armed == NULL)
 			continue;
-		const struct event *last = digest_fault(in, name, v->host);
+		const struct event *last = digest_fault(in, name, host);
 		json_t *j = json_object();
-		json_put(j, "host", json_text(v->host));
-		json_put(j, "what", json_text(v->text));
+		json_put(j, "host", json_text(host));
+		json_put(j, "what", json_text(armed->text));
 		put_effect(j, last);
 		if (last != NULL)
 			json_put(j, "ended_as", json_text(last->text));

@@ -99,12 +99,8 @@ journal_hosts(const struct report_input *in)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < in->count; i++) {
-		const struct event *v = &in->events[i];
-
-		if (v->type == EVENT_NOTE && v->host[0] != '\0' &&
-		    strcmp(v->subject, "agent") == 0)
-			json_append(list, host_object(in, v));
-	}
+	for (size_t i = 0; i < in->count; i++)
+		if (digest_is_host(&in->events[i]))
+			json_append(list, host_object(in, &in->events[i]));
 	return list;
 }

@@ -63,16 +63,18 @@ host_rows(FILE *f, const struct report_input *in, const struct spec *s)
 	size_t rows = 0;
 
 	for (size_t i = 0; i < in->count; i++) {
-		const struct event *v = &in->events[i];
+		const char *host = in->events[i].host;
+		const struct event *armed = digest_is_host(&in->events[i]) ?
+						digest_armed(in, s->name, host) :
+						NULL;
 
-		if (v->type != EVENT_ARMED || v->host[0] == '\0' ||
-		    strcmp(v->subject, s->name) != 0)
+		if (armed == NULL)
 			continue;
 		(void)fputs("| ", f);
 		cell(f, s->name);
-		cell(f, v->host);
-		cell(f, v->text);
-		end_row(f, s, digest_fault(in, s->name, v->host));
+		cell(f, host);
+		cell(f, armed->text);
+		end_row(f, s, digest_fault(in, s->name, host));
 		rows++;
 	}
 	return rows;
@@ -188,12 +190,9 @@ markdown_hosts(FILE *f, const struct report_input *in)
 	(void)fputs("\n| Host | Agent | Self-test | Began | Disarmed | Undone | Clean | "
 		    "Remarks |\n|---|---|---:|---:|---:|---:|---:|---|\n",
 	    f);
-	for (size_t i = 0; i < in->count; i++) {
-		const struct event *v = &in->events[i];
-
-		if (v->type == EVENT_NOTE && strcmp(v->subject, "agent") == 0)
-			host_row(f, in, v, first_fired(in));
-	}
+	for (size_t i = 0; i < in->count; i++)
+		if (digest_is_host(&in->events[i]))
+			host_row(f, in, &in->events[i], first_fired(in));
 	(void)fputs("\nA host began that long after the first of them; the undo counts "
 		    "from the decision, or from the end of the host's own timeline.\n",
 	    f);
