@@ -446,7 +446,7 @@ all_are_told_before_anyone_answers(void **state)
 
 	make_it_last(w);
 	agents[1].interrupts = true;
-	agents[0].undo_takes = 300 * USEC_PER_MSEC; /* the first to be told */
+	agents[0].undo_takes = 2 * USEC_PER_SEC; /* the first to be told */
 	expect(w, VERDICT_STOPPED);
 	for (size_t i = 0; i < FLEET; i++) {
 		for (size_t k = 0; k < FLEET; k++)

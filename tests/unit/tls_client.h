@@ -15,7 +15,7 @@
 
 #define TLS_1_3     "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 #define TLS_1_2     "NORMAL:-VERS-ALL:+VERS-TLS1.2"
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 static struct cert ca, foreign_ca, host, alice, bob;
 
