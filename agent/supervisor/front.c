@@ -166,8 +166,9 @@ on_pki_answer(struct front *f, const struct msg_answer *m)
 	if (rc != 0 || f->pki.is_asked)
 		return rc;
 	if (f->pki.why.code == 0)
-		log_notice(
-		    "pki '%s' is in use on %s", f->pki.dir, f->super->opt.listen.text);
+		log_notice(was_used ? "%s: pki '%s' is read again" :
+				      "listening on %s, with the certificate of '%s'",
+		    f->super->opt.listen.text, f->pki.dir);
 	else if (was_used)
 		log_error(
 		    "pki '%s': %s, keeping it as it was", f->pki.dir, f->pki.why.msg);

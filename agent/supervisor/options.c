@@ -2,6 +2,7 @@
 /* stormd's command line. */
 #include "options.h"
 #include "api.h"
+#include "cleanup.h"
 #include "err.h"
 #include "parse.h"
 #include <arpa/inet.h>
@@ -18,6 +19,23 @@ static const char usage[] =
     "       stormd --version\n"
     "\n"
     "The root agent of stormdrill: holds faults for drills and undoes them; see stormd(8).\n";
+
+static const char help[] =
+    "\n"
+    "options:\n"
+    "  -v, --verbose            say more\n"
+    "  --instance NAME          name of this agent (default: " INSTANCE_DEFAULT ")\n"
+    "  --run-dir DIR            its socket and records (default: NAME below --host-dir)\n"
+    "  --state-dir DIR          what outlives a reboot (default: " STATE_DIR_DEFAULT ")\n"
+    "  --host-dir DIR           what agents share (default: " HOST_DIR_DEFAULT ")\n"
+    "  --policy FILE            what is allowed (default: " POLICY_DEFAULT ")\n"
+    "  --listen ADDRESS[:PORT]  take drills over TCP, too, with mutual TLS\n"
+    "  --pki DIR                by which certificate (default: " PKI_HOST_DIR ")\n"
+    "  --ephemeral              serve one controller, leave nothing behind\n"
+    "  --lifeline-fd N          undo everything and end when this one closes\n"
+    "  --ready-fd N             write a line to this one once requests are taken\n"
+    "  --version                print the version\n"
+    "  --help                   print this\n";
 
 static int
 parse_fd(const char *text, int *ret, struct err *e)
@@ -138,9 +156,12 @@ fill_in(struct options *o, struct err *e)
 		if (n < 0 || (size_t)n >= sizeof(o->run_dir))
 			return err_invalid(e, "--host-dir '%s' is too long", o->host_dir);
 	}
-	if (o->run_dir[0] != '/' || o->host_dir[0] != '/' || o->policy[0] != '/' ||
-	    o->state_dir[0] != '/' || o->pki[0] != '/')
-		return err_invalid(e, "directories and the policy need absolute paths");
+	const char *const paths[] = { o->run_dir, o->host_dir, o->state_dir, o->policy,
+		o->pki };
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		if (paths[i][0] != '/')
+			return err_invalid(e, "'%s' is not an absolute path", paths[i]);
+	}
 	if (o->is_ephemeral && o->listen.len != 0)
 		return err_invalid(
 		    e, "--ephemeral serves the controller that started it: no --listen");
@@ -190,6 +211,7 @@ options_parse(int argc, char **argv, struct options *ret)
 		}
 		if (c == 'H') {
 			fputs(usage, stdout);
+			fputs(help, stdout);
 			return 0;
 		}
 		if (c == '?') {
