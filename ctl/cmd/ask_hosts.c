@@ -88,8 +88,14 @@ choose_hosts(struct ask *a, const struct invocation *v)
 			    (struct asked){ .name = h->name, .host = h };
 	}
 	where_free(where);
-	if (r == 0 && a->count == 0)
-		r = fail(a, VERDICT_USAGE, "no host of the inventory is meant");
+	if (r == 0 && a->count == 0) {
+		(void)fprintf(stderr,
+		    "stormctl %s: no host of the inventory is meant%s%s%s "
+		    "(`stormctl hosts --offline` shows their tags)\n",
+		    a->command, text != NULL ? " by '" : "", text != NULL ? text : "",
+		    text != NULL ? "'" : "");
+		r = VERDICT_USAGE;
+	}
 	return r;
 }
 
@@ -196,8 +202,6 @@ ask_open(struct ask *a, usec_t patience)
 	struct err e = { 0 };
 	int r = fleet_open(&a->fleet, &o, &e);
 
-	if (r < 0 && a->inventory != NULL)
-		(void)err_wrap(&e, "our certificate (--pki)");
 	for (size_t i = 0; i < a->count && r >= 0; i++)
 		r = add_one(a, &a->asked[i], &e);
 	return r < 0 ? fail(a, VERDICT_AGENT_LOST, e.msg) : 0;

@@ -16,6 +16,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Warm connections are never closed for being many. */
 #define CONNECTIONS_KEPT 100000L
@@ -142,17 +144,52 @@ pki_path(const char *dir, const char *file)
 	return xasprintf("%s/%s", dir, file);
 }
 
+/* The CA's own directory has everybody's certificates, in directories below it. */
+static int
+no_pki(const char *dir, const char *file, struct err *e)
+{
+	_cleanup_free_ char *operators = pki_path(dir, "operators");
+
+	if (errno != ENOENT && errno != ENOTDIR)
+		return err_errno(e, "our certificate: '%s/%s'", dir, file);
+	if (access(operators, F_OK) == 0)
+		return err_set(e, -ENOENT,
+		    "our certificate: '%s' is the CA's directory, --pki takes one of '%s'",
+		    dir, operators);
+	return err_set(e, -ENOENT,
+	    "our certificate: there is no '%s/%s'; `stormctl pki operator NAME` makes such "
+	    "a directory, --pki says where it is",
+	    dir, file);
+}
+
+/* As ssh does it: only who owns the key can be told to mind it. */
+static int
+check_key(const char *key, struct err *e)
+{
+	struct stat st;
+
+	if (stat(key, &st) < 0)
+		return err_errno(e, "our certificate: '%s'", key);
+	if (st.st_uid == geteuid() && (st.st_mode & 077) != 0)
+		return err_set(e, -EPERM,
+		    "our certificate: others than its owner can read '%s': chmod 600 it",
+		    key);
+	return 0;
+}
+
 static int
 find_pki(struct fleet *f, const char *dir, struct err *e)
 {
-	f->ca = pki_path(dir, PKI_CA);
-	f->cert = pki_path(dir, PKI_CERT);
-	f->key = pki_path(dir, PKI_KEY);
-	const char *needed[] = { f->ca, f->cert, f->key };
+	static const char *const needed[] = { PKI_CA, PKI_CERT, PKI_KEY };
+	char **const paths[] = { &f->ca, &f->cert, &f->key };
+
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
-		if (access(needed[i], R_OK) < 0)
-			return err_errno(e, "'%s'", needed[i]);
+		*paths[i] = pki_path(dir, needed[i]);
+		if (access(*paths[i], R_OK) < 0)
+			return no_pki(dir, needed[i], e);
 	}
+	if (check_key(f->key, e) < 0)
+		return -EPERM;
 	f->crl = pki_path(dir, PKI_CRL);
 	if (access(f->crl, R_OK) < 0) {
 		if (errno != ENOENT)

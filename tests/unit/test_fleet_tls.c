@@ -6,6 +6,7 @@
 #include "fleet_ear.h"
 #include "test.h"
 #include "tls_agents.h"
+#include <sys/stat.h>
 
 #define HOUR (3600 * USEC_PER_SEC)
 
@@ -242,7 +243,30 @@ tls_without_certificates_is_refused(void **state)
 	assert_non_null(strstr(e.msg, "--pki"));
 	ear_close(&ear);
 	assert_int_equal(fleet_open(&f, &nowhere, &e), -ENOENT);
+	assert_non_null(strstr(e.msg, "pki operator NAME"));
 	assert_null(f);
+}
+
+static void
+directory_that_will_not_do_is_said_why(void **state)
+{
+	char ours[160], key[200];
+	struct fleet_options of_ca = { .pki_dir = fakes.strangers }, own = { .pki_dir = ours };
+	struct fleet *f = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(fleet_open(&f, &of_ca, &e), -ENOENT);
+	assert_non_null(strstr(e.msg, "is the CA's directory"));
+	(void)snprintf(ours, sizeof(ours), "%s/operators/mallory", fakes.strangers);
+	(void)snprintf(key, sizeof(key), "%s/key.pem", ours);
+	assert_int_equal(chmod(key, 0644), 0);
+	assert_int_equal(fleet_open(&f, &own, &e), -EPERM);
+	assert_non_null(strstr(e.msg, "chmod 600"));
+	assert_null(f);
+	assert_int_equal(chmod(key, 0600), 0);
+	assert_ok(fleet_open(&f, &own, &e), e);
+	fleet_free(f);
 }
 
 /* --- warm ----------------------------------------------------------------------------- */
@@ -509,6 +533,7 @@ main(void)
 		cmocka_unit_test(foreign_authority_is_not_believed),
 		cmocka_unit_test(agent_that_does_not_believe_us_is_told_of),
 		cmocka_unit_test(tls_without_certificates_is_refused),
+		cmocka_unit_test(directory_that_will_not_do_is_said_why),
 		cmocka_unit_test(broken_connection_is_made_anew_and_undo_asked_again),
 		cmocka_unit_test(silent_host_is_lost_once),
 		cmocka_unit_test(agent_that_never_says_a_word_is_given_up),
