@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "err.h"
 #include "fleet_state.h"
+#include "pki_name.h"
 #include "pki_own.h"
 #include "xalloc.h"
 #include <errno.h>
@@ -267,9 +268,10 @@ place_tcp(struct fleet_host *h, const struct endpoint *p)
 	const char *open = strchr(p->address, ':') != NULL ? "[" : "";
 	const char *close = open[0] != '\0' ? "]" : "";
 	char *to = xasprintf("::%s%s%s:%u", open, p->address, close, p->port);
+	_cleanup_free_ char *in_tls = pki_name_in_tls(p->name);
 
 	h->where = xasprintf("%s (%s)", p->name, to + 2);
-	h->url = xasprintf("https://%s:%u", p->name, p->port);
+	h->url = xasprintf("https://%s:%u", in_tls, p->port);
 	h->connect_to = curl_slist_append(NULL, to);
 	if (h->connect_to == NULL)
 		abort(); /* out of memory */

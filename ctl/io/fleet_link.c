@@ -266,6 +266,9 @@ link_judge(const struct fleet_host *h, CURL *easy, CURLcode code, struct err *e)
 	case CURLE_GOT_NOTHING:
 	case CURLE_PARTIAL_FILE:
 		return broken(h, easy, code, reason, e);
+	case CURLE_URL_MALFORMAT:
+		(void)err_invalid(e, "no certificate can carry the name of %s", h->where);
+		return LINK_TRUST;
 	case CURLE_WRITE_ERROR:
 		(void)err_set(e, -EPROTO,
 		    "what answers at %s is no agent: it says more than any answer of ours",

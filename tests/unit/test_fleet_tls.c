@@ -168,6 +168,36 @@ certificate_must_carry_the_name(void **state)
 }
 
 static void
+names_and_addresses_of_every_kind_are_found(void **state)
+{
+	static const struct {
+		const char *name, *address;
+	} hosts[] = {
+		{ "db1", "localhost" },
+		{ "db1", "::ffff:127.0.0.1" },
+		{ "db_1", "127.0.0.1" },
+		{ "10.77.1.2", "127.0.0.1" },
+		{ "web-1.example.org", "127.0.0.1" },
+	};
+	struct ear ear;
+	struct fleet *f = fleet_with(&ear, (struct fleet_options){ 0 }, 0);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+		struct endpoint p = { .name = hosts[i].name,
+			.address = hosts[i].address,
+			.port = fakes.fake[0].port };
+
+		assert_int_equal(fleet_add(f, &p, NULL), i);
+		fleet_get(f, i, FLEET_STATUS);
+		const struct heard *h = ear_await(&ear, i + 1);
+		if (h->err.code != 0)
+			fail_msg("%s at %s: %s", p.name, p.address, h->err.msg);
+	}
+	ear_close(&ear);
+}
+
+static void
 foreign_authority_is_not_believed(void **state)
 {
 	char pki[160];
@@ -530,6 +560,7 @@ main(void)
 		cmocka_unit_test(whoever_misbehaves_is_told_of_and_delays_nobody),
 		cmocka_unit_test(no_route_is_said_at_once),
 		cmocka_unit_test(certificate_must_carry_the_name),
+		cmocka_unit_test(names_and_addresses_of_every_kind_are_found),
 		cmocka_unit_test(foreign_authority_is_not_believed),
 		cmocka_unit_test(agent_that_does_not_believe_us_is_told_of),
 		cmocka_unit_test(tls_without_certificates_is_refused),

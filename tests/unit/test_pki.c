@@ -426,6 +426,8 @@ wrong_wishes_are_refused_in_words(void **state)
 	} cases[] = {
 		{ { PKI_KIND_HOST, "../x", NULL, NULL, 1 }, "is not a name" },
 		{ { PKI_KIND_HOST, "a..b", NULL, NULL, 1 }, "nor a host name" },
+		{ { PKI_KIND_HOST, "7.8", NULL, NULL, 1 }, "nor a host name" },
+		{ { PKI_KIND_HOST, "db-5f-1", NULL, NULL, 1 }, "stands for '_'" },
 		{ { PKI_KIND_HOST, "web", NULL, bad_address, 1 }, "10.0.0.300/8" },
 		{ { PKI_KIND_HOST, "alice", NULL, NULL, 1 },
 		    "an operator's name already" },

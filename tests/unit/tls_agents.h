@@ -421,7 +421,12 @@ fakes_issue(const char *dir, enum pki_kind kind, const char *name)
 	struct pki_store *store = NULL;
 	struct err e = { 0 };
 
+	/* Each host is called all of this, too. */
+	static const char *const others[] = { "db_1", "10.77.1.2", "Web-1.Example.org",
+		NULL };
+
 	w.role = kind == PKI_KIND_OPERATOR ? ROLE_NAME_OPERATOR : NULL;
+	w.addresses = kind == PKI_KIND_HOST ? others : NULL;
 	assert_ok(pki_store_open_ca(&store, dir, NULL, &e), e);
 	assert_ok(pki_store_issue(store, &w, false, &e), e);
 	pki_store_free(store);

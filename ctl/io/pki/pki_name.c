@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "err.h"
 #include "string_list.h"
+#include "xalloc.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 
 #define DNS_NAME_MAX  253
 #define DNS_LABEL_MAX 63
+#define UNDERSCORE    "-5f-" /* in place of each, in TLS */
 
 /* The bytes of an address: 4, 16, or 0 when it is none. */
 static unsigned
@@ -45,12 +47,40 @@ is_dns_name(const char *text)
 	}
 }
 
+char *
+pki_name_in_tls(const char *name)
+{
+	char *ret = xcalloc(strlen(name) + 1, sizeof(UNDERSCORE)), *to = ret;
+
+	for (; *name != '\0'; name++) {
+		if (*name == '_')
+			to = stpcpy(to, UNDERSCORE);
+		else
+			*to++ = *name;
+	}
+	return ret;
+}
+
+/* Programs take it for an address, whatever we mean by it. */
+static bool
+is_number(const char *text)
+{
+	return strspn(text, "0123456789.") == strlen(text);
+}
+
 int
 pki_name_check(const char *text, struct err *e)
 {
+	_cleanup_free_ char *in_tls = pki_name_in_tls(text);
 	unsigned char bytes[16];
 
-	if (address_bytes(text, bytes) > 0 || is_dns_name(text))
+	if (strstr(text, UNDERSCORE) != NULL)
+		return err_invalid(e,
+		    "'%s': in certificates '" UNDERSCORE
+		    "' stands for '_', it cannot be part of a name",
+		    text);
+	if (address_bytes(text, bytes) > 0 ||
+	    (is_dns_name(text) && is_dns_name(in_tls) && !is_number(text)))
 		return 0;
 	return err_invalid(e,
 	    "'%s' is neither an address nor a host name: write 10.0.0.7, fd00::7 or "
@@ -58,9 +88,17 @@ pki_name_check(const char *text, struct err *e)
 	    text);
 }
 
+static int
+add_dns(gnutls_x509_crt_t crt, const char *text)
+{
+	return gnutls_x509_crt_set_subject_alt_name(
+	    crt, GNUTLS_SAN_DNSNAME, text, (unsigned)strlen(text), GNUTLS_FSAN_APPEND);
+}
+
 int
 pki_name_add(gnutls_x509_crt_t crt, const char *text, struct err *e)
 {
+	_cleanup_free_ char *in_tls = pki_name_in_tls(text);
 	unsigned char bytes[16];
 	unsigned size = address_bytes(text, bytes);
 	int rc = 0;
@@ -69,8 +107,9 @@ pki_name_add(gnutls_x509_crt_t crt, const char *text, struct err *e)
 		rc = gnutls_x509_crt_set_subject_alt_name(
 		    crt, GNUTLS_SAN_IPADDRESS, bytes, size, GNUTLS_FSAN_APPEND);
 	if (rc == 0 && size != sizeof(bytes))
-		rc = gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, text,
-		    (unsigned)strlen(text), GNUTLS_FSAN_APPEND);
+		rc = add_dns(crt, text);
+	if (rc == 0 && strcmp(in_tls, text) != 0)
+		rc = add_dns(crt, in_tls);
 	if (rc < 0)
 		return err_set(
 		    e, -EIO, "name '%s' in a certificate: %s", text, gnutls_strerror(rc));
@@ -96,8 +135,8 @@ name_text(int type, const char *raw, size_t len, char ret[static DNS_NAME_MAX + 
 		return false;
 	memcpy(ret, raw, len);
 	ret[len] = '\0';
-	return address_bytes(ret, bytes) ==
-	       0; /* else it stands there as an address, too */
+	/* Else it stands there as an address, or with its '_', too. */
+	return address_bytes(ret, bytes) == 0 && strstr(ret, UNDERSCORE) == NULL;
 }
 
 int
