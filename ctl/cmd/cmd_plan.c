@@ -10,23 +10,18 @@
 #include <stdlib.h>
 
 static void
-write_plan(const struct plan *p, bool as_json, FILE *f)
+print_json(const struct plan *p)
 {
-	json_t *j;
+	json_t *j = plan_to_json(p);
 
-	if (!as_json) {
-		plan_print(p, f);
-		return;
-	}
-	j = plan_to_json(p);
-	(void)json_dumpf(j, f, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-	(void)fputc('\n', f);
+	(void)json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	(void)fputc('\n', stdout);
 	json_decref(j);
 }
 
 /* A URL or a header may have a secret put into it by a variable. */
 static void
-print(const struct plan *p, bool as_json)
+print_text(const struct plan *p)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
@@ -34,16 +29,19 @@ print(const struct plan *p, bool as_json)
 
 	if (f == NULL)
 		abort(); /* out of memory, as in xalloc */
-	write_plan(p, as_json, f);
+	plan_print(p, f);
 	(void)fclose(f);
 	redact(text, p->x->secrets);
 	(void)fputs(text, stdout);
 }
 
 static int
-refused(const char *who, const struct err *why)
+refused(const struct plan *p, const char *who, const struct err *why)
 {
-	(void)fprintf(stderr, "stormctl plan: %s: %s\n", who, why->msg);
+	struct err clean = *why;
+
+	redact(clean.msg, p->x->secrets);
+	(void)fprintf(stderr, "stormctl plan: %s: %s\n", who, clean.msg);
 	return why->outcome == OUTCOME_INVALID ? VERDICT_INVALID : VERDICT_REFUSED;
 }
 
@@ -61,7 +59,7 @@ exit_code(const struct plan *p)
 			continue;
 		(void)snprintf(who, sizeof(who), "the agent%s%s would refuse this drill",
 		    h->row->host != NULL ? " of " : "", roster_name(h->row));
-		code = refused(who, &h->why);
+		code = refused(p, who, &h->why);
 	}
 	return code;
 }
@@ -81,7 +79,7 @@ choose(struct plan *p, const struct host_options *o)
 
 	if (r == 0 || (o->inventory == NULL && experiment_has_targets(p->x)))
 		return 0;
-	return refused("hosts", &p->why_not);
+	return refused(p, "hosts", &p->why_not);
 }
 
 static int
@@ -97,7 +95,10 @@ make(struct plan *p, const struct invocation *v, const struct host_options *o)
 		do_not_ask(p);
 	else
 		plan_ask(p, &agent, o);
-	print(p, option_has(v, "json"));
+	if (option_has(v, "json"))
+		print_json(p);
+	else
+		print_text(p);
 	return exit_code(p);
 }
 

@@ -188,11 +188,10 @@ output_event(struct output *o, const struct event *v)
 	struct event clean = *v;
 	char line[LINE_MAX_LEN];
 
-	redact(clean.subject, o->secrets);
-	redact(clean.text, o->secrets);
+	redact_event(&clean, o->secrets);
 	keep(o, &clean);
 	int len = event_to_ndjson(&clean, line, sizeof(line));
-	if (len > 0 && !has_secret(line, o->secrets)) {
+	if (len > 0) {
 		append_line(o, line, (size_t)len);
 		if (o->json)
 			show(o, line, (size_t)len);

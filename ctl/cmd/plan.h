@@ -61,7 +61,7 @@ void plan_by_time(const struct spec *const *specs, size_t count, size_t *ret_ord
 const char *plan_ops(const struct plan_host *h, size_t i, const char **ret_note);
 
 void plan_print(const struct plan *p, FILE *f);
-json_t *plan_to_json(const struct plan *p);
+json_t *plan_to_json(const struct plan *p); /* its secrets redacted */
 
 /* Parts of plan_print. */
 void plan_print_targets(const struct plan *p, FILE *f);

@@ -2,6 +2,7 @@
 /* A plan for programs.  Times in µs, shares from 0 to 1, as in the API and the events. */
 #include "inventory.h"
 #include "plan.h"
+#include "redact.h"
 #include "spec_json.h"
 #include <string.h>
 
@@ -169,5 +170,6 @@ plan_to_json(const struct plan *p)
 	(void)json_object_set_new(j, "probes", probes);
 	(void)json_object_set_new(j, "faults", faults);
 	add_hosts(j, p);
+	redact_json(j, x->secrets);
 	return j;
 }

@@ -6,6 +6,7 @@
  */
 #include "diag.h"
 #include "cleanup.h"
+#include "secret.h"
 #include "xalloc.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -75,13 +76,14 @@ put_place(FILE *f, const char *text, struct place at)
 static void
 hide(char *text, const char *secret)
 {
-	size_t len = strlen(secret), stars = len < 3 ? len : 3;
+	for (char *at = text; *at != '\0'; at++) {
+		size_t len = secret_at(at, secret), stars = len < 3 ? len : 3;
 
-	if (len == 0)
-		return;
-	for (char *at = text; (at = strstr(at, secret)) != NULL; at += stars) {
+		if (len == 0)
+			continue;
 		memset(at, '*', stars);
 		memmove(at + stars, at + len, strlen(at + len) + 1);
+		at += stars - 1;
 	}
 }
 

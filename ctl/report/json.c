@@ -16,16 +16,12 @@
 #include <string.h>
 
 static json_t *
-strings(char *const *s, char *const *secrets)
+strings(char *const *s)
 {
 	json_t *list = json_array();
 
-	for (; s != NULL && *s != NULL; s++) {
-		_cleanup_free_ char *clean = xstrdup(*s);
-
-		redact(clean, secrets);
-		json_append(list, json_text(clean));
-	}
+	for (; s != NULL && *s != NULL; s++)
+		json_append(list, json_text(*s));
 	return list;
 }
 
@@ -44,7 +40,7 @@ experiment_object(const struct experiment *x, const struct digest *d)
 	}
 	if (d->drill != NULL && d->drill->text[0] != '\0')
 		json_put(j, "hypothesis", json_text(d->drill->text));
-	json_put(j, "vars", strings(x->vars, x->secrets));
+	json_put(j, "vars", strings(x->vars));
 	return j;
 }
 
@@ -174,7 +170,6 @@ faults_array(const struct report_input *in)
 		json_t *j = json_object();
 
 		(void)spec_describe(&f->spec, what, sizeof(last->text));
-		redact(what, in->experiment->secrets);
 		json_put(j, "name", json_text(f->spec.name));
 		json_put(j, "kind", json_text(f->spec.kind));
 		json_put(j, "what", json_text(what));
@@ -264,6 +259,8 @@ static int
 json_write(FILE *f, const struct report_input *in)
 {
 	json_t *j = journal(in);
+
+	redact_json(j, in->experiment->secrets);
 	int r = json_dumpf(j, f, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 
 	json_decref(j);

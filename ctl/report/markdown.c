@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "digest.h"
+#include "redact.h"
 #include "status.h"
 #include "xalloc.h"
 #include <errno.h>
@@ -73,11 +74,13 @@ write_errors(FILE *f, const struct report_input *in)
 static void
 write_head(FILE *f, const struct report_input *in, const struct digest *d)
 {
+	_cleanup_free_ char *name = xstrdup(in->experiment->name);
 	const char *kernel = digest_note(in, "kernel");
 	char wall[32];
 
+	redact(name, in->experiment->secrets);
 	(void)fprintf(f, "# ");
-	markdown_text(f, in->experiment->name);
+	markdown_text(f, name);
 	(void)fprintf(f, ": %s\n\n**", verdict_name(in->verdict));
 	markdown_text(
 	    f, d->verdict != NULL ? d->verdict->text : verdict_sentence(in->verdict));

@@ -287,6 +287,14 @@ secrets_are_not_said(void **state)
 	assert_null(load_text(text, strlen(text), NULL));
 	assert_non_null(strstr(said, "'***' is not a duration"));
 	assert_null(strstr(said, "s3cr3t"));
+	(void)setenv("STORMDRILL_TEST_TOKEN", "s3cr3t\ttoken", 1);
+	assert_null(load_text(text, strlen(text), NULL));
+	assert_non_null(strstr(said, "'***' is not a duration"));
+	(void)setenv("STORMDRILL_TEST_TOKEN",
+	    "s3cr3t-0123456789-0123456789-0123456789-0123456789-0123456789-0123456789",
+	    1);
+	assert_null(load_text(text, strlen(text), NULL));
+	assert_non_null(strstr(said, "'***...' is not a duration"));
 }
 
 static void

@@ -179,6 +179,35 @@ hosts_of_which_the_same_is_to_be_said_are_said_together(void **state)
 	experiment_free(x);
 }
 
+/* What JSON has to escape is not known again in its text. */
+static void
+secrets_are_in_no_plan_for_programs(void **state)
+{
+	struct plan p;
+	struct experiment *x;
+	_cleanup_free_ char *text = NULL;
+	json_t *j;
+
+	(void)state;
+	(void)setenv("STORMDRILL_TEST_TOKEN", "qu\"o\\te\nxyzzy", 1);
+	x = make(&p, "secret.yaml", NULL);
+	(void)err_set(&p.hosts[0].why, -1, "'qu\"o\\te?xyzzy' is unknown");
+	j = plan_to_json(&p);
+	text = json_dumps(j, JSON_INDENT(2));
+	assert_null(strstr(text, "xyzzy"));
+	assert_null(strstr(text, "te\\n"));
+	assert_string_equal(json_string_value(json_object_get(j, "hypothesis")),
+	    "It holds for *************.");
+	assert_string_equal(
+	    json_string_value(json_array_get(json_object_get(j, "vars"), 0)),
+	    "token=***");
+	assert_string_equal(
+	    json_string_value(json_object_get(j, "agent")), "'*************' is unknown");
+	json_decref(j);
+	plan_release(&p);
+	experiment_free(x);
+}
+
 int
 main(void)
 {
@@ -188,6 +217,7 @@ main(void)
 		cmocka_unit_test(without_an_inventory_targets_are_shown_as_written),
 		cmocka_unit_test(one_host_has_its_operations_with_the_faults),
 		cmocka_unit_test(hosts_of_which_the_same_is_to_be_said_are_said_together),
+		cmocka_unit_test(secrets_are_in_no_plan_for_programs),
 	};
 
 	return cmocka_run_group_tests(tests, enter_directory, NULL);

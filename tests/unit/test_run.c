@@ -429,6 +429,31 @@ secrets_reach_no_output(void **state)
 	}
 }
 
+/* A secret that JSON and Markdown write otherwise than it is, and one that is in every
+ * line of theirs: that one must take no line away. */
+static void
+secrets_that_are_escaped_reach_no_output(void **state)
+{
+	static const char *const files[] = { "events.ndjson", "journal.json",
+		"summary.md" };
+	char secret[] = "qu\"o\\te\nx_yzzy", quote[] = "\"";
+	char *secrets[] = { secret, quote, NULL };
+	struct world *w = *state;
+
+	w->x.secrets = secrets;
+	w->x.hypothesis = (char *)"it holds for qu\"o\\te\nx_yzzy";
+	expect(w, VERDICT_HELD);
+	json_decref(journal_of(w));
+	expect_in(w, "events.ndjson", "\"type\":\"verdict\"");
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		_cleanup_free_ char *text = text_of(w, files[i]);
+
+		assert_null(strstr(text, "yzzy"));
+		assert_null(strstr(text, "te\\nx"));
+		assert_non_null(strstr(text, i < 2 ? "for *****" : "for \\*\\*"));
+	}
+}
+
 static void
 a_full_disk_does_not_keep_it_from_the_undo(void **state)
 {
@@ -505,6 +530,7 @@ main(void)
 		DRILL(probes_alone_need_no_agent),
 		DRILL(a_fault_alone_ends_with_its_time),
 		DRILL(secrets_reach_no_output),
+		DRILL(secrets_that_are_escaped_reach_no_output),
 		DRILL(a_full_disk_does_not_keep_it_from_the_undo),
 		DRILL(results_are_never_overwritten),
 		DRILL(every_line_of_events_is_one_object),
