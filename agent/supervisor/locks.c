@@ -12,6 +12,7 @@
 #include "fdio.h"
 #include "parse.h"
 #include "xalloc.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -19,6 +20,40 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+
+static bool
+is_still(int dir, const char *name, int fd)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && fstatat(dir, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* What an agent that was killed could not remove.  Nobody waits for a lock: one that can be
+ * had is nobody's, and whoever opened it meanwhile looks again. */
+static void
+sweep(int dir)
+{
+	_cleanup_close_ int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = again >= 0 ? fdopendir(again) : NULL;
+	struct dirent *each;
+
+	if (d == NULL)
+		return;
+	(void)steal_fd(&again);
+	while ((each = readdir(d)) != NULL) {
+		_cleanup_close_ int fd =
+		    each->d_type != DT_REG ?
+			-1 :
+			openat(dir, each->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+		    is_still(dir, each->d_name, fd))
+			(void)unlinkat(dir, each->d_name, 0);
+	}
+	(void)closedir(d);
+}
 
 int
 locks_open(int *ret_dir, const char *host_dir, struct err *e)
@@ -29,7 +64,10 @@ locks_open(int *ret_dir, const char *host_dir, struct err *e)
 	if (make_dirs(path, 0755, e) != 0)
 		return e->code;
 	*ret_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return *ret_dir < 0 ? err_errno(e, "open '%s'", path) : 0;
+	if (*ret_dir < 0)
+		return err_errno(e, "open '%s'", path);
+	sweep(*ret_dir);
+	return 0;
 }
 
 void
@@ -65,15 +103,6 @@ say_owner(int fd, const char *name, struct err *e)
 			left, sizeof(left)));
 	e->code = -EBUSY;
 	return -EBUSY;
-}
-
-static bool
-is_still(int dir, const char *name, int fd)
-{
-	struct stat a, b;
-
-	return fstat(fd, &a) == 0 && fstatat(dir, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 static int

@@ -29,6 +29,7 @@ struct lock_owner {
 	usec_t until; /* CLOCK_BOOTTIME; 0: not known */
 };
 
+/* Also removes what agents left that were killed. */
 int locks_open(int *ret_dir, const char *host_dir, struct err *e);
 void locks_init(struct locks *l, int dir);
 /* 0 also when these locks hold it already; -EBUSY (refused) naming the owner. */

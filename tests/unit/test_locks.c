@@ -58,6 +58,32 @@ the_second_is_refused_and_told_by_whom(void **state)
 	assert_false(is_there("cpu-1"));
 }
 
+/* The lock of somebody alive stays. */
+static void
+files_of_the_dead_go_when_the_next_agent_comes(void **state)
+{
+	struct lock_owner owner = owner_of("drill 'a' of alice", USEC_PER_SEC);
+	struct locks dead, alive;
+	struct err e = { 0 };
+	int again = -1, status;
+	pid_t pid = fork();
+
+	(void)state;
+	locks_init(&dead, locks_dir);
+	locks_init(&alive, locks_dir);
+	if (pid == 0)
+		_exit(locks_take(&dead, "disk-8:2", &owner, &e) == 0 ? 0 : 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(locks_take(&alive, "cpu-7", &owner, &e), 0);
+	assert_true(is_there("disk-8:2"));
+	assert_int_equal(locks_open(&again, host_dir, &e), 0);
+	assert_false(is_there("disk-8:2"));
+	assert_true(is_there("cpu-7"));
+	(void)close(again);
+	locks_release(&alive);
+}
+
 static void
 the_kernel_lets_go_of_a_dead_owners_locks(void **state)
 {
@@ -232,6 +258,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_second_is_refused_and_told_by_whom),
+		cmocka_unit_test(files_of_the_dead_go_when_the_next_agent_comes),
 		cmocka_unit_test(the_kernel_lets_go_of_a_dead_owners_locks),
 		cmocka_unit_test(removing_a_file_never_lets_two_in),
 		cmocka_unit_test(loads_clash_where_they_share_a_cpu),
