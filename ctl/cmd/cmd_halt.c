@@ -67,9 +67,8 @@ judge(const struct asked *x, struct err *e)
 		return HALT_UNREACHABLE;
 	if (x->host != NULL)
 		(void)snprintf(e->msg, sizeof(e->msg),
-		    "%.120s; if its agent lives, it undoes when the lease lapses; to be "
-		    "sure, there and as root: stormctl halt",
-		    s->err.msg);
+		    "%.*s; its lease or its guardian undoes; to be sure, there: stormctl halt",
+		    (int)sizeof(e->msg) - 80, s->err.msg);
 	/* It may have died on the way. */
 	else if (s->err.code == -ENOENT || s->err.code == -ECONNREFUSED ||
 		 s->err.code == -ECONNRESET || s->err.code == -EPIPE)

@@ -203,9 +203,8 @@ distrusted(const struct fleet_host *h, CURL *easy, CURLcode code,
 		(void)err_set(e, -EACCES, "our own certificate files: %s", x->reason);
 	else if (doubt == NULL && strstr(x->reason, "does not match") != NULL)
 		(void)err_set(e, -EACCES,
-		    "the agent at %s is not believed, its certificate has another name than "
-		    "our inventory: %s",
-		    h->where, x->reason);
+		    "the agent at %s is not believed under this name: %s", h->where,
+		    x->reason);
 	else
 		(void)err_set(e, -EACCES, "the agent at %s is not believed: %s", h->where,
 		    doubt != NULL ? doubt : x->reason);

@@ -124,6 +124,8 @@ is_worth_a_line(const struct event *v)
 		return event_get(v, "bad", 0) > 1;
 	case EVENT_NOTE:
 		return v->subject[0] == '\0';
+	case EVENT_TARGET: /* each host again: for who reads the events */
+		return v->host[0] == '\0';
 	case EVENT_VERDICT: /* said at the end, in full */
 		return 0;
 	default:
