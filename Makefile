@@ -4,6 +4,7 @@
 #   make              the five programs, in build/bin
 #   make check        install what the tests need (packaging/deps.sh), then every test
 #   make demo         install what the demo needs, then a storm over a real nginx
+#   make demo-hosts   the same with three hosts, an agent on each, and one controller
 #   make gate         what must pass before every commit
 #   V=1 shows commands, DEVELOPER=1 makes warnings errors, SANITIZE=address,undefined
 
@@ -87,8 +88,8 @@ UNIT_T := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 FUZZ_T := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 ROOT_T := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/contract/*.c tests/crash/*.c tests/bench/*.c))
 
-.PHONY: all check check-run check-unit check-root check-asan check-vm demo bench gate \
-	lint format format-check tidy install uninstall clean man-lint
+.PHONY: all check check-run check-unit check-root check-asan check-vm demo demo-hosts \
+	bench gate lint format format-check tidy install uninstall clean man-lint
 .DELETE_ON_ERROR:
 all: $(PROGS:%=$(BUILD)/bin/%)
 
@@ -161,6 +162,10 @@ demo:
 	$(Q)packaging/deps.sh build demo
 	$(Q)$(MAKE) -j$$(nproc) all
 	$(Q)tests/demo/demo.sh $(BUILD)/bin
+demo-hosts:
+	$(Q)packaging/deps.sh build demo
+	$(Q)$(MAKE) -j$$(nproc) all
+	$(Q)tests/demo/demo_hosts.sh $(BUILD)/bin
 bench:
 	$(Q)packaging/deps.sh build test bench
 	$(Q)$(MAKE) -j$$(nproc) all $(ROOT_T)

@@ -11,7 +11,7 @@
 
 PORT=7433
 OURS=10.77.0.254
-STAGE_LIB=${BASH_SOURCE[0]}
+STAGE_LIB=$HERE/tests/system/hosts_lib.sh
 HOSTS=()
 DRILLS=0
 TREE= # where the cgroup v2 tree is
@@ -19,6 +19,7 @@ declare -A NUMBER INIT AGENT KEEPER
 # By host, where it is not as usual: tags, what its agent listens on, what the inventory
 # says of where that is.
 declare -A TAGS LISTEN REACHED
+# shellcheck disable=SC2034
 CTL=$BIN/stormctl
 
 # The bridge stands in a namespace of its own: a switch that no host can touch.
