@@ -188,6 +188,9 @@ make_fault(struct experiment *x, const struct invocation *v, struct err *e)
 		r = make_target(x, v, e);
 	if (r == 0)
 		r = make_far_side(x, v, e);
+	if (r == 0 && x->target_count > 0 && kind_param(k, "to") != NULL &&
+	    f->spec.nets_count == 0 && !fault_is_open(f))
+		return err_invalid(e, "%s needs to=, --against or --topology", k->name);
 	return r == 0 ? fault_finish(f, fault_is_open(f), e) : r;
 }
 

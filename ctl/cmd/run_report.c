@@ -134,6 +134,18 @@ has_fired(const struct drill *d)
 	return false;
 }
 
+/* A drill that looked at nothing has shown nothing, and neither has a rehearsal. */
+static const char *
+sentence_of(const struct drill *d, enum verdict v)
+{
+	if (v != VERDICT_HELD)
+		return verdict_sentence(v);
+	if (d->o->rehearse)
+		return "The rehearsal went as planned; nothing was injected.";
+	return d->check_count > 0 ? verdict_sentence(v) :
+				    "Everything went as planned; nothing was probed.";
+}
+
 enum verdict
 report_verdict(struct drill *d)
 {
@@ -146,7 +158,7 @@ report_verdict(struct drill *d)
 	if (v == VERDICT_REFUSED && d->is_invalid)
 		v = VERDICT_INVALID;
 	struct event ev =
-	    drill_event(d, EVENT_VERDICT, verdict_name(v), "%s", verdict_sentence(v));
+	    drill_event(d, EVENT_VERDICT, verdict_name(v), "%s", sentence_of(d, v));
 	event_num(&ev, "exit", v);
 	drill_emit(d, &ev);
 	return v;
@@ -197,7 +209,7 @@ report_last_words(struct drill *d, enum verdict v)
 	struct digest g;
 
 	digest_make(&g, &in);
-	output_say(&d->out, "verdict: %s (exit %d)", verdict_sentence(v), (int)v);
+	output_say(&d->out, "verdict: %s (exit %d)", sentence_of(d, v), (int)v);
 	if (d->o->quiet && g.decision != NULL)
 		output_say(
 		    &d->out, "because: %s: %s", g.decision->subject, g.decision->text);
