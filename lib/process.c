@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "err.h"
 #include "fdio.h"
+#include "sanitized.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -48,9 +49,8 @@ lock_memory(void)
 	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 	int flags = MCL_CURRENT;
 
-#ifdef __SANITIZE_ADDRESS__
-	return 0; /* its shadow is terabytes of address space */
-#endif
+	if (IS_SANITIZED)
+		return 0;
 	touch_stack();
 	if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0)
 		flags |= MCL_FUTURE;
@@ -74,10 +74,7 @@ process_fortify(void)
 	struct sched_param priority = { .sched_priority = 10 };
 
 	refused[0] = '\0';
-/* The sanitizer's shadow is terabytes of address space. */
-#ifndef __SANITIZE_ADDRESS__
 	note(refused, sizeof(refused), "locking memory", lock_memory());
-#endif
 	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority) < 0)
 		note(refused, sizeof(refused), "real-time scheduling", -errno);
 	note(refused, sizeof(refused), "OOM protection", set_oom_score("-1000"));

@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "err.h"
 #include "fdio.h"
+#include "sanitized.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -31,7 +32,7 @@
 /* Passed on when set; the sanitizers' only in a build that has them. */
 static const char *const env_kept[] = {
 	"XTABLES_LOCKFILE",
-#ifdef __SANITIZE_ADDRESS__
+#if IS_SANITIZED
 	"ASAN_OPTIONS",
 	"UBSAN_OPTIONS",
 	"LSAN_OPTIONS",

@@ -10,6 +10,7 @@
 #include "sandbox.h"
 #include "err.h"
 #include "process.h"
+#include "sanitized.h"
 #include <errno.h>
 #include <grp.h>
 #include <jansson.h>
@@ -170,10 +171,7 @@ sandbox_enter(const char *empty_dir, struct err *e)
 		rc = set_limits(e);
 	if (rc == 0)
 		rc = no_new_privs(e);
-/* A sanitizer reports through calls nobody else may make. */
-#ifndef __SANITIZE_ADDRESS__
-	if (rc == 0)
+	if (rc == 0 && !IS_SANITIZED)
 		rc = filter_system_calls(e);
-#endif
 	return rc;
 }

@@ -12,6 +12,7 @@
 #include "err.h"
 #include "holder.h"
 #include "process.h"
+#include "sanitized.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
@@ -113,20 +114,6 @@ fill(scmp_filter_ctx filter, const struct fault *f, struct err *e)
 	return rc == 0 ? 0 : err_set(e, rc, "load the system-call filter");
 }
 
-static bool
-is_sanitized(void)
-{
-/* a sanitizer's runtime makes calls of its own, so such a build is not confined */
-#if defined(__SANITIZE_ADDRESS__)
-	return true;
-#elif defined(__has_feature)
-# if __has_feature(address_sanitizer)
-	return true;
-# endif
-#endif
-	return false;
-}
-
 int
 holder_confine(const struct fault *f, struct err *e)
 {
@@ -137,7 +124,7 @@ holder_confine(const struct fault *f, struct err *e)
 
 	if (caps_limit(f->kind->caps, e) != 0 || no_new_privs(e) != 0)
 		return e->code;
-	if (is_sanitized())
+	if (IS_SANITIZED)
 		return 0;
 	(void)sigaction(SIGSYS, &forbidden, NULL);
 	filter = seccomp_init(f->runs_tools ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_TRAP);
