@@ -329,8 +329,8 @@ the_hosts_own_rules_stay_as_they_were(void **state)
 		"/usr/sbin/ip6tables-restore" };
 	static const char *const rules[] = {
 		"*filter\n-A FORWARD -j ACCEPT\nCOMMIT\n",
-		"*filter\n:mine - [0:0]\n-A INPUT -i near0 -j ACCEPT\n"
-		"-A OUTPUT -j mine\n-A mine -p tcp -j ACCEPT\n-A mine -j RETURN\nCOMMIT\n",
+		("*filter\n:mine - [0:0]\n-A INPUT -i near0 -j ACCEPT\n"
+		 "-A OUTPUT -j mine\n-A mine -p tcp -j ACCEPT\n-A mine -j RETURN\nCOMMIT\n"),
 		"*filter\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n",
 	};
 

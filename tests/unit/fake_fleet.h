@@ -79,7 +79,7 @@ end_fault(struct fake_agent *a, usec_t at, enum undo_cause cause)
 		(void)snprintf(f->err.msg, sizeof(f->err.msg), "a chain is left");
 	a->view.drill.ended = 1;
 	a->view.drill.undo_told = at;
-	a->view.drill.cause = cause;
+	a->view.drill.cause = (uint8_t)cause;
 	if (!a->stays_broken && a->breaks_shop)
 		atomic_store(&shop.is_broken, false);
 }

@@ -338,7 +338,7 @@ keys_are_nobody_elses(void **state)
 static void
 a_key_is_never_overwritten_unless_asked(void **state)
 {
-	_cleanup_free_ char *first = NULL, *second = NULL, *third = NULL, *cert = NULL;
+	_cleanup_free_ char *first = NULL, *second = NULL, *third = NULL;
 	struct pki_wish again = { PKI_KIND_HOST, "db1", NULL, NULL, 730 };
 	struct err e = { 0 };
 
