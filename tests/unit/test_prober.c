@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The prober against servers that misbehave: one that listens on loopback in a process of
- * its own and does what the path asks for, and one with a certificate nobody signed.
+ * its own and does what the path asks for, one with a certificate nobody signed, and one
+ * that asks for ours.
  *
  * The prober sends by the clock, on machines that stall.  It says so of a request that it
  * could not send in time: then all are probed once more.
@@ -12,6 +13,7 @@
 #include "err.h"
 #include "hist.h"
 #include "probe.h"
+#include "strict_server.h"
 #include "test.h"
 #include "xalloc.h"
 #include <arpa/inet.h>
@@ -549,6 +551,36 @@ a_certificate_nobody_signed_is_tls_unless_trusted(void **state)
 	gnutls_free(cert.data);
 }
 
+/* In TLS 1.3 a client learns only after its own handshake that it was not let in. */
+static void
+a_server_that_asks_for_a_certificate_gets_it(void **state)
+{
+	static const char *const versions[] = { "NORMAL:-VERS-ALL:+VERS-TLS1.2",
+		"NORMAL:-VERS-ALL:+VERS-TLS1.3" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		struct strict_server s;
+		bool is_1_3 = i == 1;
+		char url[64];
+
+		strict_start(&s, versions[i]);
+		(void)snprintf(url, sizeof(url), "https://localhost:%u/", s.port);
+		struct probe_def d = probe_of(url);
+		d.http.ca = s.ca_path;
+		expect(&d, SAMPLE_TLS, is_1_3 ? "want a client certificate" : "");
+		d.http.cert = s.cert_path;
+		d.http.key = s.key_path;
+		expect(&d, SAMPLE_OK, "");
+		d.http.cert = s.stranger_path;
+		d.http.key = s.stranger_key_path;
+		expect(&d, SAMPLE_TLS, is_1_3 ? "not accept our certificate" : "");
+		d.http.cert = s.cert_path; /* and a key that is not its own */
+		expect(&d, SAMPLE_TLS, "");
+		strict_end(&s);
+	}
+}
+
 int
 main(void)
 {
@@ -572,6 +604,7 @@ main(void)
 		AGAINST_SERVER(after_stop_nothing_is_sampled),
 		cmocka_unit_test(a_unix_socket_is_probed),
 		cmocka_unit_test(a_certificate_nobody_signed_is_tls_unless_trusted),
+		cmocka_unit_test(a_server_that_asks_for_a_certificate_gets_it),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -69,6 +69,23 @@ say_failure(CURL *easy, CURLcode rc, const struct http_answer *a, char *why, siz
 		why[0] = (char)tolower((unsigned char)why[0]);
 }
 
+/* In TLS 1.3 a client has ended its own handshake when the server looks at its certificate:
+ * what the server thinks of it comes in place of an answer. */
+static bool
+is_alert(const struct http_answer *a)
+{
+	return strstr(a->detail, "alert") != NULL;
+}
+
+static void
+say_alert(const struct http_answer *a, char *why, size_t size)
+{
+	bool has_cert = a->http->def->http.cert != NULL;
+
+	(void)snprintf(why, size, "TLS alert: the server may %s",
+	    has_cert ? "not accept our certificate" : "want a client certificate");
+}
+
 static bool
 has_happened(CURL *easy, CURLINFO moment)
 {
@@ -154,7 +171,15 @@ classify_failure(
 	case CURLE_HTTP2:
 		(void)snprintf(why, size, "not an HTTP answer");
 		return SAMPLE_STATUS;
-	default: /* refused, reset, unreachable */
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+		if (is_alert(a)) {
+			say_alert(a, why, size);
+			return SAMPLE_TLS;
+		}
+		say_failure(easy, rc, a, why, size);
+		return SAMPLE_CONNECT;
+	default: /* refused, unreachable */
 		say_failure(easy, rc, a, why, size);
 		return SAMPLE_CONNECT;
 	}
