@@ -9,6 +9,7 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "xalloc.h"
 
@@ -52,6 +53,27 @@ choose_verdicts(struct steer *s, bool rejects)
 	s->passes_answers = rejects;
 }
 
+static bool
+is_loopback(const struct net *net)
+{
+	static const uint8_t one[16] = { [15] = 1 };
+
+	if (net->family == 4)
+		return net->prefix >= 8 && net->addr[0] == 127;
+	return net->prefix == 128 && memcmp(net->addr, one, sizeof(one)) == 0;
+}
+
+/* No cut in a network parts a host from itself: services that talk within it go on, even
+ * by an address of the host's that is in "any" or in a network.  Who wants that names it. */
+static bool
+means_loopback(const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->nets_count; i++)
+		if (is_loopback(&spec->nets[i]))
+			return true;
+	return false;
+}
+
 static int
 net_partition_prepare(struct fault_run *r, struct err *e)
 {
@@ -64,6 +86,7 @@ net_partition_prepare(struct fault_run *r, struct err *e)
 	s->protocol = chosen_protocol(r->spec);
 	s->port = (uint16_t)spec_num(r->spec, "port");
 	s->interface = spec_text(r->spec, "interface");
+	s->passes_loopback = s->interface[0] == '\0' && !means_loopback(r->spec);
 	choose_verdicts(s, spec_num(r->spec, "mode") == MODE_REJECT);
 	rc = steer_prepare(r, s, e);
 	if (rc < 0)

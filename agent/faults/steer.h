@@ -28,8 +28,8 @@ struct steer {
 	const char *interface; /* "" any */
 	/* What follows -j: for TCP, and for everything else. */
 	const char *tcp[STEER_FAMILIES], *other[STEER_FAMILIES];
-	bool passes_answers; /* resets and port-unreachables pass: with REJECT */
-	bool passes_loopback;
+	bool passes_answers;  /* resets and port-unreachables pass: with REJECT */
+	bool passes_loopback; /* what goes over lo, whatever its addresses */
 
 	/* steer's own */
 	bool is_used[STEER_FAMILIES];

@@ -18,7 +18,9 @@ static const struct param params[] = {
 	{
 	    .name = "interface",
 	    .type = PARAM_IFNAME,
-	    .help = "only on this interface (default: every one)",
+	    .help =
+		"only on this interface (default: every one; loopback only when to names an "
+		"address of 127.0.0.0/8, or ::1)",
 	},
 	{
 	    .name = "direction",

@@ -18,6 +18,7 @@
 #include "xalloc.h"
 
 #define SNAPSHOT_MAX (256 * 1024)
+#define NEAR_LOCAL   8000 /* a service of this host's, for this host */
 
 static struct protect protect; /* what of the host no fault may touch */
 static struct farside *far_side;
@@ -413,6 +414,48 @@ an_ssh_login_lives_through_it(void **state)
 	drill_off(d);
 }
 
+/* A cut in the network parts no host from itself. */
+static void
+loopback_is_cut_only_by_name(void **state)
+{
+	static const struct {
+		const char *args;
+		enum reach four, six, own; /* own: an address of this host on the wire */
+	} cases_here[] = {
+		{ "to=any", OPEN, OPEN, OPEN },
+		{ "to=any mode=reject", OPEN, OPEN, OPEN },
+		{ "to=10.99.0.0/24", OPEN, OPEN, OPEN },
+		{ "to=any direction=in", OPEN, OPEN, OPEN },
+		{ "to=127.0.0.1", SILENT, OPEN, OPEN },
+		{ "to=127.0.0.0/8 mode=reject", REFUSED, OPEN, OPEN },
+		{ "to=::1", OPEN, SILENT, OPEN },
+		{ "to=any,127.0.0.1", SILENT, SILENT, SILENT },
+		{ "to=any interface=lo", SILENT, SILENT, SILENT },
+	};
+	int four = bound(AF_INET, SOCK_STREAM, NEAR_LOCAL);
+	int six = bound(AF_INET6, SOCK_STREAM, NEAR_LOCAL);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases_here); i++) {
+		const char *args = cases_here[i].args;
+		enum reach want[] = { cases_here[i].four, cases_here[i].six,
+			cases_here[i].own };
+		static const char *const to[] = { "127.0.0.1", "::1", NEAR4 };
+		struct drill *d = drill_on("7b1c09aa", args);
+
+		for (size_t k = 0; k < ARRAY_LEN(to); k++) {
+			enum reach got = try_tcp(to[k], NEAR_LOCAL, patience(want[k]));
+
+			if (got != want[k])
+				fail_msg("%s: %s is %d, expected %d", args, to[k], got,
+				    want[k]);
+		}
+		drill_off(d);
+	}
+	(void)close(four);
+	(void)close(six);
+}
+
 /* Whoever armed it by TCP must be able to end it. */
 static void
 the_agents_own_port_lives_through_it(void **state)
@@ -575,6 +618,7 @@ main(void)
 		cmocka_unit_test(undoing_without_or_after_half_a_stage_is_whole),
 		cmocka_unit_test(a_name_that_is_taken_is_refused),
 		cmocka_unit_test(an_ssh_login_lives_through_it),
+		cmocka_unit_test(loopback_is_cut_only_by_name),
 		cmocka_unit_test(the_agents_own_port_lives_through_it),
 		cmocka_unit_test(the_effect_is_counted),
 		cmocka_unit_test(what_somebody_else_takes_away_is_told_as_lost),
