@@ -221,6 +221,14 @@ broken(const struct fleet_host *h, CURL *easy, CURLcode code, const char *reason
 	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &x);
 	if (x->was_alerted || doubt_of(easy) != NULL)
 		return distrusted(h, easy, code, x, e);
+	/* libcurl has no code of its own for a key that is not the certificate's. */
+	if (strstr(reason, "reading X.509") != NULL) {
+		(void)err_set(e, -EACCES,
+		    "our own certificate will not do, cert.pem and key.pem have to be "
+		    "whole and belong together: %s",
+		    reason);
+		return LINK_TRUST;
+	}
 	if (code == CURLE_SEND_ERROR && h->socket == NULL && !x->is_heard)
 		/* An alert came, and with it the end of the connection, which hid it. */
 		not_accepted(h, "hung up as soon as it saw our certificate", e);
