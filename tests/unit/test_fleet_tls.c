@@ -281,7 +281,8 @@ static void
 directory_that_will_not_do_is_said_why(void **state)
 {
 	char ours[160], key[200];
-	struct fleet_options of_ca = { .pki_dir = fakes.strangers }, own = { .pki_dir = ours };
+	struct fleet_options of_ca = { .pki_dir = fakes.strangers },
+			     own = { .pki_dir = ours };
 	struct fleet *f = NULL;
 	struct err e = { 0 };
 
