@@ -13,6 +13,7 @@
 #include "err.h"
 #include "fake_fleet.h"
 #include "kind.h"
+#include "results.h"
 #include "run.h"
 #include "test.h"
 #include "xalloc.h"
@@ -77,27 +78,13 @@ set_up(void **state)
 	return 0;
 }
 
-static void
-remove_results(const struct world *w)
-{
-	static const char *const files[] = { "events.ndjson", "journal.json",
-		"summary.md" };
-
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		_cleanup_free_ char *path = xasprintf("%s/%s", w->out, files[i]);
-
-		(void)unlink(path);
-	}
-	(void)rmdir(w->out);
-}
-
 static int
 tear_down(void **state)
 {
 	struct world *w = *state;
 
 	MHD_stop_daemon(shop.daemon);
-	remove_results(w);
+	remove_results(w->out);
 	(void)rmdir(w->dir);
 	free(w);
 	return 0;
@@ -115,32 +102,11 @@ journal_of(const struct world *w)
 	return j;
 }
 
-static char *
-text_of(const struct world *w, const char *file)
-{
-	_cleanup_free_ char *path = xasprintf("%s/%s", w->out, file);
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
-	char *text = xcalloc(1, 1 << 20);
-
-	assert_non_null(f);
-	assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
-	return text;
-}
-
-static void
-expect_in(const struct world *w, const char *file, const char *words)
-{
-	_cleanup_free_ char *text = text_of(w, file);
-
-	if (strstr(text, words) == NULL)
-		fail_msg("%s does not say '%s':\n%s", file, words, text);
-}
-
 /* In the drill's own words: what was due could not be sent in time, or at all. */
 static bool
 was_starved(const struct world *w)
 {
-	_cleanup_free_ char *text = text_of(w, "events.ndjson");
+	_cleanup_free_ char *text = result_text(w->out, "events.ndjson");
 
 	if (strstr(text, "our own prober was late or skipped") != NULL)
 		return true;
@@ -160,7 +126,7 @@ begin_again(struct world *w, struct fake_agent *as_told)
 	*agent = *as_told;
 	atomic_store(&shop.is_broken, false);
 	atomic_store(&shop.asked, 0);
-	remove_results(w);
+	remove_results(w->out);
 }
 
 static enum verdict
@@ -192,7 +158,7 @@ expect(struct world *w, enum verdict v)
 	enum verdict got = drill(w);
 
 	if (got != v) {
-		_cleanup_free_ char *text = text_of(w, "events.ndjson");
+		_cleanup_free_ char *text = result_text(w->out, "events.ndjson");
 
 		fail_msg("verdict %s, expected %s\n%s", verdict_name(got),
 		    verdict_name(v), text);
@@ -208,7 +174,7 @@ a_fault_the_system_stands_is_held(void **state)
 	assert_false(agent->undo_asked); /* it ended by itself */
 	assert_true(agent->renewed);
 	assert_int_equal(agent->leaves, 1);
-	expect_in(w, "summary.md", "The hypothesis held");
+	expect_result(w->out, "summary.md", "The hypothesis held");
 }
 
 static void
@@ -229,9 +195,9 @@ an_outage_is_stopped_and_undone_with_numbers(void **state)
 	assert_true(json_integer_value(json_object_get(undo, "clean_us")) > 0);
 	assert_true(json_integer_value(json_object_get(undo, "first_good_us")) > 0);
 	json_decref(j);
-	expect_in(w, "summary.md", "The abort in numbers");
-	expect_in(w, "summary.md", "17 packets");
-	expect_in(w, "events.ndjson", "\"status 503\"");
+	expect_result(w->out, "summary.md", "The abort in numbers");
+	expect_result(w->out, "summary.md", "17 packets");
+	expect_result(w->out, "events.ndjson", "\"status 503\"");
 }
 
 static void
@@ -254,7 +220,7 @@ an_unsteady_system_is_left_alone(void **state)
 	atomic_store(&shop.percent, 60);
 	expect(w, VERDICT_UNSTEADY);
 	assert_int_equal(agent->arms, 0);
-	expect_in(w, "summary.md", "no steady state");
+	expect_result(w->out, "summary.md", "no steady state");
 }
 
 static void
@@ -266,15 +232,17 @@ too_few_answers_are_inconclusive(void **state)
 	w->is_due_few = true;
 	expect(w, VERDICT_INCONCLUSIVE);
 	assert_int_equal(agent->arms, 0);
-	expect_in(w, "events.ndjson", "answers before; 30 are needed");
+	expect_result(w->out, "events.ndjson", "answers before; 30 are needed");
 }
 
 static void
 a_fault_without_effect_is_inconclusive(void **state)
 {
+	struct world *w = *state;
+
 	agent->has_no_effect = true;
-	expect(*state, VERDICT_INCONCLUSIVE);
-	expect_in(*state, "summary.md", "- cut: no effect");
+	expect(w, VERDICT_INCONCLUSIVE);
+	expect_result(w->out, "summary.md", "- cut: no effect");
 }
 
 static void
@@ -290,11 +258,13 @@ a_system_that_does_not_come_back_is_said_to(void **state)
 static void
 a_refusal_injects_nothing(void **state)
 {
+	struct world *w = *state;
+
 	agent->refuses = true;
-	expect(*state, VERDICT_REFUSED);
+	expect(w, VERDICT_REFUSED);
 	assert_int_equal(agent->fires, 0);
 	assert_int_equal(shop.asked, 0); /* known before anything was probed */
-	expect_in(*state, "events.ndjson", "policy does not allow net.partition");
+	expect_result(w->out, "events.ndjson", "policy does not allow net.partition");
 }
 
 static void
@@ -314,7 +284,7 @@ residue_outranks_everything(void **state)
 	agent->is_dirty = agent->breaks_shop = true;
 	make_it_last(w);
 	expect(w, VERDICT_UNDO_FAILED);
-	expect_in(w, "summary.md", "a chain is left");
+	expect_result(w->out, "summary.md", "a chain is left");
 }
 
 static void
@@ -345,7 +315,7 @@ a_guard_stops_the_drill(void **state)
 	agent->breaks_shop = true;
 	make_it_last(w);
 	expect(w, VERDICT_BREACHED);
-	expect_in(w, "events.ndjson", "the guard no longer holds");
+	expect_result(w->out, "events.ndjson", "the guard no longer holds");
 }
 
 static void
@@ -422,7 +392,7 @@ secrets_reach_no_output(void **state)
 	w->x.secrets = secrets;
 	expect(w, VERDICT_HELD);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		_cleanup_free_ char *text = text_of(w, files[i]);
+		_cleanup_free_ char *text = result_text(w->out, files[i]);
 
 		assert_null(strstr(text, "s3cret"));
 		assert_non_null(strstr(text, i < 2 ? "for ******" : "for \\*\\*"));
@@ -444,9 +414,9 @@ secrets_that_are_escaped_reach_no_output(void **state)
 	w->x.hypothesis = (char *)"it holds for qu\"o\\te\nx_yzzy";
 	expect(w, VERDICT_HELD);
 	json_decref(journal_of(w));
-	expect_in(w, "events.ndjson", "\"type\":\"verdict\"");
+	expect_result(w->out, "events.ndjson", "\"type\":\"verdict\"");
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		_cleanup_free_ char *text = text_of(w, files[i]);
+		_cleanup_free_ char *text = result_text(w->out, files[i]);
 
 		assert_null(strstr(text, "yzzy"));
 		assert_null(strstr(text, "te\\nx"));
@@ -490,7 +460,7 @@ every_line_of_events_is_one_object(void **state)
 	size_t lines = 0;
 
 	expect(w, VERDICT_HELD);
-	_cleanup_free_ char *text = text_of(w, "events.ndjson");
+	_cleanup_free_ char *text = result_text(w->out, "events.ndjson");
 	char *rest = NULL;
 	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest)) {

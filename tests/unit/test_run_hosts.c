@@ -8,6 +8,7 @@
 #include "err.h"
 #include "fake_fleet.h"
 #include "kind.h"
+#include "results.h"
 #include "roster.h"
 #include "run.h"
 #include "test.h"
@@ -95,17 +96,10 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	static const char *const files[] = { "events.ndjson", "journal.json",
-		"summary.md" };
 	struct world *w = *state;
 
 	MHD_stop_daemon(shop.daemon);
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		_cleanup_free_ char *path = xasprintf("%s/%s", w->out, files[i]);
-
-		(void)unlink(path);
-	}
-	(void)rmdir(w->out);
+	remove_results(w->out);
 	(void)rmdir(w->dir);
 	free(w);
 	return 0;
@@ -119,34 +113,13 @@ make_it_last(struct world *w)
 		agents[i].lasts = NOT_LONG;
 }
 
-static char *
-text_of(const struct world *w, const char *file)
-{
-	_cleanup_free_ char *path = xasprintf("%s/%s", w->out, file);
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
-	char *text = xcalloc(1, 1 << 20);
-
-	assert_non_null(f);
-	assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
-	return text;
-}
-
-static void
-expect_in(const struct world *w, const char *file, const char *words)
-{
-	_cleanup_free_ char *text = text_of(w, file);
-
-	if (strstr(text, words) == NULL)
-		fail_msg("%s does not say '%s':\n%s", file, words, text);
-}
-
 static void
 expect(struct world *w, enum verdict v)
 {
 	enum verdict got = run_drill(&w->x, &w->o);
 
 	if (got != v) {
-		_cleanup_free_ char *text = text_of(w, "events.ndjson");
+		_cleanup_free_ char *text = result_text(w->out, "events.ndjson");
 
 		fail_msg("verdict %s, expected %s\n%s", verdict_name(got),
 		    verdict_name(v), text);
@@ -157,7 +130,7 @@ expect(struct world *w, enum verdict v)
 static size_t
 count_lines(const struct world *w, const char *type, const char *word)
 {
-	_cleanup_free_ char *text = text_of(w, "events.ndjson");
+	_cleanup_free_ char *text = result_text(w->out, "events.ndjson");
 	_cleanup_free_ char *start = xasprintf("{\"type\":\"%s\",", type);
 	char *rest = NULL;
 	size_t n = 0;
@@ -228,7 +201,7 @@ all_fire_at_one_moment_that_is_ahead(void **state)
 		assert_int_equal(agents[i].fire_at, agents[0].fire_at);
 	}
 	assert_int_equal(count_lines(w, "fired", "\"spread_us\":7000"), 1);
-	expect_in(w, "summary.md", "within 7.0 ms");
+	expect_result(w->out, "summary.md", "within 7.0 ms");
 }
 
 static void
@@ -240,7 +213,7 @@ one_host_alone_fires_at_once(void **state)
 	expect(w, VERDICT_HELD);
 	assert_int_equal(agents[0].fires, 1);
 	assert_int_equal(agents[0].fire_at, 0);
-	expect_in(w, "journal.json", "\"name\": \"h0\"");
+	expect_result(w->out, "journal.json", "\"name\": \"h0\"");
 }
 
 static void
@@ -306,7 +279,7 @@ a_name_for_this_very_host_is_refused(void **state)
 	agents[2].is_here = true;
 	expect(w, VERDICT_REFUSED);
 	assert_int_equal(agents[0].asked[FLEET_ARM], 0);
-	expect_in(w, "events.ndjson", "--include-self");
+	expect_result(w->out, "events.ndjson", "--include-self");
 }
 
 static void
@@ -340,7 +313,7 @@ a_death_while_arming_sweeps_the_others(void **state)
 	expect(w, VERDICT_REFUSED);
 	expect_nothing_fired();
 	expect_all_undone_but(1);
-	expect_in(w, "events.ndjson", "came back: clean");
+	expect_result(w->out, "events.ndjson", "came back: clean");
 }
 
 static void
@@ -353,8 +326,8 @@ nonsense_while_arming_sweeps_the_others(void **state)
 	expect(w, VERDICT_REFUSED);
 	expect_nothing_fired();
 	expect_all_undone_but(3);
-	expect_in(w, "events.ndjson", "what answers is no agent");
-	expect_in(w, "events.ndjson", "never said whether it had armed");
+	expect_result(w->out, "events.ndjson", "what answers is no agent");
+	expect_result(w->out, "events.ndjson", "never said whether it had armed");
 }
 
 static void
@@ -367,7 +340,8 @@ one_abort_too_slow_and_nothing_is_fired(void **state)
 	expect_nothing_fired();
 	expect_all_undone_but(FLEET);
 	assert_int_equal(count_lines(w, "selftest", "the slowest is h3"), 1);
-	expect_in(w, "events.ndjson", "nothing is injected that cannot be stopped");
+	expect_result(
+	    w->out, "events.ndjson", "nothing is injected that cannot be stopped");
 }
 
 /* --- firing, and afterwards ----------------------------------------------------------- */
@@ -382,7 +356,7 @@ a_death_at_fire_undoes_the_others(void **state)
 	agents[0].comes_back = true;
 	expect(w, VERDICT_AGENT_LOST);
 	expect_all_undone_but(0);
-	expect_in(w, "events.ndjson", "came back: clean");
+	expect_result(w->out, "events.ndjson", "came back: clean");
 }
 
 static void
@@ -419,10 +393,10 @@ a_death_in_the_middle_undoes_the_others(void **state)
 	agents[3].dies = DIES_LATER;
 	expect(w, VERDICT_AGENT_LOST);
 	expect_all_undone_but(3);
-	expect_in(
-	    w, "events.ndjson", "was not heard of again: its lease ended its faults");
-	expect_in(w, "events.ndjson", "stormctl status --host h3");
-	expect_in(w, "summary.md", "3 of 4 hosts");
+	expect_result(w->out, "events.ndjson",
+	    "was not heard of again: its lease ended its faults");
+	expect_result(w->out, "events.ndjson", "stormctl status --host h3");
+	expect_result(w->out, "summary.md", "3 of 4 hosts");
 }
 
 static void
@@ -480,7 +454,7 @@ a_breach_is_undone_on_all(void **state)
 	for (size_t i = 0; i < FLEET; i++)
 		assert_true(agents[i].undo_was_breach);
 	assert_int_equal(count_lines(w, "undo", "undone on 4 hosts"), 1);
-	expect_in(w, "summary.md", "on the last host");
+	expect_result(w->out, "summary.md", "on the last host");
 }
 
 static void
@@ -491,7 +465,7 @@ what_was_not_undone_on_one_outranks_all(void **state)
 	agents[2].is_dirty = true;
 	expect(w, VERDICT_UNDO_FAILED);
 	assert_int_equal(count_lines(w, "error", "a chain is left"), 1);
-	expect_in(w, "summary.md", "- h2: cut: a chain is left");
+	expect_result(w->out, "summary.md", "- h2: cut: a chain is left");
 }
 
 static void
@@ -502,7 +476,7 @@ no_effect_on_one_is_said_of_it(void **state)
 	agents[1].has_no_effect = true;
 	expect(w, VERDICT_INCONCLUSIVE);
 	assert_int_equal(count_lines(w, "error", "no effect"), 1);
-	expect_in(w, "summary.md", "- h1: cut: no effect");
+	expect_result(w->out, "summary.md", "- h1: cut: no effect");
 }
 
 /* What one side drops the other never sees. */
@@ -538,7 +512,7 @@ the_journal_says_who_was_chosen_and_how(void **state)
 	struct world *w = *state;
 
 	expect(w, VERDICT_HELD);
-	_cleanup_free_ char *text = text_of(w, "journal.json");
+	_cleanup_free_ char *text = result_text(w->out, "journal.json");
 	json_t *j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(j);
 	assert_string_equal(
