@@ -2,8 +2,8 @@
 /*
  * Arming: everywhere or nowhere.  Each host gets its part of the timeline, prepares and
  * stages it, and nothing has any effect yet.  Once it has armed its lease runs, so its warm
- * connection is opened at once and not when the last of the others is ready.  Then the way
- * of an abort is tried on all of them.
+ * connection is opened meanwhile: on a busy machine the handshake alone can outlast a
+ * lease.  Then the way of an abort is tried on all of them.
  */
 #include "cleanup.h"
 #include "drill.h"
@@ -56,6 +56,8 @@ ask_to_arm(struct party *p, const char *id, bool rehearse)
 		specs[i] = *p->row->spec[i];
 	p->is_asked = true;
 	p->is_arming = !rehearse;
+	if (!rehearse)
+		fleet_warm(d->fleet, index_of(p), id);
 	fleet_arm(d->fleet, index_of(p), &r);
 }
 
@@ -146,12 +148,12 @@ is_uncertain(const struct fleet_answer *a)
 
 /* From here on its lease runs. */
 static void
-go_warm(struct party *p)
+hold(struct party *p)
 {
 	struct drill *d = p->d;
 
 	p->is_armed = true;
-	fleet_warm(d->fleet, index_of(p), d->id);
+	d->next_renew = clock_boottime();
 	if (d->stop != STOP_NOT) /* which was decided without it */
 		abort_now(d, d->stop);
 }
@@ -163,31 +165,38 @@ party_arm_answer(struct party *p, const struct fleet_answer *a)
 	bool is_real = p->is_arming;
 
 	p->is_arming = false;
-	p->why = a->err;
-	if (a->err.code == 0 && a->has_view && a->view->count != p->row->count)
+	if (a->err.code < 0)
+		p->why = a->err;
+	else if (a->has_view && a->view->count != p->row->count)
 		(void)err_set(&p->why, -EPROTO, "the agent armed %zu of %zu faults",
 		    a->view->count, p->row->count);
-	p->is_asked = is_real && p->why.code == 0; /* until its connection is warm */
-	if (is_real && is_uncertain(a))
-		party_seek(p);
+	p->is_asked = is_real && p->why.code == 0 && !p->is_warm;
 	if ((is_real || d->o->rehearse) && a->err.code == 0 && a->has_view)
 		say_armed(p, a->view);
-	if (is_real && a->err.code == 0)
-		go_warm(p);
+	if (is_real && a->err.code == 0) {
+		hold(p);
+	} else if (is_real) {
+		fleet_cool(d->fleet, index_of(p));
+		if (is_uncertain(a))
+			party_seek(p);
+	}
 }
 
-/* It is there, or it never will be: then only the undo still wanted it. */
+/* It is there, even if it does not know the drill yet; or it never will be: then only the
+ * undo still wanted it. */
 void
 party_warm_answer(struct party *p, const struct fleet_answer *a)
 {
 	struct drill *d = p->d;
+	bool is_there = a->err.code == 0 || a->json != NULL;
 
-	p->is_warm = p->is_warm || a->err.code == 0;
+	p->is_warm = p->is_warm || is_there;
 	if (d->step == STEP_ARM && p->is_asked) {
-		p->is_asked = false;
-		p->why = a->err;
+		p->is_asked = p->is_arming;
+		if (!is_there)
+			p->why = a->err;
 		d->next_renew = clock_boottime();
-	} else if (a->err.code < 0 && a->json == NULL) {
+	} else if (!is_there) {
 		party_lost(p, a->err.msg);
 	}
 }

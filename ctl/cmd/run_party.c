@@ -117,8 +117,8 @@ parties_agree(struct drill *d)
 static bool
 has_forgotten(const struct party *p, const struct fleet_answer *a)
 {
-	return party_is_live(p) && a->what < FLEET_WARM_ASKS && a->json != NULL &&
-	       !a->has_view && a->err.code == -ENOENT;
+	return party_is_live(p) && p->is_warm && a->what < FLEET_WARM_ASKS &&
+	       a->json != NULL && !a->has_view && a->err.code == -ENOENT;
 }
 
 static void

@@ -270,6 +270,13 @@ fleet_warm(struct fleet *f, size_t host, const char *drill)
 	put_question(f, host, FLEET_SHOW, false);
 }
 
+void
+fleet_cool(struct fleet *f, size_t host)
+{
+	(void)f;
+	agents[host].is_warm = false;
+}
+
 int
 fleet_ask(struct fleet *f, size_t host, enum fleet_ask what, struct err *e)
 {
@@ -418,6 +425,8 @@ give_answer(struct fleet *f, size_t host, enum fleet_ask what, bool rehearse)
 		judge_arming(a, rehearse, &r);
 	else if (what == FLEET_FIRE && a->refuses_to_fire)
 		(void)err_set(&r.err, -EALREADY, "it was undone before");
+	else if (what == FLEET_SHOW && a->arms == 0)
+		(void)err_set(&r.err, -ENOENT, "there is no such drill");
 	else
 		r.has_view = what != FLEET_STATUS;
 	r.answered = clock_boottime();
