@@ -5,6 +5,7 @@
 #   make check        install what the tests need (packaging/deps.sh), then every test
 #   make demo         install what the demo needs, then a storm over a real nginx
 #   make demo-hosts   the same with three hosts, an agent on each, and one controller
+#   make soak         SOAK=MINUTES (10) of drills on thirty hosts with random deaths
 #   make gate         what must pass before every commit
 #   V=1 shows commands, DEVELOPER=1 makes warnings errors, SANITIZE=address,undefined
 
@@ -88,7 +89,7 @@ UNIT_T := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 FUZZ_T := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 ROOT_T := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/contract/*.c tests/crash/*.c tests/bench/*.c))
 
-.PHONY: all check check-run check-unit check-root check-asan check-vm demo demo-hosts \
+.PHONY: all check check-run check-unit check-root check-asan check-vm demo demo-hosts soak \
 	bench gate lint format format-check tidy install uninstall clean man-lint
 .DELETE_ON_ERROR:
 all: $(PROGS:%=$(BUILD)/bin/%)
@@ -166,6 +167,11 @@ demo-hosts:
 	$(Q)packaging/deps.sh build demo
 	$(Q)$(MAKE) -j$$(nproc) all
 	$(Q)tests/demo/demo_hosts.sh $(BUILD)/bin
+SOAK ?= 10
+soak:
+	$(Q)packaging/deps.sh build test
+	$(Q)$(MAKE) -j$$(nproc) all
+	$(Q)$(SUDO) env BUILD=$(BUILD) SOAK=$(SOAK) bash tests/system/hosts_soak.sh
 bench:
 	$(Q)packaging/deps.sh build test bench
 	$(Q)$(MAKE) -j$$(nproc) all $(ROOT_T)
