@@ -23,6 +23,7 @@
 
 #define TICK_EVERY    (250 * USEC_PER_MSEC) /* PULSE_HANG is four of them */
 #define STOP_PATIENCE (8 * USEC_PER_SEC)
+#define CLOCKS_APART  (usec_t)100
 
 void
 super_undo_all(struct super *s, enum undo_cause cause, usec_t now)
@@ -60,6 +61,21 @@ super_is_clean(struct super *s)
 	return super_live_faults(s) == 0;
 }
 
+/* Whoever compares clocks takes both for one moment; we may be held up between the two. */
+static void
+tell_time(struct agent_status *ret)
+{
+	usec_t after;
+
+	for (int tries = 0; tries < 3; tries++) {
+		ret->now = clock_boottime();
+		ret->wall = clock_wall();
+		after = clock_boottime();
+		if (after - ret->now < CLOCKS_APART)
+			return;
+	}
+}
+
 void
 super_status(struct super *s, struct agent_status *ret)
 {
@@ -82,9 +98,7 @@ super_status(struct super *s, struct agent_status *ret)
 		if (!d->status.ended)
 			ret->drill_count++;
 	}
-	/* Together and last: whoever compares clocks takes both for one moment. */
-	ret->now = clock_boottime();
-	ret->wall = clock_wall();
+	tell_time(ret);
 }
 
 static void
