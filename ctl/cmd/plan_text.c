@@ -120,12 +120,17 @@ print_budget(const struct experiment *x, FILE *f)
 		    x->budget.consecutive);
 }
 
+/* Without the commands for a person behind each undo: they are 200 columns long, and in the
+ * record for whoever needs them. */
 void
 plan_print_lines(const char *lines, const char *indent, FILE *f)
 {
 	for (size_t len; *lines != '\0'; lines += len + (lines[len] == '\n')) {
 		len = strcspn(lines, "\n");
-		(void)fprintf(f, "%s%.*s\n", indent, (int)len, lines);
+		const char *hand = memmem(lines, len, "   # ", 5);
+
+		(void)fprintf(f, "%s%.*s\n", indent,
+		    (int)(hand != NULL ? (size_t)(hand - lines) : len), lines);
 	}
 }
 
