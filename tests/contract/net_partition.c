@@ -5,6 +5,7 @@
  * sets are afterwards, word for word, what they were.
  */
 #include "control.h"
+#include "exempt.h"
 #include "farside.h"
 #include "fault.h"
 #include "iptables.h"
@@ -485,6 +486,85 @@ the_agents_own_port_lives_through_it(void **state)
 	protect.control_port = 0;
 }
 
+/* Whoever cannot renew an address loses it, and the stop button with it. */
+static void
+dhcp_lives_through_it(void **state)
+{
+	static const struct {
+		int family;
+		uint16_t ports[2]; /* near, far */
+		enum reach expected;
+	} ways[] = {
+		{ AF_INET, { 68, 67 }, OPEN },
+		{ AF_INET, { 67, 68 }, OPEN },
+		{ AF_INET, { 67, 67 }, OPEN }, /* a relay */
+		{ AF_INET, { 68, 4067 }, SILENT },
+		{ AF_INET, { 4068, 67 }, SILENT },
+		{ AF_INET, { 69, 67 }, SILENT },
+		{ AF_INET, { 546, 547 }, SILENT },
+		{ AF_INET6, { 546, 547 }, OPEN },
+		{ AF_INET6, { 547, 546 }, OPEN },
+		{ AF_INET6, { 546, 4547 }, SILENT },
+		{ AF_INET6, { 4546, 547 }, SILENT },
+		{ AF_INET6, { 68, 67 }, SILENT },
+	};
+	struct drill *d;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++)
+		assert_int_equal(
+		    try_ports(far_side, ways[i].family, ways[i].ports, PATIENCE_MS),
+		    OPEN);
+	d = drill_on("7b1c09aa", "to=any");
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		enum reach got = try_ports(
+		    far_side, ways[i].family, ways[i].ports, patience(ways[i].expected));
+
+		if (got != ways[i].expected)
+			fail_msg("%u to %u by IPv%d: %d", ways[i].ports[0],
+			    ways[i].ports[1], ways[i].family == AF_INET ? 4 : 6, got);
+	}
+	drill_off(d);
+}
+
+/* One side forgets the other and must find it anew for what is exempt.  Now and then the
+ * other side happens to ask first. */
+static bool
+finds_neighbour(const struct control *c, bool is_far)
+{
+	enum { SOLICITATION = 135, ADVERTISEMENT = 136, ATTEMPTS = 20 };
+	const char *asks = is_far ? "SD-7b1c09aa-I" : "SD-7b1c09aa-O";
+	const char *answers = is_far ? "SD-7b1c09aa-O" : "SD-7b1c09aa-I";
+
+	for (int i = 0; i < ATTEMPTS; i++) {
+		assert_int_equal(
+		    is_far ? far_forgets(far_side) : ip("-6 neigh flush dev near0"), 0);
+		assert_true(control_trip(c, BY_CONTROL6, PATIENCE_MS) >= 0);
+		if (icmp6_passed(asks, SOLICITATION) > 0 &&
+		    icmp6_passed(answers, ADVERTISEMENT) > 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+neighbours_are_found_through_it(void **state)
+{
+	struct control c;
+	struct drill *d;
+
+	(void)state;
+	protect.control_port = NEAR_CONTROL;
+	assert_int_equal(control_start(&c, far_side->pid), 0);
+	d = drill_on("7b1c09aa", "to=any");
+	assert_true(control_trip(&c, BY_OTHER, SILENCE_MS) < 0);
+	assert_true(finds_neighbour(&c, false));
+	assert_true(finds_neighbour(&c, true));
+	drill_off(d);
+	control_end(&c);
+	protect.control_port = 0;
+}
+
 static void
 the_effect_is_counted(void **state)
 {
@@ -620,6 +700,8 @@ main(void)
 		cmocka_unit_test(an_ssh_login_lives_through_it),
 		cmocka_unit_test(loopback_is_cut_only_by_name),
 		cmocka_unit_test(the_agents_own_port_lives_through_it),
+		cmocka_unit_test(dhcp_lives_through_it),
+		cmocka_unit_test(neighbours_are_found_through_it),
 		cmocka_unit_test(the_effect_is_counted),
 		cmocka_unit_test(what_somebody_else_takes_away_is_told_as_lost),
 		cmocka_unit_test(without_effect_it_is_an_error),
