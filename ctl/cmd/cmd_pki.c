@@ -195,7 +195,7 @@ run(const struct invocation *v)
 
 static const struct option_def options[] = {
 	{ "dir", "DIR", false, "the CA's directory (default: ./pki)" },
-	{ "address", "ADDRESS", true, "host: an address or name it is reached by, too" },
+	{ "address", "ADDRESS", true, "host: another address or name of it" },
 	{ "role", "ROLE", false, "operator: viewer or operator (the default)" },
 	{ "days", "N", false, "host, operator: how long it is valid (default: 730)" },
 	{ "renew", NULL, false, "host, operator: a new key in place of the old one" },
