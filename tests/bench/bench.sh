@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make bench`: our figures beside a peer's, both sides in the same run, so that the ratio
 # means something on any machine.  Not a test: nothing here passes or fails.
-# usage: bench.sh BUILD [ROWS…]     rows: partition delay cpu disk select abort memory
+# usage: bench.sh BUILD [ROWS…]     rows: partition delay cpu disk select abort memory fleet
 set -u
 BUILD=${1:-build}
 shift || true
@@ -10,7 +10,7 @@ export BUILD BIN=$BUILD/bin
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/../system/lib.sh"
 sandbox "$0" "$BUILD" "$@"
-ROWS=${*:-partition delay cpu disk select abort memory}
+ROWS=${*:-partition delay cpu disk select abort memory fleet}
 DRILLS=${DRILLS:-100}
 
 row() { printf '%-46s | %16s | %22s | %10s | %s\n' "$@"; }
@@ -92,4 +92,7 @@ memory_rows() {
 	wait $ctl
 }
 wants memory && memory_rows
+# shellcheck source=tests/bench/fleet.sh
+. "$HERE/tests/bench/fleet.sh"
+wants fleet && fleet_rows
 exit 0
