@@ -83,8 +83,8 @@ done
 arm() { # arm NAME: a drill that is seen by nobody and lasts, if somebody renews it
 	api "$1" drills -d "{\"drill\": \"$ID\", \"name\": \"quiet\", \"who\": \"test\",
 		\"reason\": \"a reason\", \"lease_ms\": 60000, \"rehearse\": false,
-		\"faults\": [{\"kind\": \"cpu.load\", \"name\": \"load\", \"at_us\": 0,
-		\"for_us\": 50000000, \"params\": {\"percent\": 2, \"cpus\": \"0\"}}]}" \
+		\"faults\": [{\"kind\": \"disk.fill\", \"name\": \"fill\", \"at_us\": 0,
+		\"for_us\": 120000000, \"params\": {\"path\": \"$T/$1\", \"size\": \"1MiB\"}}]}" \
 		>"$T/arm.log" || fail "arm $1"
 	api "$1" "drills/$ID/fire" -X POST >"$T/arm.log" || fail "fire $1"
 }
@@ -128,7 +128,7 @@ unplug web2
 ctl 30 halt
 out '^web1: halted: everything is undone'
 out '^db1: halted: everything is undone'
-err '^web2: unreachable: .*undoes when the lease lapses'
+err '^web2: unreachable: .*its lease or its guardian undoes'
 err '^gone1: unreachable: '
 owes_nothing web1 db1 || fail "a fault is left after halt"
 ok "halt reaches everybody who is there"
