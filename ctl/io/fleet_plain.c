@@ -148,7 +148,7 @@ succeed(struct plain *p)
 	plain_free(p);
 }
 
-/* The attempts are over for now; say how many there were. */
+/* This request is not tried again: its error says how often it was. */
 static void
 wrap_attempts(struct plain *p)
 {
