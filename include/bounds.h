@@ -8,9 +8,10 @@
 #define DRILLS_MAX       8     /* live drills of one agent */
 #define DRILL_FAULTS_MAX 16    /* faults of one drill on one host */
 #define FILE_FAULTS_MAX  64    /* faults of an experiment, over all its hosts */
-#define SPEC_ARGS_MAX    24    /* parameters of one fault */
+#define SPEC_ARGS_MAX    46    /* parameters of one fault */
 #define SPEC_TEXT_MAX    4096  /* bytes of string values of one fault */
 #define SPEC_NETS_MAX    512   /* addresses and networks of one fault */
+#define PORT_RANGES_MAX  7     /* of one parameter: what one rule can match on */
 #define SPEC_SIZE_MAX    16384 /* one fault as it crosses to root */
 #define OPS_TEXT_MAX     8192  /* the operations of one fault, as text */
 #define NAME_MAX_LEN     64    /* names of drills, faults, probes, hosts */

@@ -14,20 +14,27 @@ struct spec;
 struct err;
 
 enum param_type {
-	PARAM_USEC,    /* duration; num in µs, min and max too */
-	PARAM_PERCENT, /* num in thousandths of a percent */
-	PARAM_SIZE,    /* num in bytes */
-	PARAM_INT,     /* num */
-	PARAM_COUNT,   /* "all" (num 0) or 1… */
-	PARAM_PORT,    /* num */
-	PARAM_SIGNAL,  /* num */
-	PARAM_ENUM,    /* num = index into choices */
-	PARAM_STRING,  /* text */
-	PARAM_STRINGS, /* text: NUL-separated list, each with its NUL */
-	PARAM_IFNAME,  /* text */
-	PARAM_PATH,    /* text: absolute, no "." or ".." component */
-	PARAM_CPUS,    /* text: kernel CPU list */
-	PARAM_NETS,    /* spec->nets; "any" is 0.0.0.0/0 and ::/0; one per kind */
+	PARAM_USEC,     /* duration; num in µs, min and max too */
+	PARAM_PERCENT,  /* num in thousandths of a percent */
+	PARAM_SIZE,     /* num in bytes */
+	PARAM_INT,      /* num */
+	PARAM_COUNT,    /* "all" (num 0) or 1… */
+	PARAM_PORT,     /* num */
+	PARAM_SIGNAL,   /* num */
+	PARAM_ENUM,     /* num = index into choices */
+	PARAM_STRING,   /* text */
+	PARAM_STRINGS,  /* text: NUL-separated list, each with its NUL */
+	PARAM_IFNAME,   /* text */
+	PARAM_IFNAMES,  /* the same, of interface names */
+	PARAM_ADDRS,    /* the same, of addresses and networks; stormctl resolves names */
+	PARAM_PORTS,    /* the same, of ports and ranges: "80", "8000-8100" */
+	PARAM_PERCENTS, /* the same, of percentages; min and max: how many */
+	PARAM_CYCLE,    /* text: "5s/2s", time on and time off */
+	PARAM_RATE,     /* num in bits per second: "10mbit", "1.5gbit", "300kbit" */
+	PARAM_BOOL,     /* num 0 or 1: true, false, yes, no, on, off */
+	PARAM_PATH,     /* text: absolute, no "." or ".." component */
+	PARAM_CPUS,     /* text: kernel CPU list */
+	PARAM_NETS,     /* spec->nets; "any" is 0.0.0.0/0 and ::/0; one per kind */
 };
 
 struct param {

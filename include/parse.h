@@ -7,6 +7,7 @@
  * in `e` otherwise ("'5 s' is not a duration: write 5s, 200ms, 1m30s").
  */
 #include "clock.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,10 @@ struct net {            /* an address or network; addr in network order, host bi
 	uint8_t prefix; /* 0–32 or 0–128 */
 	uint8_t pad[2];
 	uint8_t addr[16]; /* the first 4 bytes for family 4 */
+};
+
+struct port_range { /* from <= to, both included */
+	uint16_t from, to;
 };
 
 int parse_u64(const char *s, uint64_t *ret, struct err *e);
@@ -30,6 +35,15 @@ int parse_size(const char *s, uint64_t *ret, struct err *e);
 /* "50/s" "600/m" "0.5/s" → millihertz */
 int parse_rate(const char *s, uint64_t *ret, struct err *e);
 int parse_port(const char *s, uint16_t *ret, struct err *e); /* 1–65535 */
+/* "80" or "8000-8100" */
+int parse_port_range(const char *s, struct port_range *ret, struct err *e);
+/* "10mbit" "1.5gbit" "300kbit" "9600bit": bits per second, in powers of 1000 as everywhere
+ * in networks; "bps" and "B/s" are errors that say so, since tools disagree on them */
+int parse_bits(const char *s, uint64_t *ret, struct err *e);
+/* "5s/2s": time on and time off, each at least 10ms */
+int parse_cycle(const char *s, usec_t *ret_on, usec_t *ret_off, struct err *e);
+/* true false yes no on off */
+int parse_bool(const char *s, bool *ret, struct err *e);
 /* 1–15 bytes, no '/', no white space, not "." or "..": what the kernel takes */
 int parse_ifname(const char *s, char ret_name[static 16], struct err *e);
 /* "10.0.0.0/8" "fe80::1"; host bits below the prefix are an error that names the

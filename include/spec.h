@@ -60,6 +60,13 @@ int64_t spec_num(const struct spec *s, const char *name);
 const char *spec_text(const struct spec *s, const char *name);
 /* The i-th string of a PARAM_STRINGS, NULL past the end. */
 const char *spec_string(const struct spec *s, const char *name, size_t i);
+/* The lists, typed: how many were stored, at most max; 0 when absent. */
+size_t spec_ports(
+    const struct spec *s, const char *name, struct port_range *ret, size_t max);
+size_t spec_addrs(const struct spec *s, const char *name, struct net *ret, size_t max);
+size_t spec_percents(const struct spec *s, const char *name, int64_t *ret, size_t max);
+/* PARAM_CYCLE; false when absent. */
+bool spec_cycle(const struct spec *s, const char *name, usec_t *ret_on, usec_t *ret_off);
 /* "net.delay delay=100ms to=10.0.0.0/8,fd00::/8": one line; returns buf. */
 const char *spec_describe(const struct spec *s, char *buf, size_t size);
 /* One value as it would be written, into buf; "" when absent; returns buf. */

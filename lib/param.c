@@ -27,10 +27,17 @@ param_is_number(const struct param *p)
 	case PARAM_PORT:
 	case PARAM_SIGNAL:
 	case PARAM_ENUM:
+	case PARAM_RATE:
+	case PARAM_BOOL:
 		return true;
 	case PARAM_STRING:
 	case PARAM_STRINGS:
 	case PARAM_IFNAME:
+	case PARAM_IFNAMES:
+	case PARAM_ADDRS:
+	case PARAM_PORTS:
+	case PARAM_PERCENTS:
+	case PARAM_CYCLE:
 	case PARAM_PATH:
 	case PARAM_CPUS:
 	case PARAM_NETS:

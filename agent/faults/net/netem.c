@@ -5,7 +5,7 @@
  * never touched.  What no fault may cut (logged-in SSH, stormd's own TCP port, neighbour
  * discovery, DHCP) passes in the fault's chain before the redirect.
  */
-#include "net_delay_netem.h"
+#include "netem.h"
 
 #include <errno.h>
 #include <linux/netlink.h>

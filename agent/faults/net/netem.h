@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef NET_DELAY_NETEM_H
-#define NET_DELAY_NETEM_H
+#ifndef NETEM_H
+#define NETEM_H
 /* The netem engine's plan: which interfaces, by which names, and how it will be undone. */
 #include "link.h"
 #include "net_delay.h"

@@ -5,7 +5,7 @@
  * runs newest first, and the links stand first in it: a filter that outlives the link it
  * redirects to swallows its packets.
  */
-#include "net_delay_netem.h"
+#include "netem.h"
 
 #include <errno.h>
 #include <fcntl.h>
