@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The text of a fault's chains: what is exempt stands before any verdict. */
-#include "steer.h"
+#include "steer_iptables.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -9,20 +9,20 @@
 #include "cleanup.h"
 #include "test.h"
 
+static struct flows flows;
+static struct iptables_steer own;
+
 static struct steer
 steer(void)
 {
-	struct steer s = {
+	flows = (struct flows){ .egress = true, .ingress = true };
+	own = (struct iptables_steer){
 		.table = "filter",
-		.interface = "",
-		.tcp = { "DROP", "DROP" },
-		.other = { "DROP", "DROP" },
 		.set = { "sd-7b1c09aa-4", "sd-7b1c09aa-6" },
 		.chain_in = "SD-7b1c09aa-I",
 		.chain_out = "SD-7b1c09aa-O",
 	};
-
-	return s;
+	return (struct steer){ .flows = &flows, .verdict = STEER_DROP, .own = &own };
 }
 
 static void
@@ -69,19 +69,19 @@ neighbour_discovery_passes_on_ipv6(void **state)
 static void
 ssh_logins_pass_by_both_their_ports(void **state)
 {
-	struct steer s = steer();
+	const struct steer s = steer();
 
 	(void)state;
-	s.protocol = IPPROTO_TCP;
-	s.ssh_count = 2;
-	s.ssh[0] = (struct ssh_session){
+	flows.protocol = IPPROTO_TCP;
+	flows.ssh_count = 2;
+	flows.ssh[0] = (struct ssh_session){
 		.remote = { .family = 4, .prefix = 32, .addr = { 192, 0, 2, 9 } },
 		.remote_port = 50000,
 		.local_port = 22,
 	};
-	s.ssh[1] = s.ssh[0];
-	s.ssh[1].remote.family = 6;
-	s.ssh[1].remote.prefix = 128;
+	flows.ssh[1] = flows.ssh[0];
+	flows.ssh[1].remote.family = 6;
+	flows.ssh[1].remote.prefix = 128;
 	assert_rules(&s, STEER_V4, HOOK_IN,
 	    "-A SD-7b1c09aa-I -s 192.0.2.9 -p tcp --sport 50000 --dport 22 "
 	    "-j RETURN\n"
@@ -97,11 +97,11 @@ ssh_logins_pass_by_both_their_ports(void **state)
 static void
 the_agents_own_port_passes_whoever_is_at_the_other_end(void **state)
 {
-	struct steer s = steer();
+	const struct steer s = steer();
 
 	(void)state;
-	s.protocol = IPPROTO_TCP;
-	s.control_port = 7433;
+	flows.protocol = IPPROTO_TCP;
+	flows.control_port = 7433;
 	assert_rules(&s, STEER_V4, HOOK_IN,
 	    "-A SD-7b1c09aa-I -p tcp --dport 7433 -j RETURN\n"
 	    "-A SD-7b1c09aa-I -p udp --sport 67:68 --dport 67:68 -j RETURN\n"
@@ -115,11 +115,13 @@ the_agents_own_port_passes_whoever_is_at_the_other_end(void **state)
 static void
 a_port_without_protocol_is_tcp_and_udp_of_the_far_side(void **state)
 {
-	struct steer s = steer();
+	const struct steer s = steer();
 
 	(void)state;
-	s.port = 5432;
-	s.interface = "eth0";
+	flows.ports[0] = (struct port_range){ 5432, 5432 };
+	flows.ports_count = 1;
+	flows.interfaces_count = 1;
+	(void)snprintf(flows.interfaces[0], sizeof(flows.interfaces[0]), "eth0");
 	assert_rules(&s, STEER_V4, HOOK_IN,
 	    "-A SD-7b1c09aa-I -p udp --sport 67:68 --dport 67:68 -j RETURN\n"
 	    "-A SD-7b1c09aa-I -i eth0 -p tcp --sport 5432 -m set --match-set "
@@ -134,9 +136,8 @@ answers_of_a_reject_pass(void **state)
 	struct steer s = steer();
 
 	(void)state;
-	s.protocol = IPPROTO_UDP;
-	s.passes_answers = true;
-	s.other[STEER_V4] = "REJECT --reject-with icmp-port-unreachable";
+	flows.protocol = IPPROTO_UDP;
+	s.verdict = STEER_REJECT;
 	assert_rules(&s, STEER_V4, HOOK_OUT,
 	    "-A SD-7b1c09aa-O -p udp --sport 67:68 --dport 67:68 -j RETURN\n"
 	    "-A SD-7b1c09aa-O -p tcp --tcp-flags RST RST -j RETURN\n"

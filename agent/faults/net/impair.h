@@ -21,7 +21,9 @@ struct impair {
 	struct course course;
 	usec_t active_at;
 	bool is_resting; /* the off part of a flap */
-	void *own;       /* the engine's */
+	bool is_ramped;  /* to the end */
+	usec_t next_step;
+	void *own; /* the engine's */
 };
 
 struct impair_engine {
@@ -38,7 +40,8 @@ struct impair_engine {
 	int (*release)(struct fault_run *r, struct err *e);
 	/* Make what is in force i->now, in place: no packet is lost or set free by it. */
 	int (*change)(struct fault_run *r, struct err *e);
-	/* Out of force (true) as by disarm, or in force again: one message. */
+	/* Out of force (true) as by disarm, or in force again: one message.  What is held by
+	 * then goes when it is due. */
 	int (*rest)(struct fault_run *r, bool rests, struct err *e);
 };
 

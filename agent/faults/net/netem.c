@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * net.delay in the kernel: per direction one ifb of ours with netem, and on each interface
+ * Impairments in the kernel: per direction one ifb of ours with netem, and on each interface
  * concerned filters that send the chosen packets through it.  The interface's own qdisc is
  * never touched.  What no fault may cut (logged-in SSH, stormd's own TCP port, neighbour
  * discovery, DHCP) passes in the fault's chain before the redirect.
@@ -28,7 +28,13 @@ enum { ND_FIRST = 133, ND_LAST = 137 };
 static struct netem_plan *
 plan_of(const struct fault_run *r)
 {
-	return ((const struct delay *)r->state)->own;
+	return ((const struct impair *)r->state)->own;
+}
+
+static const struct flows *
+flows_of(const struct fault_run *r)
+{
+	return &((const struct impair *)r->state)->flows;
 }
 
 static struct nl *
@@ -49,10 +55,21 @@ netem_supported(struct err *e)
 	return rc;
 }
 
+/* netem ends there without saying so: it keeps jitter as a signed 32-bit number of ns. */
+#define NETEM_JITTER_MAX (INT32_MAX / NSEC_PER_USEC)
+
+static int
+netem_can_do(const struct impair *i, struct err *e)
+{
+	if (i->full.jitter > NETEM_JITTER_MAX)
+		return err_unsupported(e, "netem's jitter ends at 2.1s");
+	return 0;
+}
+
 static int
 netem_prepare(struct fault_run *r, struct err *e)
 {
-	struct delay *d = r->state;
+	struct impair *d = r->state;
 
 	d->own = xcalloc(1, sizeof(struct netem_plan));
 	return netem_plan(r, d->own, e);
@@ -111,14 +128,14 @@ pass_dhcp(struct fault_run *r, const struct tc_filter *in, struct err *e)
 static int
 pass_ssh(struct fault_run *r, const struct tc_filter *in, struct err *e)
 {
-	const struct netem_plan *p = plan_of(r);
+	const struct flows *flows = flows_of(r);
 	int rc = 0;
 
-	for (size_t i = 0; i < p->ssh_count && rc == 0; i++) {
-		const struct tc_match m = { .net = p->ssh[i].remote,
+	for (size_t i = 0; i < flows->ssh_count && rc == 0; i++) {
+		const struct tc_match m = { .net = flows->ssh[i].remote,
 			.protocol = IPPROTO_TCP,
-			.port = p->ssh[i].remote_port,
-			.local_port = p->ssh[i].local_port };
+			.port = flows->ssh[i].remote_port,
+			.local_port = flows->ssh[i].local_port };
 
 		rc = pass(r, in, m, e);
 	}
@@ -131,7 +148,7 @@ pass_control(struct fault_run *r, const struct tc_filter *in, struct err *e)
 {
 	struct tc_match m = { .net.family = 4,
 		.protocol = IPPROTO_TCP,
-		.local_port = r->protect->control_port };
+		.local_port = flows_of(r)->control_port };
 
 	if (m.local_port == 0)
 		return 0;
@@ -201,14 +218,14 @@ netem_stage(struct fault_run *r, struct err *e)
 static int
 lead(struct fault_run *r, struct tc_filter *f, uint8_t protocol, struct err *e)
 {
-	const struct delay *d = r->state;
+	const struct flows *flows = flows_of(r);
 
 	f->match.protocol = protocol;
-	f->match.port = d->port;
-	for (size_t i = 0; i < r->spec->nets_count; i++) {
+	f->match.port = flows->ports[0].from;
+	for (size_t i = 0; i < flows->nets_count; i++) {
 		struct err why = { 0 };
 
-		f->match.net = r->spec->nets[i];
+		f->match.net = flows->nets[i];
 		if (tc_filter_add(route(r), f, &why) == 0)
 			continue;
 		if (why.code != -EEXIST) { /* a network that was asked for twice */
@@ -222,9 +239,10 @@ lead(struct fault_run *r, struct tc_filter *f, uint8_t protocol, struct err *e)
 static int
 netem_apply(struct fault_run *r, struct err *e)
 {
-	const struct delay *d = r->state;
+	const struct impair *d = r->state;
 	const struct netem_plan *p = d->own;
-	bool needs_both = d->port != 0 && d->protocol == 0;
+	const struct flows *flows = &d->flows;
+	bool needs_both = flows->ports_count > 0 && flows->protocol == 0;
 	int rc = 0;
 
 	for (size_t i = 0; i < netem_sides(p) && rc == 0; i++) {
@@ -236,7 +254,7 @@ netem_apply(struct fault_run *r, struct err *e)
 			.goto_chain = p->chain,
 		};
 
-		rc = lead(r, &f, needs_both ? IPPROTO_TCP : d->protocol, e);
+		rc = lead(r, &f, needs_both ? IPPROTO_TCP : flows->protocol, e);
 		if (rc == 0 && needs_both)
 			rc = lead(r, &f, IPPROTO_UDP, e);
 	}
@@ -269,7 +287,7 @@ look(struct fault_run *r, struct err *e)
 	const struct netem_plan *p = plan_of(r);
 	const char *wrong = look_at_links(r, p, e);
 
-	for (size_t i = 0; i < netem_sides(p) && wrong == NULL; i++) {
+	for (size_t i = 0; i < netem_sides(p) && wrong == NULL && !p->rests; i++) {
 		struct netem_side s = netem_side(p, i);
 
 		if (!tc_goto_exists(route(r), s.link->index, s.way->direction, p->prio))
@@ -317,13 +335,50 @@ netem_release(struct fault_run *r, struct err *e)
 	return 0;
 }
 
-const struct delay_engine delay_engine_netem = {
+static int
+netem_change(struct fault_run *r, struct err *e)
+{
+	const struct impair *i = r->state;
+	struct netem_plan *p = plan_of(r);
+
+	p->netem.delay = i->now.delay;
+	p->netem.jitter = i->now.jitter;
+	for (size_t k = 0; k < p->ways_count; k++)
+		if (tc_netem_change(route(r), p->ways[k].index, &p->netem, e) < 0)
+			return e->code;
+	return 0;
+}
+
+static int
+netem_rest(struct fault_run *r, bool rests, struct err *e)
+{
+	struct netem_plan *p = plan_of(r);
+	struct err gone = { 0 };
+
+	p->rests = rests;
+	if (!rests)
+		return netem_apply(r, e);
+	for (size_t i = 0; i < netem_sides(p); i++) {
+		struct netem_side s = netem_side(p, i);
+
+		if (tc_goto_delete(
+			route(r), s.link->index, s.way->direction, p->prio, &gone) < 0 &&
+		    gone.code != -ENOENT)
+			return err_set(e, gone.code, "%s", gone.msg);
+	}
+	return 0;
+}
+
+const struct impair_engine impair_engine_netem = {
 	.name = "netem",
 	.supported = netem_supported,
+	.can_do = netem_can_do,
 	.prepare = netem_prepare,
 	.stage = netem_stage,
 	.apply = netem_apply,
 	.verify = netem_verify,
 	.hold = netem_hold,
 	.release = netem_release,
+	.change = netem_change,
+	.rest = netem_rest,
 };

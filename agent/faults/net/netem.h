@@ -2,16 +2,14 @@
 #ifndef NETEM_H
 #define NETEM_H
 /* The netem engine's plan: which interfaces, by which names, and how it will be undone. */
+#include "impair.h"
 #include "link.h"
-#include "net_delay.h"
-#include "ssh.h"
 #include "tc.h"
 
 enum {
 	NETEM_WAYS = 2,
 	NETEM_SIDES_MAX = (UNDO_LIST_MAX - NETEM_WAYS) / 2,
 	NETEM_LINKS_MAX = NETEM_SIDES_MAX + 1, /* the one too many */
-	NETEM_SSH_MAX = 64,
 };
 
 /* One direction: its ifb, and what it is called. */
@@ -29,8 +27,7 @@ struct netem_plan {
 	size_t ways_count;
 	uint32_t chain;
 	uint16_t prio;
-	struct ssh_session ssh[NETEM_SSH_MAX];
-	size_t ssh_count;
+	bool rests; /* the filters are away for a while */
 };
 
 /* Every interface in every direction: at[i] for i below sides_count. */

@@ -108,14 +108,16 @@ add_link(void *ctx, int index)
 static int
 find_links(struct fault_run *r, struct netem_plan *p, struct err *e)
 {
-	const struct delay *d = r->state;
+	const struct impair *d = r->state;
 	struct err why = { 0 };
 	struct search s = { r, p, &why };
 
-	if (d->interface[0] != '\0') {
-		p->links_count = 1;
-		return link_find(route(r), d->interface, &p->links[0], e);
-	}
+	for (size_t i = 0; i < d->flows.interfaces_count; i++)
+		if (link_find(route(r), d->flows.interfaces[i],
+			&p->links[p->links_count++], e) < 0)
+			return e->code;
+	if (p->links_count > 0)
+		return check_room(p, e);
 	for (size_t i = 0; i < r->spec->nets_count; i++) {
 		const struct net *net = &r->spec->nets[i];
 		int rc = link_routes(route(r), net, add_link, &s, &why);
@@ -256,12 +258,6 @@ add_ops(struct fault_run *r, const struct netem_plan *p)
 		    "apply: %s filters on %s, priority %u: %u networks to chain %u", way,
 		    s.link->name, p->prio, r->spec->nets_count, p->chain);
 	}
-	if (p->ssh_count > 0)
-		fault_op(r, "stage: %zu logged-in SSH session%s exempt", p->ssh_count,
-		    p->ssh_count == 1 ? " is" : "s are");
-	if (r->protect->control_port != 0)
-		fault_op(r, "stage: the agent's own TCP port %u is exempt",
-		    r->protect->control_port);
 }
 
 static void
@@ -279,23 +275,18 @@ add_note(struct fault_run *r, const struct netem_plan *p)
 int
 netem_plan(struct fault_run *r, struct netem_plan *p, struct err *e)
 {
-	const struct delay *d = r->state;
-	int rc;
+	const struct impair *d = r->state;
 
-	p->netem.delay = d->delay;
-	p->netem.jitter = d->jitter;
+	p->netem.delay = d->now.delay;
+	p->netem.jitter = d->now.jitter;
 	p->chain = tc_chain_of(r->spec->id);
-	if (d->egress && add_way(r, p, TC_EGRESS, e) < 0)
+	if (d->flows.egress && add_way(r, p, TC_EGRESS, e) < 0)
 		return e->code;
-	if (d->ingress && add_way(r, p, TC_INGRESS, e) < 0)
+	if (d->flows.ingress && add_way(r, p, TC_INGRESS, e) < 0)
 		return e->code;
 	if (find_links(r, p, e) < 0 || check_chain(r, p, e) < 0 ||
 	    choose_prio(r, p, e) < 0)
 		return e->code;
-	rc = ssh_sessions(p->ssh, ARRAY_LEN(p->ssh), e);
-	if (rc < 0)
-		return rc;
-	p->ssh_count = (size_t)rc;
 	p->netem.limit = limit_for(p);
 	add_undo(r, p);
 	add_ops(r, p);

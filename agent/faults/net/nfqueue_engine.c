@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * net.delay in user space, for kernels without netem.  Rules of steer.c send the chosen
+ * Impairments in user space, for kernels without netem.  Rules of steer.c send the chosen
  * packets to a queue of ours; the kernel parks them and tells us their numbers; hold() puts
  * the numbers on a delay line and lets each go when its time has come.  When this process
  * dies the rules are passed by (--queue-bypass), and what was parked is dropped.
@@ -13,7 +13,7 @@
  * alone explains.  netem has no such effect.  And ping(8) does not see what is held on the
  * way in, because it believes the stamp of the packet's arrival: ping -U does.
  */
-#include "net_delay.h"
+#include "impair.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -25,7 +25,6 @@
 
 #include "cleanup.h"
 #include "delay_line.h"
-#include "link.h"
 #include "nfqueue.h"
 #include "steer.h"
 #include "xalloc.h"
@@ -45,7 +44,6 @@ enum {
 struct own {
 	struct steer steer;
 	uint16_t number;
-	char verdict[64];
 	struct nfqueue *queue;
 	struct delay_line line;
 	int timer;
@@ -59,7 +57,7 @@ struct own {
 static struct own *
 own_of(const struct fault_run *r)
 {
-	return ((const struct delay *)r->state)->own;
+	return ((const struct impair *)r->state)->own;
 }
 
 static uint64_t
@@ -101,34 +99,9 @@ choose_queue(struct own *o, const char *id, struct err *e)
 }
 
 static int
-is_loopback(void *ctx, const struct link *l)
-{
-	return l->is_loopback && l->index == *(const int *)ctx;
-}
-
-/* Loopback is delayed only for who names an address that the route leads to over it; in
- * "any" the local database and the resolver are not meant, nor are they with netem. */
-static bool
-means_loopback(struct fault_run *r)
-{
-	struct nl *n = undo_ctx_nl(r->ctx, NETLINK_ROUTE);
-	struct err none = { 0 };
-	int index;
-
-	for (size_t i = 0; i < r->spec->nets_count; i++) {
-		const struct net *net = &r->spec->nets[i];
-
-		if (net->prefix > 0 && link_route(n, net, &index, &none) == 0 &&
-		    link_each(n, is_loopback, &index, &none) == 1)
-			return true;
-	}
-	return false;
-}
-
-static int
 nfqueue_prepare(struct fault_run *r, struct err *e)
 {
-	struct delay *d = r->state;
+	struct impair *d = r->state;
 	struct own *o = xcalloc(1, sizeof(*o));
 	struct steer *s = &o->steer;
 	int rc;
@@ -138,16 +111,9 @@ nfqueue_prepare(struct fault_run *r, struct err *e)
 	rc = choose_queue(o, r->spec->id, e);
 	if (rc < 0)
 		return rc;
-	(void)snprintf(o->verdict, sizeof(o->verdict),
-	    "NFQUEUE --queue-num %u --queue-bypass", o->number);
-	s->table = "mangle";
-	s->hooks = (d->egress ? HOOK_OUT : 0) | (d->ingress ? HOOK_IN : 0);
-	s->protocol = d->protocol;
-	s->port = d->port;
-	s->interface = d->interface;
-	s->passes_loopback = d->interface[0] == '\0' && !means_loopback(r);
-	for (int f = 0; f < STEER_FAMILIES; f++)
-		s->tcp[f] = s->other[f] = o->verdict;
+	s->flows = &d->flows;
+	s->verdict = STEER_QUEUE;
+	s->queue = o->number;
 	fault_op(r, "stage: bind queue %u, held by this process", o->number);
 	rc = steer_prepare(r, s, e);
 	if (rc < 0)
@@ -169,16 +135,16 @@ room_for(usec_t longest)
 static int
 nfqueue_stage(struct fault_run *r, struct err *e)
 {
-	const struct delay *d = r->state;
+	const struct impair *d = r->state;
 	struct own *o = d->own;
-	size_t room = room_for(d->delay + d->jitter);
+	size_t room = room_for(impairment_longest(&d->full, &d->course));
 	int rc;
 
 	o->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (o->timer < 0)
 		return err_errno(e, "create timer");
 	delay_line_init(
-	    &o->line, room, d->delay * NSEC_PER_USEC, d->jitter * NSEC_PER_USEC);
+	    &o->line, room, d->now.delay * NSEC_PER_USEC, d->now.jitter * NSEC_PER_USEC);
 	o->line.random = number_of(r->spec->id);
 	rc = nfqueue_open(&o->queue, o->number, (uint32_t)(room + ROOM_SPARE), e);
 	if (rc < 0)
@@ -350,9 +316,38 @@ nfqueue_release(struct fault_run *r, struct err *e)
 	return 0;
 }
 
-const struct delay_engine delay_engine_nfqueue = {
+static int
+nfqueue_can_do(const struct impair *i, struct err *e)
+{
+	(void)i;
+	(void)e;
+	return 0;
+}
+
+/* What is held keeps the time it was given. */
+static int
+nfqueue_change(struct fault_run *r, struct err *e)
+{
+	const struct impair *i = r->state;
+	struct own *o = i->own;
+
+	(void)e;
+	o->line.delay = i->now.delay * NSEC_PER_USEC;
+	return 0;
+}
+
+static int
+nfqueue_rest(struct fault_run *r, bool rests, struct err *e)
+{
+	return steer_rest(r, &own_of(r)->steer, rests, e);
+}
+
+const struct impair_engine impair_engine_nfqueue = {
 	.name = "nfqueue",
 	.supported = nfqueue_engine_supported,
+	.can_do = nfqueue_can_do,
+	.change = nfqueue_change,
+	.rest = nfqueue_rest,
 	.prepare = nfqueue_prepare,
 	.stage = nfqueue_stage,
 	.apply = nfqueue_apply,

@@ -4,7 +4,7 @@
  * match on the set, which comes last in a rule: its counters are the fault's effect, so
  * they must see only packets that everything else has matched.
  */
-#include "steer.h"
+#include "steer_iptables.h"
 
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -40,10 +40,10 @@ pass(const struct rules *r, const char *fmt, ...)
 static void
 pass_ssh(const struct rules *r)
 {
-	const struct steer *s = r->steer;
+	const struct flows *f = r->steer->flows;
 
-	for (size_t i = 0; i < s->ssh_count; i++) {
-		const struct ssh_session *ssh = &s->ssh[i];
+	for (size_t i = 0; i < f->ssh_count; i++) {
+		const struct ssh_session *ssh = &f->ssh[i];
 		char remote[64];
 
 		if (ssh->remote.family != (r->family == STEER_V4 ? 4 : 6))
@@ -62,15 +62,16 @@ pass_ssh(const struct rules *r)
 static void
 pass_control(const struct rules *r)
 {
-	if (r->steer->control_port != 0)
-		pass(r, "-p tcp --%s %u", r->hook == HOOK_OUT ? "sport" : "dport",
-		    r->steer->control_port);
+	uint16_t port = r->steer->flows->control_port;
+
+	if (port != 0)
+		pass(r, "-p tcp --%s %u", r->hook == HOOK_OUT ? "sport" : "dport", port);
 }
 
 static void
 pass_protected(const struct rules *r)
 {
-	const char *list = r->steer->protected_interfaces;
+	const char *list = r->steer->flows->protected_interfaces;
 
 	for (; list != NULL && *list != '\0'; list += strlen(list) + 1)
 		pass(r, "%s %s", r->hook == HOOK_OUT ? "-o" : "-i", list);
@@ -99,43 +100,84 @@ pass_answers(const struct rules *r)
 		pass(r, "-p ipv6-icmp --icmpv6-type port-unreachable");
 }
 
+static const char *
+unreachable(int family, enum steer_verdict v)
+{
+	if (family == STEER_V4)
+		return v == STEER_REJECT ? "icmp-port-unreachable" :
+					   "icmp-host-unreachable";
+	return v == STEER_REJECT ? "icmp6-port-unreachable" : "icmp6-addr-unreachable";
+}
+
 static void
-match(struct rules *r, const char *protocol, const char *verdict)
+put_verdict(struct rules *r, bool is_tcp)
 {
 	const struct steer *s = r->steer;
+
+	if (s->verdict == STEER_DROP)
+		(void)fprintf(r->f, " -j DROP\n");
+	else if (s->verdict == STEER_QUEUE)
+		(void)fprintf(
+		    r->f, " -j NFQUEUE --queue-num %u --queue-bypass\n", s->queue);
+	else if (s->verdict == STEER_REJECT && is_tcp)
+		(void)fprintf(r->f, " -j REJECT --reject-with tcp-reset\n");
+	else
+		(void)fprintf(r->f, " -j REJECT --reject-with %s\n",
+		    unreachable(r->family, s->verdict));
+}
+
+/* One rule: an interface or "", a protocol or "". */
+static void
+match(struct rules *r, const char *interface, const char *protocol)
+{
+	const struct flows *f = r->steer->flows;
+	const struct iptables_steer *o = r->steer->own;
 	bool out = r->hook == HOOK_OUT;
 
 	(void)fprintf(r->f, "-A %s", r->chain);
-	if (s->interface[0] != '\0')
-		(void)fprintf(r->f, " %s %s", out ? "-o" : "-i", s->interface);
+	if (interface[0] != '\0')
+		(void)fprintf(r->f, " %s %s", out ? "-o" : "-i", interface);
 	if (protocol[0] != '\0')
 		(void)fprintf(r->f, " -p %s", protocol);
-	if (s->port != 0)
-		(void)fprintf(r->f, " --%s %u", out ? "dport" : "sport", s->port);
-	(void)fprintf(r->f, " -m set --match-set %s %s -j %s\n", s->set[r->family],
-	    out ? "dst" : "src", verdict);
+	if (f->ports_count > 0)
+		(void)fprintf(
+		    r->f, " --%s %u", out ? "dport" : "sport", f->ports[0].from);
+	(void)fprintf(
+	    r->f, " -m set --match-set %s %s", o->set[r->family], out ? "dst" : "src");
+	put_verdict(r, strcmp(protocol, "tcp") == 0);
 	r->sets++;
+}
+
+static void
+match_on(struct rules *r, const char *interface)
+{
+	const struct flows *f = r->steer->flows;
+
+	if (f->protocol == IPPROTO_TCP || f->protocol == 0)
+		match(r, interface, "tcp");
+	if (f->protocol == IPPROTO_UDP || (f->protocol == 0 && f->ports_count != 0))
+		match(r, interface, "udp");
+	else if (f->protocol == 0)
+		match(r, interface, "");
 }
 
 static void
 match_all(struct rules *r)
 {
-	const struct steer *s = r->steer;
-	const char *tcp = s->tcp[r->family], *other = s->other[r->family];
+	const struct flows *f = r->steer->flows;
 
-	if (s->protocol == IPPROTO_TCP || s->protocol == 0)
-		match(r, "tcp", tcp);
-	if (s->protocol == IPPROTO_UDP || (s->protocol == 0 && s->port != 0))
-		match(r, "udp", other);
-	else if (s->protocol == 0)
-		match(r, "", other);
+	for (size_t i = 0; i < f->interfaces_count; i++)
+		match_on(r, f->interfaces[i]);
+	if (f->interfaces_count == 0)
+		match_on(r, "");
 }
 
 char *
 steer_rules(const struct steer *s, int family, int hook, uint32_t *ret_sets)
 {
+	const struct iptables_steer *o = s->own;
 	struct rules r = { .steer = s,
-		.chain = hook == HOOK_IN ? s->chain_in : s->chain_out,
+		.chain = hook == HOOK_IN ? o->chain_in : o->chain_out,
 		.family = family,
 		.hook = hook };
 	char *text = NULL;
@@ -144,13 +186,13 @@ steer_rules(const struct steer *s, int family, int hook, uint32_t *ret_sets)
 	r.f = open_memstream(&text, &len);
 	if (r.f == NULL)
 		abort(); /* out of memory, before anything was touched */
-	if (s->passes_loopback)
+	if (s->flows->passes_loopback)
 		pass(&r, "%s lo", hook == HOOK_OUT ? "-o" : "-i");
 	pass_protected(&r);
 	pass_ssh(&r);
 	pass_control(&r);
 	pass_link(&r);
-	if (s->passes_answers)
+	if (s->verdict == STEER_REJECT)
 		pass_answers(&r);
 	match_all(&r);
 	if (fclose(r.f) != 0)
