@@ -63,15 +63,18 @@ int flows_read(struct fault_run *r, struct flows *ret, struct err *e);
 bool flows_need_socket(const struct flows *f);
 
 /*
- * The share as classic BPF, which both xt_bpf (iptables -m bpf) and cls_bpf run: returns 1
- * when the flow is in the share, else 0.  It loads relative to the network header
+ * The share as classic BPF, which xt_bpf (iptables -m bpf, 64 instructions at most) and
+ * cls_bpf run: returns 1 when the flow is in the share, else 0; packets of another family
+ * (4 or 6) than asked for are not in it.  It loads relative to the network header
  * (SKF_NET_OFF), is symmetric in the two ends, and hashes addresses, protocol and, in
- * packets that are no fragments, the ports of TCP and UDP.
+ * packets that are no fragments, the ports of TCP and UDP.  Behind IPv6 extension headers
+ * it looks for no ports, except behind the one of fragments, where the protocol is found.
  */
-enum { FLOW_HASH_MAX = 96 };
-size_t flow_hash_program(
-    uint32_t seed, uint32_t share, struct sock_filter ret[static FLOW_HASH_MAX]);
-/* The same answer for one flow, for tests and for who has no packet. */
+enum { FLOW_HASH_MAX = 64 };
+size_t flow_hash_program(uint8_t family, uint32_t seed, uint32_t share,
+    struct sock_filter ret[static FLOW_HASH_MAX]);
+/* The same answer for one flow, for tests and for who has no packet.  Ports 0: what a
+ * fragment of it gets. */
 bool flow_hash_is_in(uint32_t seed, uint32_t share, const struct net *local,
     uint16_t local_port, const struct net *remote, uint16_t remote_port,
     uint8_t protocol);
