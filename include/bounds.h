@@ -12,6 +12,8 @@
 #define SPEC_TEXT_MAX    4096  /* bytes of string values of one fault */
 #define SPEC_NETS_MAX    512   /* addresses and networks of one fault */
 #define PORT_RANGES_MAX  7     /* of one parameter: what one rule can match on */
+#define SPEC_IFNAMES_MAX 8     /* interfaces of one parameter */
+#define SPEC_ADDRS_MAX   64    /* addresses of one parameter other than `to` */
 #define SPEC_SIZE_MAX    16384 /* one fault as it crosses to root */
 #define OPS_TEXT_MAX     8192  /* the operations of one fault, as text */
 #define NAME_MAX_LEN     64    /* names of drills, faults, probes, hosts */

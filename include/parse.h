@@ -40,6 +40,8 @@ int parse_port_range(const char *s, struct port_range *ret, struct err *e);
 /* "10mbit" "1.5gbit" "300kbit" "9600bit": bits per second, in powers of 1000 as everywhere
  * in networks; "bps" and "B/s" are errors that say so, since tools disagree on them */
 int parse_bits(const char *s, uint64_t *ret, struct err *e);
+/* "1500mbit": in the largest unit that divides it, so that it is exact; returns buf */
+const char *format_bits(uint64_t bits, char *buf, size_t size);
 /* "5s/2s": time on and time off, each at least 10ms */
 int parse_cycle(const char *s, usec_t *ret_on, usec_t *ret_off, struct err *e);
 /* true false yes no on off */

@@ -6,6 +6,7 @@
 #include "err.h"
 #include "json_field.h"
 #include "kind.h"
+#include "param.h"
 #include "quote.h"
 #include "spec_json.h"
 #include <inttypes.h>
@@ -44,7 +45,7 @@ param_to_json(const struct spec *s, const struct param *p)
 {
 	char text[SPEC_TEXT_MAX];
 
-	if (p->type == PARAM_STRINGS)
+	if (param_is_list(p))
 		return strings_to_json(s, p->name);
 	if (p->type == PARAM_NETS)
 		return nets_to_json(s, p->name);
@@ -80,9 +81,11 @@ set_value(struct spec *s, const char *name, const json_t *v, struct err *e)
 		    json_integer_value(v));
 		return spec_set(s, name, number, e);
 	}
+	if (json_is_boolean(v))
+		return spec_set(s, name, json_is_true(v) ? "true" : "false", e);
 	if (!json_is_string(v))
 		return err_invalid(e,
-		    "%s: its value is neither a string nor a whole number",
+		    "%s: its value is neither a string, a whole number, true nor false",
 		    quote(name).text);
 	if (strlen(json_string_value(v)) != json_string_length(v))
 		return err_invalid(e, "%s: its value has a NUL in it", quote(name).text);

@@ -64,6 +64,8 @@ type_range(const struct param *p, int64_t *ret_min, int64_t *ret_max)
 		min = 1;
 		max = 64;
 	}
+	if (p->type == PARAM_BOOL)
+		max = 1;
 	*ret_min = min;
 	*ret_max = max;
 }
@@ -174,6 +176,7 @@ parse_by_type(const struct param *p, const char *text, int64_t *ret, struct err 
 {
 	uint64_t u = 0;
 	uint16_t port = 0;
+	bool is_true = false;
 	int signal = 0, r;
 
 	switch (p->type) {
@@ -199,6 +202,13 @@ parse_by_type(const struct param *p, const char *text, int64_t *ret, struct err 
 		return r;
 	case PARAM_ENUM:
 		return parse_choice(p, text, ret, e);
+	case PARAM_RATE:
+		r = parse_bits(text, &u, e);
+		return r < 0 ? r : narrow(u, text, ret, e);
+	case PARAM_BOOL:
+		r = parse_bool(text, &is_true, e);
+		*ret = is_true;
+		return r;
 	default:
 		return err_set(e, -EINVAL, "%s is not a number", p->name);
 	}
@@ -243,6 +253,10 @@ check_path(const char *path, struct err *e)
 int
 param_check_text(const struct param *p, const char *text, struct err *e)
 {
+	struct port_range range;
+	usec_t on, off;
+	int64_t share;
+	struct net net;
 	char ifname[16];
 
 	if (text[0] == '\0')
@@ -253,7 +267,16 @@ param_check_text(const struct param *p, const char *text, struct err *e)
 	}
 	switch (p->type) {
 	case PARAM_IFNAME:
+	case PARAM_IFNAMES:
 		return parse_ifname(text, ifname, e);
+	case PARAM_ADDRS:
+		return parse_net(text, &net, e);
+	case PARAM_PORTS:
+		return parse_port_range(text, &range, e);
+	case PARAM_PERCENTS:
+		return parse_percent(text, &share, e);
+	case PARAM_CYCLE:
+		return parse_cycle(text, &on, &off, e);
 	case PARAM_PATH:
 		return check_path(text, e);
 	case PARAM_CPUS:
@@ -325,6 +348,11 @@ param_format(const struct param *p, int64_t num, char *buf, size_t size)
 			return buf;
 		}
 		break;
+	case PARAM_RATE:
+		return format_bits((uint64_t)num, buf, size);
+	case PARAM_BOOL:
+		(void)snprintf(buf, size, "%s", num != 0 ? "true" : "false");
+		return buf;
 	default:
 		break;
 	}
@@ -338,6 +366,11 @@ param_range(const struct param *p, char *buf, size_t size)
 	char min[40], max[40];
 
 	buf[0] = '\0';
+	if (p->type == PARAM_PERCENTS) {
+		(void)snprintf(
+		    buf, size, "%" PRId64 " to %" PRId64 " of them", p->min, p->max);
+		return buf;
+	}
 	if (!has_own_range(p) || !param_is_number(p))
 		return buf;
 	(void)param_format(p, p->min, min, sizeof(min));

@@ -14,12 +14,19 @@ struct err;
 
 /* Its value lies in arg.num; the others have text, or networks. */
 bool param_is_number(const struct param *p);
+/* Its text is a list of strings. */
+bool param_is_list(const struct param *p);
 /* A number from its written form, within range. */
 int param_parse(const struct param *p, const char *text, int64_t *ret, struct err *e);
 /* Is this number one that param_parse could have returned? */
 int param_check_num(const struct param *p, int64_t num, struct err *e);
 /* Is this string a value of the parameter, or one item of its list? */
 int param_check_text(const struct param *p, const char *text, struct err *e);
+/* May this item follow those that are in the list (len bytes, each with its NUL)? */
+int param_check_next(
+    const struct param *p, const char *list, size_t len, const char *item, struct err *e);
+/* Has the list all that it must have? */
+int param_check_whole(const struct param *p, const char *list, size_t len, struct err *e);
 /* The number as it would be written: param_parse gives it back.  Returns buf. */
 const char *param_format(const struct param *p, int64_t num, char *buf, size_t size);
 

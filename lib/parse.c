@@ -4,11 +4,15 @@
  * blanks, signs and octal.  Fractions are exact: "0.3s" is 300000 µs, never a float.
  */
 #include "parse.h"
+#include "cleanup.h"
 #include "err.h"
 #include "quote.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* One decimal number at *s: value × scale.  -EINVAL when there is none, -ERANGE when it
  * does not fit. */
@@ -133,6 +137,13 @@ static const struct unit {
 	{ "/s", 1 },
 	{ "/m", 60 },
 	{ "/h", 3600 },
+	{ NULL, 0 },
+}, bit_units[] = {
+	{ "tbit", UINT64_C(1000000000000) },
+	{ "gbit", UINT64_C(1000000000) },
+	{ "mbit", UINT64_C(1000000) },
+	{ "kbit", UINT64_C(1000) },
+	{ "bit", 1 },
 	{ NULL, 0 },
 };
 
@@ -259,17 +270,93 @@ parse_rate(const char *s, uint64_t *ret, struct err *e)
 	return 0;
 }
 
-int
-parse_port(const char *s, uint16_t *ret, struct err *e)
+/* "10Mbps", "1MB/s": for tc(8) bps is bytes, for most people bits. */
+static bool
+is_bits_or_bytes(const char *unit)
 {
-	struct err ignored;
-	uint64_t v;
+	size_t len = strlen(unit);
 
-	if (parse_u64(s, &v, &ignored) < 0 || v == 0 || v > UINT16_MAX)
+	return len >= 3 && (strcasecmp(unit + len - 3, "bps") == 0 ||
+			       strcasecmp(unit + len - 3, "b/s") == 0);
+}
+
+int
+parse_bits(const char *s, uint64_t *ret, struct err *e)
+{
+	const char *p = s, *unit = s + strspn(s, "0123456789.");
+	const struct unit *u = bit_units;
+	struct decimal d;
+	int rc;
+
+	/* Mbit as well as mbit: there is no millibit that it could be taken for. */
+	while (u->name != NULL && strcasecmp(u->name, unit) != 0)
+		u++;
+	if (u->name == NULL && unit > s && is_bits_or_bytes(unit))
 		return err_invalid(e,
-		    "'%s' is not a port: write a number from 1 to 65535", quote(s).text);
-	*ret = (uint16_t)v;
+		    "'%s' could mean bits or bytes: write it in bits, such as 10mbit",
+		    quote(s).text);
+	rc = u->name != NULL ? scan_decimal(&p, &d, u->scale) : -EINVAL;
+	if (rc == -EINVAL || (rc == 0 && p != unit))
+		return err_invalid(e,
+		    "'%s' is not a rate: write 10mbit, 1.5gbit or 300kbit (per second)",
+		    quote(s).text);
+	if (rc < 0 || d.value > INT64_MAX)
+		return err_invalid(e, "'%s' is too high a rate", quote(s).text);
+	if (!d.is_exact)
+		return err_invalid(
+		    e, "'%s' is finer than a bit per second", quote(s).text);
+	*ret = d.value;
 	return 0;
+}
+
+const char *
+format_bits(uint64_t bits, char *buf, size_t size)
+{
+	const struct unit *u = bit_units;
+
+	while (u->scale > 1 && (bits == 0 || bits % u->scale != 0))
+		u++;
+	(void)snprintf(buf, size, "%" PRIu64 "%s", bits / u->scale, u->name);
+	return buf;
+}
+
+int
+parse_cycle(const char *s, usec_t *ret_on, usec_t *ret_off, struct err *e)
+{
+	const usec_t least = 10 * USEC_PER_MSEC;
+	size_t len = strcspn(s, "/");
+	usec_t on, off;
+	char first[64];
+
+	if (s[len] == '\0' || len >= sizeof(first) || strchr(s + len + 1, '/') != NULL)
+		return err_invalid(e,
+		    "'%s' is not a cycle: write 5s/2s, time on and time off",
+		    quote(s).text);
+	memcpy(first, s, len);
+	first[len] = '\0';
+	if (parse_usec(first, &on, e) < 0 || parse_usec(s + len + 1, &off, e) < 0)
+		return err_wrap(e, "'%s', time on and time off", quote(s).text);
+	if (on < least || off < least)
+		return err_invalid(
+		    e, "'%s' is too quick a cycle: at least 10ms each", quote(s).text);
+	*ret_on = on;
+	*ret_off = off;
+	return 0;
+}
+
+int
+parse_bool(const char *s, bool *ret, struct err *e)
+{
+	static const char *const yes[] = { "true", "yes", "on" }, *const no[] = { "false",
+		"no", "off" };
+
+	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+		if (strcmp(s, yes[i]) == 0 || strcmp(s, no[i]) == 0) {
+			*ret = strcmp(s, yes[i]) == 0;
+			return 0;
+		}
+	}
+	return err_invalid(e, "'%s' is neither true nor false", quote(s).text);
 }
 
 int

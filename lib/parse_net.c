@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Addresses and networks.  What could be read two ways is an error that says how to write
- * it: host bits below a prefix, an IPv4 address in IPv6 clothes.
+ * Addresses, networks and ports.  What could be read two ways is an error that says how to
+ * write it: host bits below a prefix, an IPv4 address in IPv6 clothes.
  */
 #include "err.h"
 #include "parse.h"
@@ -92,4 +92,38 @@ format_net(const struct net *n, char *buf, size_t size)
 	else
 		(void)snprintf(buf, size, "%s/%u", address, n->prefix);
 	return buf;
+}
+
+int
+parse_port(const char *s, uint16_t *ret, struct err *e)
+{
+	uint64_t v;
+
+	if (parse_u64(s, &v, NULL) < 0 || v == 0 || v > UINT16_MAX)
+		return err_invalid(e,
+		    "'%s' is not a port: write a number from 1 to 65535", quote(s).text);
+	*ret = (uint16_t)v;
+	return 0;
+}
+
+int
+parse_port_range(const char *s, struct port_range *ret, struct err *e)
+{
+	size_t len = strcspn(s, "-");
+	struct port_range r;
+	char first[8] = "";
+
+	if (s[len] != '\0' && len < sizeof(first))
+		memcpy(first, s, len);
+	if (parse_port(s[len] == '\0' ? s : first, &r.from, NULL) < 0 ||
+	    parse_port(s[len] == '\0' ? s : s + len + 1, &r.to, NULL) < 0)
+		return err_invalid(e,
+		    "'%s' is not a port or a range of ports: write 80 or 8000-8100, of 1 "
+		    "to 65535",
+		    quote(s).text);
+	if (r.to < r.from)
+		return err_invalid(
+		    e, "'%s' is a range that ends before it begins", quote(s).text);
+	*ret = r;
+	return 0;
 }

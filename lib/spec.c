@@ -4,6 +4,7 @@
  * has passed spec_verify.  Asking for a parameter the kind does not have is our own bug.
  */
 #include "spec.h"
+#include "err.h"
 #include <string.h>
 
 static const struct arg *
@@ -52,4 +53,46 @@ spec_string(const struct spec *s, const char *name, size_t i)
 			return at;
 	}
 	return NULL;
+}
+
+size_t
+spec_ports(const struct spec *s, const char *name, struct port_range *ret, size_t max)
+{
+	const char *item;
+	size_t n = 0;
+
+	while (n < max && (item = spec_string(s, name, n)) != NULL &&
+	       parse_port_range(item, &ret[n], NULL) == 0)
+		n++;
+	return n;
+}
+
+size_t
+spec_addrs(const struct spec *s, const char *name, struct net *ret, size_t max)
+{
+	const char *item;
+	size_t n = 0;
+
+	while (n < max && (item = spec_string(s, name, n)) != NULL &&
+	       parse_net(item, &ret[n], NULL) == 0)
+		n++;
+	return n;
+}
+
+size_t
+spec_percents(const struct spec *s, const char *name, int64_t *ret, size_t max)
+{
+	const char *item;
+	size_t n = 0;
+
+	while (n < max && (item = spec_string(s, name, n)) != NULL &&
+	       parse_percent(item, &ret[n], NULL) == 0)
+		n++;
+	return n;
+}
+
+bool
+spec_cycle(const struct spec *s, const char *name, usec_t *ret_on, usec_t *ret_off)
+{
+	return parse_cycle(spec_text(s, name), ret_on, ret_off, NULL) == 0;
 }

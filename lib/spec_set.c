@@ -97,21 +97,40 @@ set_net(struct spec *s, const char *text, struct err *e)
 	return r < 0 ? r : add_net(s, &n, e);
 }
 
+/* One item of a list of text.  An address that is there already counts once: two names
+ * may lead to it. */
+static int
+set_text_item(struct spec *s, const struct param *p, const char *item, struct err *e)
+{
+	const char *other;
+	struct arg *a;
+	int r;
+
+	for (size_t i = 0; p->type == PARAM_ADDRS; i++) {
+		other = spec_string(s, p->name, i);
+		if (other == NULL)
+			break;
+		if (strcmp(item, other) == 0)
+			return 0;
+	}
+	r = want_arg(s, p->name, &a, e);
+	if (r == 0)
+		r = param_check_next(p, s->text + a->text, a->len, item, e);
+	return r == 0 ? add_text(s, a, item, e) : r;
+}
+
 static int
 set_item(struct spec *s, const struct param *p, const char *item, struct err *e)
 {
 	struct arg *a;
 	int r;
 
-	if (p->type == PARAM_STRINGS)
-		r = param_check_text(p, item, e);
-	else
-		r = item[0] != '\0' ? 0 : err_invalid(e, "an item of the list is empty");
-	if (r == 0)
-		r = want_arg(s, p->name, &a, e);
-	if (r != 0)
-		return r;
-	return p->type == PARAM_STRINGS ? add_text(s, a, item, e) : set_net(s, item, e);
+	if (param_is_list(p))
+		return set_text_item(s, p, item, e);
+	if (item[0] == '\0')
+		return err_invalid(e, "an item of the list is empty");
+	r = want_arg(s, p->name, &a, e);
+	return r == 0 ? set_net(s, item, e) : r;
 }
 
 static int
@@ -181,7 +200,7 @@ spec_set(struct spec *s, const char *name, const char *text, struct err *e)
 	if (p == NULL)
 		return unknown_param(k, name, e);
 	before = *s;
-	if (p->type == PARAM_STRINGS || p->type == PARAM_NETS)
+	if (param_is_list(p) || p->type == PARAM_NETS)
 		r = set_list(s, p, text, e);
 	else
 		r = set_one(s, p, text, e);
@@ -189,6 +208,26 @@ spec_set(struct spec *s, const char *name, const char *text, struct err *e)
 		return 0;
 	*s = before;
 	return err_wrap(e, "%s", name);
+}
+
+/* What is given.  Only now is a list complete that calls could add to. */
+static int
+finish_given(struct spec *s, const struct param *p, struct err *e)
+{
+	const struct arg *a = find_arg(s, p->name);
+
+	if (!param_is_list(p) || param_check_whole(p, s->text + a->text, a->len, e) == 0)
+		return 0;
+	return err_wrap(e, "%s", p->name);
+}
+
+/* What is not. */
+static int
+finish_absent(struct spec *s, const struct kind *k, const struct param *p, struct err *e)
+{
+	if (p->required)
+		return err_invalid(e, "%s needs %s: %s", k->name, p->name, p->help);
+	return p->def != NULL ? spec_set(s, p->name, p->def, e) : 0;
 }
 
 int
@@ -201,13 +240,9 @@ spec_finish(struct spec *s, struct err *e)
 		return err_invalid(e, "unknown fault kind '%s'", quote(s->kind).text);
 	for (const struct param *p = k->params; p->name != NULL; p++) {
 		if (spec_has(s, p->name))
-			continue;
-		if (p->required)
-			return err_invalid(
-			    e, "%s needs %s: %s", k->name, p->name, p->help);
-		if (p->def == NULL)
-			continue;
-		r = spec_set(s, p->name, p->def, e);
+			r = finish_given(s, p, e);
+		else
+			r = finish_absent(s, k, p, e);
 		if (r < 0)
 			return r;
 	}

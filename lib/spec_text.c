@@ -82,10 +82,14 @@ spec_format(const struct spec *s, const char *name, char *buf, size_t size)
 static bool
 is_default(const struct spec *s, const struct param *p)
 {
+	char text[64];
 	int64_t num;
 
-	return p->def != NULL && param_is_number(p) &&
-	       param_parse(p, p->def, &num, NULL) == 0 && num == spec_num(s, p->name);
+	if (p->def == NULL)
+		return false;
+	if (!param_is_number(p))
+		return strcmp(spec_format(s, p->name, text, sizeof(text)), p->def) == 0;
+	return param_parse(p, p->def, &num, NULL) == 0 && num == spec_num(s, p->name);
 }
 
 const char *

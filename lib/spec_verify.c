@@ -51,7 +51,23 @@ verify_times(const struct spec *s, const struct kind *k, struct err *e)
 	return 0;
 }
 
-/* The strings of one argument: one, or as many as a list has. */
+/* The strings of one argument: one, or as many as a list may have. */
+static int
+verify_strings(const char *text, size_t len, const struct param *p, struct err *e)
+{
+	const char *end = text + len;
+
+	if (!param_is_list(p))
+		return param_check_text(p, text, e);
+	for (const char *at = text; at < end; at += strlen(at) + 1) {
+		int r = param_check_next(p, text, (size_t)(at - text), at, e);
+
+		if (r < 0)
+			return r;
+	}
+	return param_check_whole(p, text, len, e);
+}
+
 static int
 verify_text(
     const struct spec *s, const struct arg *a, const struct param *p, struct err *e)
@@ -64,15 +80,9 @@ verify_text(
 	end = at + a->len;
 	if (end[-1] != '\0')
 		return err_invalid(e, "its text has no end");
-	if (p->type != PARAM_STRINGS && at + strlen(at) + 1 != end)
+	if (!param_is_list(p) && at + strlen(at) + 1 != end)
 		return err_invalid(e, "its text has an end in the middle");
-	for (; at < end; at += strlen(at) + 1) {
-		int r = param_check_text(p, at, e);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return verify_strings(at, a->len, p, e);
 }
 
 static int

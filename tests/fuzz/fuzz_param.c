@@ -28,7 +28,7 @@ numbers(const char *text)
 	struct err e = { 0 };
 	char buf[64];
 	usec_t usec, again;
-	uint64_t u = 0;
+	uint64_t u = 0, u_again;
 	int64_t i = 0;
 	uint16_t port;
 	int number, same;
@@ -51,6 +51,24 @@ numbers(const char *text)
 		MUST(u <= INT64_MAX && format_size(u, buf, sizeof(buf))[0] != '\0');
 	if (PARSED(parse_rate(text, &u, &e)))
 		MUST(u > 0);
+	if (PARSED(parse_bits(text, &u, &e)))
+		MUST(parse_bits(format_bits(u, buf, sizeof(buf)), &u_again, &e) == 0 &&
+		     u_again == u);
+}
+
+static void
+pairs(const char *text)
+{
+	struct err e = { 0 };
+	struct port_range range;
+	usec_t on, off;
+	bool is_true;
+
+	if (PARSED(parse_port_range(text, &range, &e)))
+		MUST(range.from > 0 && range.from <= range.to);
+	if (PARSED(parse_cycle(text, &on, &off, &e)))
+		MUST(on >= 10 * USEC_PER_MSEC && off >= 10 * USEC_PER_MSEC);
+	(void)PARSED(parse_bool(text, &is_true, &e));
 }
 
 static void
@@ -96,6 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_free_ char *text = fuzz_text(data, size);
 
 	numbers(text);
+	pairs(text);
 	names(text);
 	FOR_EACH_KIND(k) {
 		for (const struct param *p = (*k)->params; p->name != NULL; p++)

@@ -33,6 +33,27 @@ make_spec(struct spec *s, char *line)
 	(void)spec_finish(s, &e);
 }
 
+/* What was verified is read whole: no item is one that the typed readers stop at. */
+static void
+read_list(const struct spec *s, const struct param *p, size_t count)
+{
+	struct port_range ports[PORT_RANGES_MAX];
+	struct net addrs[SPEC_ADDRS_MAX];
+	int64_t percents[16];
+	usec_t on, off;
+
+	if (p->type == PARAM_PORTS)
+		MUST(spec_ports(s, p->name, ports, PORT_RANGES_MAX) == count);
+	if (p->type == PARAM_ADDRS)
+		MUST(spec_addrs(s, p->name, addrs, SPEC_ADDRS_MAX) == count);
+	if (p->type == PARAM_IFNAMES)
+		MUST(count <= SPEC_IFNAMES_MAX);
+	if (p->type == PARAM_PERCENTS)
+		MUST(spec_percents(s, p->name, percents, 16) == count);
+	if (p->type == PARAM_CYCLE)
+		MUST(spec_cycle(s, p->name, &on, &off) == spec_has(s, p->name));
+}
+
 static void
 read_all(const struct spec *s)
 {
@@ -43,13 +64,15 @@ read_all(const struct spec *s)
 	MUST(fuzz_is_printable(spec_describe(s, text, sizeof(text))));
 	for (const struct param *p = k->params; p->name != NULL; p++) {
 		const char *value = spec_text(s, p->name), *item;
+		size_t i;
 
 		MUST(
 		    value[0] == '\0' ||
 		    (value >= s->text && value + strlen(value) < s->text + s->text_used));
-		for (size_t i = 0; (item = spec_string(s, p->name, i)) != NULL; i++)
+		for (i = 0; (item = spec_string(s, p->name, i)) != NULL; i++)
 			MUST(item[0] != '\0' &&
 			     item + strlen(item) < s->text + s->text_used);
+		read_list(s, p, i);
 		(void)spec_num(s, p->name);
 		(void)spec_format(s, p->name, text, sizeof(text));
 	}

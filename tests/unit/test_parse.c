@@ -35,6 +35,7 @@ ADAPT(percent, int64_t)
 ADAPT(size, uint64_t)
 ADAPT(rate, uint64_t)
 ADAPT(port, uint16_t)
+ADAPT(bits, uint64_t)
 ADAPT(signal, int)
 
 static void
@@ -153,6 +154,107 @@ ports(void **state)
 	CHECK(port, { "1", 1 }, { "80", 80 }, { "65535", 65535 }, { "0", -1 },
 	    { "65536", -1 }, { "080", -1 }, { "http", -1 }, { "", -1 }, { "80-90", -1 },
 	    { "4294967376", -1 });
+}
+
+static void
+port_ranges(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned from, to;
+	} good[] = { { "80", 80, 80 }, { "8000-8100", 8000, 8100 },
+		{ "1-65535", 1, 65535 }, { "7-7", 7, 7 } };
+	static const char *const bad[] = { "", "-", "80-", "-80", "0-80", "80-65536",
+		"65536", "80 -90", "80--90", "80-90-100", "http", "080-90", "80-090",
+		"+1-2", "80,90", "000000080-90", "0x10-20" };
+	struct port_range r;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		struct err e = { 0 };
+		assert_ok(parse_port_range(good[i].text, &r, &e), e);
+		assert_int_equal(r.from, good[i].from);
+		assert_int_equal(r.to, good[i].to);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct err e = { 0 };
+		if (parse_port_range(bad[i], &r, &e) == 0)
+			fail_msg("'%s' was taken", bad[i]);
+		assert_non_null(strstr(e.msg, "write 80 or 8000-8100"));
+		assert_int_equal(r.from, 7);
+	}
+	assert_int_equal(parse_port_range("90-80", &r, NULL), -EINVAL);
+}
+
+static void
+bits_per_second(void **state)
+{
+	struct err e = { 0 };
+	uint64_t v;
+	char b[32];
+
+	(void)state;
+	CHECK(bits, { "9600bit", 9600 }, { "300kbit", 300000 }, { "10mbit", 10000000 },
+	    { "10Mbit", 10000000 }, { "1.5gbit", 1500000000 }, { "0.001kbit", 1 },
+	    { "1tbit", 1000000000000 }, { "0bit", 0 }, { "", -1 }, { "10", -1 },
+	    { "10m", -1 }, { "10 mbit", -1 }, { "10mbit ", -1 }, { "mbit", -1 },
+	    { "10mbit/s", -1 }, { "-1mbit", -1 }, { "0.5bit", -1 }, { "10mibit", -1 },
+	    { "1.mbit", -1 }, { ".5mbit", -1 }, { "1e3bit", -1 }, { "10mbit5", -1 },
+	    { "1.2.3mbit", -1 }, { "9223372036854775807bit", INT64_MAX },
+	    { "9223372036854775808bit", -1 }, { "10000000tbit", -1 });
+	assert_int_equal(parse_bits("10Mbps", &v, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "could mean bits or bytes"));
+	assert_int_equal(parse_bits("1MB/s", &v, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "could mean bits or bytes"));
+	assert_string_equal(format_bits(1500000000, b, sizeof(b)), "1500mbit");
+	assert_string_equal(format_bits(9600, b, sizeof(b)), "9600bit");
+	assert_string_equal(format_bits(0, b, sizeof(b)), "0bit");
+}
+
+static void
+cycles(void **state)
+{
+	static const char *const bad[] = { "", "/", "5s", "5s/", "/2s", "5s/2s/1s", "5/2",
+		"5s /2s", "5s/ 2s", "0/2s", "5s/0", "9ms/1s", "1s/9999us", "-5s/2s" };
+	struct err e = { 0 };
+	usec_t on = 7, off = 7;
+
+	(void)state;
+	assert_ok(parse_cycle("5s/2s", &on, &off, &e), e);
+	assert_true(on == 5 * USEC_PER_SEC && off == 2 * USEC_PER_SEC);
+	assert_ok(parse_cycle("10ms/1m30s", &on, &off, &e), e);
+	assert_true(on == 10 * USEC_PER_MSEC && off == 90 * USEC_PER_SEC);
+	on = off = 7;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		memset(&e, 0, sizeof(e));
+		if (parse_cycle(bad[i], &on, &off, &e) == 0)
+			fail_msg("'%s' was taken", bad[i]);
+		assert_true(on == 7 && off == 7);
+		assert_int_equal(e.outcome, OUTCOME_INVALID);
+	}
+	assert_int_equal(parse_cycle("9ms/1s", &on, &off, &e), -EINVAL);
+	assert_string_equal(e.msg, "'9ms/1s' is too quick a cycle: at least 10ms each");
+}
+
+static void
+truth(void **state)
+{
+	static const char *const yes[] = { "true", "yes", "on" },
+				 *const no[] = { "false", "no", "off" },
+				 *const bad[] = { "", "1", "0", "True", "y", "true " };
+	struct err e = { 0 };
+	bool v = false;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+		assert_int_equal(parse_bool(yes[i], &v, &e), 0);
+		assert_true(v);
+		assert_int_equal(parse_bool(no[i], &v, &e), 0);
+		assert_false(v);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(parse_bool(bad[i], &v, &e), -EINVAL);
+	assert_string_equal(e.msg, "'true ' is neither true nor false");
 }
 
 static void
@@ -352,6 +454,10 @@ main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(rates),
 		cmocka_unit_test(ports),
+		cmocka_unit_test(port_ranges),
+		cmocka_unit_test(bits_per_second),
+		cmocka_unit_test(cycles),
+		cmocka_unit_test(truth),
 		cmocka_unit_test(signals),
 		cmocka_unit_test(nets),
 		cmocka_unit_test(net_mistakes_name_what_was_meant),
