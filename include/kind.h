@@ -52,6 +52,9 @@ enum {
 	KIND_IRREVERSIBLE =
 	    1 << 1,            /* nothing can undo it; a daemon needs policy to name it */
 	KIND_NETWORK = 1 << 2, /* commit-confirm after it turns active */
+	/* with KIND_ONESHOT: happens once without a `for`; with one it is held down, done
+	 * again whenever what it ended comes back */
+	KIND_REPEATS = 1 << 3,
 };
 
 struct kind {
@@ -90,6 +93,9 @@ const char *kind_param_nearest(const struct kind *k, const char *name);
 const char *param_type_name(enum param_type t); /* "duration", "address list", … */
 /* "0s to 10m", "0 % to 100 %"; "" when the type's own range; returns buf. */
 const char *param_range(const struct param *p, char *buf, size_t size);
+/* May, and must, a fault of the kind have a `for`? */
+bool kind_takes_for(const struct kind *k);
+bool kind_needs_for(const struct kind *k);
 int kind_check_nothing(const struct spec *s, struct err *e);
 
 #endif

@@ -91,6 +91,18 @@ param_type_name(enum param_type t)
 	return (size_t)t < ARRAY_LEN(names) ? names[t] : "?";
 }
 
+bool
+kind_takes_for(const struct kind *k)
+{
+	return (k->flags & KIND_ONESHOT) == 0 || (k->flags & KIND_REPEATS) != 0;
+}
+
+bool
+kind_needs_for(const struct kind *k)
+{
+	return (k->flags & KIND_ONESHOT) == 0;
+}
+
 int
 kind_check_nothing(const struct spec *s, struct err *e)
 {

@@ -44,9 +44,9 @@ verify_times(const struct spec *s, const struct kind *k, struct err *e)
 	if (s->at > most || s->duration > most)
 		return err_invalid(
 		    e, "at and for are at most %d days", SPEC_TIME_MAX_SEC / 86400);
-	if ((k->flags & KIND_ONESHOT) != 0 && s->duration != 0)
+	if (!kind_takes_for(k) && s->duration != 0)
 		return err_invalid(e, "%s happens once and takes no 'for'", k->name);
-	if ((k->flags & KIND_ONESHOT) == 0 && s->duration == 0)
+	if (kind_needs_for(k) && s->duration == 0)
 		return err_invalid(e, "%s needs a 'for': how long it lasts", k->name);
 	return 0;
 }

@@ -78,8 +78,11 @@ print_kind(const struct kind *k)
 	for (const struct param *p = k->params; p->name != NULL; p++)
 		print_param(p);
 	(void)printf("\nexercises: %s\n", k->teaches);
-	if ((k->flags & KIND_ONESHOT) != 0)
+	if (!kind_takes_for(k))
 		(void)puts("\nIt happens once and takes no 'for'.");
+	else if (!kind_needs_for(k))
+		(void)puts(
+		    "\nIt happens once; with a 'for' it is held down for that long.");
 	if ((k->flags & KIND_IRREVERSIBLE) != 0)
 		(void)puts(
 		    "\nIt cannot be undone: a daemon needs a policy that names it.");

@@ -48,11 +48,9 @@ set_params(struct fault_def *f, const struct invocation *v, struct err *e)
 static int
 set_duration(struct spec *s, const struct kind *k, const char *duration, struct err *e)
 {
-	bool is_oneshot = (k->flags & KIND_ONESHOT) != 0;
-
-	if (duration != NULL && is_oneshot)
+	if (duration != NULL && !kind_takes_for(k))
 		return err_invalid(e, "%s happens once and takes no --for", k->name);
-	if (duration == NULL && !is_oneshot)
+	if (duration == NULL && kind_needs_for(k))
 		return err_invalid(
 		    e, "--for is missing: how long should %s last?", k->name);
 	if (duration == NULL)

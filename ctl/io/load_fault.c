@@ -152,12 +152,11 @@ check_times(
     struct loader *l, const struct node *n, const struct kind *k, struct fault_def *f)
 {
 	const struct item *lasts = node_find(n, "for");
-	bool is_oneshot = (k->flags & KIND_ONESHOT) != 0;
 
-	if (is_oneshot && lasts != NULL)
+	if (!kind_takes_for(k) && lasts != NULL)
 		diag_error(&l->diag, lasts->place, "%s happens once and takes no 'for'",
 		    k->name);
-	if (!is_oneshot && lasts == NULL)
+	if (kind_needs_for(k) && lasts == NULL)
 		diag_error(&l->diag, f->place,
 		    "%s needs a 'for': how long it lasts, such as 'for: 30s'", k->name);
 }
