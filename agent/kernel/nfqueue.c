@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
@@ -30,10 +31,13 @@
 enum {
 	/* Without contents a packet takes about 100 bytes; the longest, with a security
 	 * context and a hardware address, stays below this. */
-	MESSAGE_SIZE = 512,
+	META_SIZE = 512,
+	PACKET_MAX = 65535,
+	WHOLE_READ_MAX = 16, /* 1 MiB of buffers is enough to keep up */
 	VERDICTS_MAX = 64,
 	/* The kernel charges a socket about 1 KiB for each unread message. */
 	RECEIVE_BUFFER = 64 * 1024 * 1024,
+	SEND_BUFFER = 1024 * 1024, /* a whole packet with its verdict fits */
 };
 
 struct verdict {
@@ -49,12 +53,11 @@ struct nfqueue {
 	uint16_t number;
 	size_t waiting; /* in verdicts, not sent yet */
 	struct verdict verdicts[VERDICTS_MAX];
+	unsigned batch;
+	size_t message_size;
+	char *buffers; /* batch times message_size */
 	struct mmsghdr messages[NFQUEUE_READ_MAX];
 	struct iovec vectors[NFQUEUE_READ_MAX];
-	union {
-		struct nlmsghdr h;
-		char bytes[MESSAGE_SIZE];
-	} buffers[NFQUEUE_READ_MAX];
 };
 
 static uint16_t
@@ -112,57 +115,81 @@ nfqueue_taken(uint16_t number)
 	return false;
 }
 
+static uint32_t
+copied_bytes(enum nfqueue_copy copy)
+{
+	switch (copy) {
+	case NFQUEUE_WHOLE:
+		return PACKET_MAX;
+	case NFQUEUE_HEADERS:
+		return NFQUEUE_HEADER_LEN;
+	default:
+		return 0;
+	}
+}
+
 static int
-configure(struct nl *n, uint16_t number, uint32_t room)
+configure(struct nl *n, const struct nfqueue_options *o)
 {
 	const struct nfqnl_msg_config_cmd bind = { .command = NFQNL_CFG_CMD_BIND };
-	const struct nfqnl_msg_config_params params = { .copy_mode = NFQNL_COPY_META };
-	const uint32_t flags = NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_GSO;
+	const struct nfqnl_msg_config_params params = {
+		.copy_mode =
+		    o->copy == NFQUEUE_NUMBERS ? NFQNL_COPY_META : NFQNL_COPY_PACKET,
+		.copy_range = htonl(copied_bytes(o->copy)),
+	};
+	const uint32_t flags =
+	    NFQA_CFG_F_FAIL_OPEN | (o->keeps_large ? NFQA_CFG_F_GSO : 0);
 
-	begin_config(n, number);
+	begin_config(n, o->number);
 	nl_put(n, NFQA_CFG_CMD, &bind, sizeof(bind));
 	nl_put(n, NFQA_CFG_PARAMS, &params, sizeof(params));
-	nl_put_u32(n, NFQA_CFG_QUEUE_MAXLEN, htonl(room));
+	nl_put_u32(n, NFQA_CFG_QUEUE_MAXLEN, htonl(o->room));
 	nl_put_u32(n, NFQA_CFG_FLAGS, htonl(flags));
 	nl_put_u32(n, NFQA_CFG_MASK, htonl(flags));
 	return nl_ask(n);
 }
 
 static void
-prepare_messages(struct nfqueue *q)
+prepare_messages(struct nfqueue *q, enum nfqueue_copy copy)
 {
-	for (size_t i = 0; i < NFQUEUE_READ_MAX; i++) {
-		q->vectors[i].iov_base = q->buffers[i].bytes;
-		q->vectors[i].iov_len = MESSAGE_SIZE;
+	q->batch = copy == NFQUEUE_WHOLE ? WHOLE_READ_MAX : NFQUEUE_READ_MAX;
+	q->message_size = META_SIZE + NLA_ALIGN(copied_bytes(copy));
+	q->buffers = xcalloc(q->batch, q->message_size);
+	for (size_t i = 0; i < q->batch; i++) {
+		q->vectors[i].iov_base = q->buffers + i * q->message_size;
+		q->vectors[i].iov_len = q->message_size;
 		q->messages[i].msg_hdr.msg_iov = &q->vectors[i];
 		q->messages[i].msg_hdr.msg_iovlen = 1;
 	}
 }
 
 int
-nfqueue_open(struct nfqueue **ret, uint16_t number, uint32_t room, struct err *e)
+nfqueue_open(struct nfqueue **ret, const struct nfqueue_options *options, struct err *e)
 {
-	const int size = RECEIVE_BUFFER, on = 1;
+	const int size = RECEIVE_BUFFER, send_size = SEND_BUFFER, on = 1;
 	struct nl *n = NULL;
 	struct nfqueue *q;
 	int rc = nl_open(&n, NETLINK_NETFILTER, e);
 
 	if (rc < 0)
 		return rc;
-	rc = configure(n, number, room);
+	rc = configure(n, options);
 	if (rc < 0) {
 		nl_free(n);
-		return err_set(e, rc == -EPERM ? -EBUSY : rc, "bind queue %u: %s", number,
+		return err_set(e, rc == -EPERM ? -EBUSY : rc, "bind queue %u: %s",
+		    options->number,
 		    rc == -EPERM ? "somebody else holds it" : strerror(-rc));
 	}
 	q = xcalloc(1, sizeof(*q));
 	q->nl = n;
 	q->fd = nl_fd(n);
-	q->number = number;
-	/* Both only make it better: a socket that is full lets packets pass. */
+	q->number = options->number;
+	/* All only make it better: a socket that is full lets packets pass. */
 	(void)setsockopt(q->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	(void)setsockopt(
+	    q->fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_size, sizeof(send_size));
 	(void)setsockopt(q->fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof(on));
-	prepare_messages(q);
+	prepare_messages(q, options->copy);
 	*ret = q;
 	return 0;
 }
@@ -173,6 +200,7 @@ nfqueue_close(struct nfqueue *q)
 	if (q == NULL)
 		return;
 	nl_free(q->nl);
+	free(q->buffers);
 	free(q);
 }
 
@@ -182,10 +210,41 @@ nfqueue_fd(const struct nfqueue *q)
 	return q->fd;
 }
 
+int
+nfqueue_batch(const struct nfqueue *q)
+{
+	return (int)q->batch;
+}
+
+static uint32_t
+read_u32(const struct nlattr *a)
+{
+	uint32_t v = 0;
+
+	if (a != NULL && nla_len(a) >= (int)sizeof(v))
+		memcpy(&v, nla_data(a), sizeof(v));
+	return ntohl(v);
+}
+
+/* How long a packet is, is said only when less of it was copied. */
+static void
+read_contents(struct nlattr *const *tb, struct nfqueue_packet *ret)
+{
+	const struct nlattr *payload = tb[NFQA_PAYLOAD];
+
+	if (payload == NULL)
+		return;
+	ret->payload = nla_data(payload);
+	ret->payload_len = (uint32_t)nla_len(payload);
+	ret->len = read_u32(tb[NFQA_CAP_LEN]);
+	if (ret->len == 0)
+		ret->len = ret->payload_len;
+}
+
 /* A refused verdict is answered on this socket, too: the packet was gone already (its
  * interface went down), and there is nothing to do about it. */
 static bool
-read_id(const struct nlmsghdr *h, size_t len, uint32_t *ret)
+read_packet(const struct nlmsghdr *h, size_t len, struct nfqueue_packet *ret)
 {
 	struct nlattr *tb[NFQA_MAX + 1];
 	struct nfqnl_msg_packet_hdr p;
@@ -197,20 +256,35 @@ read_id(const struct nlmsghdr *h, size_t len, uint32_t *ret)
 	    tb[NFQA_PACKET_HDR] == NULL || nla_len(tb[NFQA_PACKET_HDR]) < (int)sizeof(p))
 		return false;
 	memcpy(&p, nla_data(tb[NFQA_PACKET_HDR]), sizeof(p));
-	*ret = ntohl(p.packet_id);
+	*ret = (struct nfqueue_packet){
+		.id = ntohl(p.packet_id),
+		.hook = p.hook,
+		.family = ntohs(p.hw_protocol) == ETH_P_IPV6 ? 6 : 4,
+		.in = (int)read_u32(tb[NFQA_IFINDEX_INDEV]),
+		.out = (int)read_u32(tb[NFQA_IFINDEX_OUTDEV]),
+		.mark = read_u32(tb[NFQA_MARK]),
+	};
+	read_contents(tb, ret);
 	return true;
 }
 
+static const struct nlmsghdr *
+message_at(const struct nfqueue *q, int i)
+{
+	return q->vectors[i].iov_base;
+}
+
 int
-nfqueue_read(struct nfqueue *q, uint32_t ret_ids[static NFQUEUE_READ_MAX])
+nfqueue_read(
+    struct nfqueue *q, struct nfqueue_packet ret_packets[static NFQUEUE_READ_MAX])
 {
 	int got, count = 0;
 
 	do {
-		got = recvmmsg(q->fd, q->messages, NFQUEUE_READ_MAX, MSG_DONTWAIT, NULL);
+		got = recvmmsg(q->fd, q->messages, q->batch, MSG_DONTWAIT, NULL);
 		for (int i = 0; i < got; i++)
-			if (read_id(&q->buffers[i].h, q->messages[i].msg_len,
-				&ret_ids[count]))
+			if (read_packet(message_at(q, i), q->messages[i].msg_len,
+				&ret_packets[count]))
 				count++;
 	} while ((got < 0 && errno == EINTR) || (got > 0 && count == 0));
 	if (got < 0 && errno != EAGAIN && errno != ENOBUFS)
@@ -219,7 +293,7 @@ nfqueue_read(struct nfqueue *q, uint32_t ret_ids[static NFQUEUE_READ_MAX])
 }
 
 static struct verdict
-make_verdict(const struct nfqueue *q, int type, uint32_t id)
+make_verdict(const struct nfqueue *q, int type, uint32_t verdict, uint32_t id)
 {
 	return (struct verdict){
 		.h = {
@@ -232,17 +306,18 @@ make_verdict(const struct nfqueue *q, int type, uint32_t id)
 			.nla_len = NLA_HDRLEN + sizeof(struct nfqnl_msg_verdict_hdr),
 			.nla_type = NFQA_VERDICT_HDR,
 		},
-		.verdict = { .verdict = htonl(NF_ACCEPT), .id = htonl(id) },
+		.verdict = { .verdict = htonl(verdict), .id = htonl(id) },
 	};
 }
 
 static int
-transmit(struct nfqueue *q, const void *verdicts, size_t len)
+transmit(struct nfqueue *q, const struct iovec *parts, size_t count)
 {
+	const struct msghdr m = { .msg_iov = (struct iovec *)parts, .msg_iovlen = count };
 	ssize_t sent;
 
 	do
-		sent = send(q->fd, verdicts, len, MSG_DONTWAIT);
+		sent = sendmsg(q->fd, &m, MSG_DONTWAIT);
 	while (sent < 0 && errno == EINTR);
 	return sent < 0 ? -errno : 0;
 }
@@ -250,9 +325,10 @@ transmit(struct nfqueue *q, const void *verdicts, size_t len)
 int
 nfqueue_accept_upto(struct nfqueue *q, uint32_t id)
 {
-	struct verdict v = make_verdict(q, NFQNL_MSG_VERDICT_BATCH, id);
+	struct verdict v = make_verdict(q, NFQNL_MSG_VERDICT_BATCH, NF_ACCEPT, id);
+	int rc = nfqueue_flush(q);
 
-	return transmit(q, &v, sizeof(v));
+	return rc < 0 ? rc : transmit(q, &(struct iovec){ &v, sizeof(v) }, 1);
 }
 
 int
@@ -261,12 +337,47 @@ nfqueue_flush(struct nfqueue *q)
 	size_t len = q->waiting * sizeof(q->verdicts[0]);
 
 	q->waiting = 0;
-	return len == 0 ? 0 : transmit(q, q->verdicts, len);
+	return len == 0 ? 0 : transmit(q, &(struct iovec){ q->verdicts, len }, 1);
+}
+
+static int
+judge_one(struct nfqueue *q, uint32_t verdict, uint32_t id)
+{
+	q->verdicts[q->waiting++] = make_verdict(q, NFQNL_MSG_VERDICT, verdict, id);
+	return q->waiting == VERDICTS_MAX ? nfqueue_flush(q) : 0;
 }
 
 int
 nfqueue_accept(struct nfqueue *q, uint32_t id)
 {
-	q->verdicts[q->waiting++] = make_verdict(q, NFQNL_MSG_VERDICT, id);
-	return q->waiting == VERDICTS_MAX ? nfqueue_flush(q) : 0;
+	return judge_one(q, NF_ACCEPT, id);
+}
+
+int
+nfqueue_drop(struct nfqueue *q, uint32_t id)
+{
+	return judge_one(q, NF_DROP, id);
+}
+
+int
+nfqueue_accept_changed(struct nfqueue *q, uint32_t id, const void *payload, size_t len)
+{
+	static const uint8_t padding[NLA_ALIGNTO];
+	struct verdict v = make_verdict(q, NFQNL_MSG_VERDICT, NF_ACCEPT, id);
+	struct nlattr head = { .nla_type = NFQA_PAYLOAD };
+	const struct iovec parts[] = {
+		{ &v, sizeof(v) },
+		{ &head, sizeof(head) },
+		{ (void *)payload, len },
+		{ (void *)padding, NLA_ALIGN(len) - len },
+	};
+	int rc;
+
+	/* the length of an attribute has 16 bits */
+	if (len + sizeof(head) > UINT16_MAX)
+		return -EMSGSIZE;
+	head.nla_len = (uint16_t)(sizeof(head) + len);
+	v.h.nlmsg_len += (uint32_t)(sizeof(head) + NLA_ALIGN(len));
+	rc = nfqueue_flush(q);
+	return rc < 0 ? rc : transmit(q, parts, ARRAY_LEN(parts));
 }

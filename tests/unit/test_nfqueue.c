@@ -7,8 +7,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netfilter.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -87,7 +91,7 @@ receive_number(int wait_ms)
 static size_t
 read_ids(struct nfqueue *q, uint32_t *ids, size_t want)
 {
-	uint32_t some[NFQUEUE_READ_MAX];
+	struct nfqueue_packet some[NFQUEUE_READ_MAX];
 	size_t have = 0;
 
 	while (have < want) {
@@ -99,19 +103,40 @@ read_ids(struct nfqueue *q, uint32_t *ids, size_t want)
 		got = nfqueue_read(q, some);
 		assert_true(got >= 0);
 		for (int i = 0; i < got; i++)
-			ids[have++] = some[i];
+			ids[have++] = some[i].id;
 	}
 	return have;
+}
+
+static struct nfqueue *
+open_queue(uint32_t room, enum nfqueue_copy copy)
+{
+	const struct nfqueue_options o = { .number = QUEUE, .room = room, .copy = copy };
+	struct nfqueue *q = NULL;
+
+	assert_ok(nfqueue_open(&q, &o, &e), e);
+	return q;
+}
+
+/* The next packet: it stays valid until the next read. */
+static struct nfqueue_packet
+read_one(struct nfqueue *q)
+{
+	struct nfqueue_packet some[NFQUEUE_READ_MAX];
+	struct pollfd p = { .fd = nfqueue_fd(q), .events = POLLIN };
+
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	assert_int_equal(nfqueue_read(q, some), 1);
+	return some[0];
 }
 
 static void
 held_packets_go_when_they_are_let_go(void **state)
 {
-	struct nfqueue *q = NULL;
+	struct nfqueue *q = open_queue(100, NFQUEUE_NUMBERS);
 	uint32_t ids[16];
 
 	(void)state;
-	assert_ok(nfqueue_open(&q, QUEUE, 100, &e), e);
 	send_numbers(0, 10);
 	assert_int_equal(read_ids(q, ids, 10), 10);
 	assert_int_equal(receive_number(50), -1);
@@ -136,11 +161,10 @@ held_packets_go_when_they_are_let_go(void **state)
 static void
 a_packet_that_is_gone_already_harms_nothing(void **state)
 {
-	struct nfqueue *q = NULL;
+	struct nfqueue *q = open_queue(100, NFQUEUE_NUMBERS);
 	uint32_t ids[16];
 
 	(void)state;
-	assert_ok(nfqueue_open(&q, QUEUE, 100, &e), e);
 	assert_int_equal(nfqueue_accept(q, 12345), 0);
 	assert_int_equal(nfqueue_flush(q), 0);
 	send_numbers(1, 1);
@@ -153,11 +177,10 @@ a_packet_that_is_gone_already_harms_nothing(void **state)
 static void
 a_full_queue_and_no_queue_let_traffic_pass(void **state)
 {
-	struct nfqueue *q = NULL;
+	struct nfqueue *q = open_queue(3, NFQUEUE_NUMBERS);
 	uint32_t ids[16];
 
 	(void)state;
-	assert_ok(nfqueue_open(&q, QUEUE, 3, &e), e);
 	send_numbers(0, 5);
 	assert_int_equal(receive_number(WAIT_MS), 3);
 	assert_int_equal(receive_number(WAIT_MS), 4);
@@ -170,16 +193,117 @@ a_full_queue_and_no_queue_let_traffic_pass(void **state)
 static void
 a_queue_has_one_holder(void **state)
 {
+	const struct nfqueue_options o = { .number = QUEUE, .room = 3 };
 	struct nfqueue *q = NULL, *other = NULL;
 
 	(void)state;
 	assert_false(nfqueue_taken(QUEUE));
-	assert_ok(nfqueue_open(&q, QUEUE, 3, &e), e);
+	assert_ok(nfqueue_open(&q, &o, &e), e);
 	assert_true(nfqueue_taken(QUEUE));
 	assert_false(nfqueue_taken(QUEUE + 1));
-	assert_int_equal(nfqueue_open(&other, QUEUE, 3, &e), -EBUSY);
+	assert_int_equal(nfqueue_open(&other, &o, &e), -EBUSY);
 	nfqueue_close(q);
 	assert_false(nfqueue_taken(QUEUE));
+}
+
+static void
+dropped_packets_do_not_come(void **state)
+{
+	struct nfqueue *q = open_queue(100, NFQUEUE_NUMBERS);
+	uint32_t ids[16];
+
+	(void)state;
+	send_numbers(0, 4);
+	assert_int_equal(read_ids(q, ids, 4), 4);
+	assert_int_equal(nfqueue_drop(q, ids[0]), 0);
+	assert_int_equal(nfqueue_drop(q, ids[2]), 0);
+	/* what waits goes before the others are let go */
+	assert_int_equal(nfqueue_accept_upto(q, ids[3]), 0);
+	assert_int_equal(receive_number(WAIT_MS), 1);
+	assert_int_equal(receive_number(WAIT_MS), 3);
+	assert_int_equal(receive_number(50), -1);
+	nfqueue_close(q);
+}
+
+/* What the sender sent, as it is seen from the IP header on. */
+static void
+copies_say_as_much_as_was_asked_for(void **state)
+{
+	enum { SENT = 1000, LEN = sizeof(struct iphdr) + sizeof(struct udphdr) + SENT };
+	static const struct {
+		enum nfqueue_copy copy;
+		uint32_t len, payload_len;
+	} cases[] = {
+		{ NFQUEUE_NUMBERS, 0, 0 },
+		{ NFQUEUE_HEADERS, LEN, NFQUEUE_HEADER_LEN },
+		{ NFQUEUE_WHOLE, LEN, LEN },
+	};
+	uint8_t bytes[SENT] = { 0x42 }, got[SENT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct nfqueue *q = open_queue(100, cases[i].copy);
+		struct nfqueue_packet p;
+
+		assert_int_equal(send(sender, bytes, SENT, 0), SENT);
+		p = read_one(q);
+		assert_int_equal(p.hook, NF_INET_LOCAL_OUT);
+		assert_int_equal(p.family, 4);
+		assert_int_equal(p.out, 1);
+		assert_int_equal(p.in, 0);
+		assert_int_equal(p.len, cases[i].len);
+		assert_int_equal(p.payload_len, cases[i].payload_len);
+		if (p.payload_len > 0) {
+			assert_int_equal(p.payload[0], 0x45);
+			assert_int_equal(p.payload[LEN - SENT], 0x42);
+		}
+		assert_int_equal(nfqueue_accept_upto(q, p.id), 0);
+		assert_int_equal(recv(receiver, got, SENT, 0), SENT);
+		nfqueue_close(q);
+	}
+}
+
+/* The checksum of a header of which one field grew by this much. */
+static void
+add_to_sum(uint8_t sum[static 2], uint32_t more)
+{
+	uint32_t v = ((uint32_t)(uint8_t)~sum[0] << 8 | (uint8_t)~sum[1]) + more;
+
+	v = (v & 0xffff) + (v >> 16);
+	sum[0] = (uint8_t)(~v >> 8);
+	sum[1] = (uint8_t)~v;
+}
+
+/* As an answer of another length, too; UDP without a checksum takes it. */
+static void
+a_changed_packet_arrives_changed(void **state)
+{
+	static const char text[] = "quite another text than was sent";
+	const size_t head = sizeof(struct iphdr) + sizeof(struct udphdr);
+	struct nfqueue *q = open_queue(100, NFQUEUE_WHOLE);
+	struct nfqueue_packet p;
+	uint8_t packet[256] = { 0 };
+	struct udphdr udp;
+	char got[256];
+
+	(void)state;
+	for (size_t len = 1; len <= sizeof(text); len += sizeof(text) - 1) {
+		send_numbers(7, 1);
+		p = read_one(q);
+		assert_int_equal(p.payload_len, head + 1);
+		memcpy(packet, p.payload, head);
+		memcpy(&udp, packet + sizeof(struct iphdr), sizeof(udp));
+		udp.check = 0;
+		udp.len = htons((uint16_t)(sizeof(udp) + len));
+		memcpy(packet + sizeof(struct iphdr), &udp, sizeof(udp));
+		memcpy(packet + head, text, len);
+		packet[3] = (uint8_t)(head + len);
+		add_to_sum(packet + 10, (uint32_t)(len - 1));
+		assert_int_equal(nfqueue_accept_changed(q, p.id, packet, head + len), 0);
+		assert_int_equal(recv(receiver, got, sizeof(got), 0), len);
+		assert_memory_equal(got, text, len);
+	}
+	nfqueue_close(q);
 }
 
 int
@@ -190,6 +314,9 @@ main(void)
 		cmocka_unit_test(a_packet_that_is_gone_already_harms_nothing),
 		cmocka_unit_test(a_full_queue_and_no_queue_let_traffic_pass),
 		cmocka_unit_test(a_queue_has_one_holder),
+		cmocka_unit_test(dropped_packets_do_not_come),
+		cmocka_unit_test(copies_say_as_much_as_was_asked_for),
+		cmocka_unit_test(a_changed_packet_arrives_changed),
 	};
 
 	if (geteuid() != 0)

@@ -146,7 +146,11 @@ nfqueue_stage(struct fault_run *r, struct err *e)
 	delay_line_init(
 	    &o->line, room, d->now.delay * NSEC_PER_USEC, d->now.jitter * NSEC_PER_USEC);
 	o->line.random = number_of(r->spec->id);
-	rc = nfqueue_open(&o->queue, o->number, (uint32_t)(room + ROOM_SPARE), e);
+	rc = nfqueue_open(&o->queue,
+	    &(struct nfqueue_options){ .number = o->number,
+		.room = (uint32_t)(room + ROOM_SPARE),
+		.keeps_large = true },
+	    e);
 	if (rc < 0)
 		return rc;
 	r->fds[0] = (struct pollfd){ .fd = nfqueue_fd(o->queue), .events = POLLIN };
@@ -191,13 +195,13 @@ take_one(struct own *o, uint64_t now, uint32_t id)
 static int
 take(struct own *o, uint64_t now, struct err *e)
 {
-	uint32_t ids[NFQUEUE_READ_MAX];
+	struct nfqueue_packet packets[NFQUEUE_READ_MAX];
 	int got = NFQUEUE_READ_MAX, rc = 0;
 
 	for (int i = 0; i < READS_PER_TURN && got == NFQUEUE_READ_MAX && rc == 0; i++) {
-		got = nfqueue_read(o->queue, ids);
+		got = nfqueue_read(o->queue, packets);
 		for (int k = 0; k < got && rc == 0; k++)
-			rc = take_one(o, now, ids[k]);
+			rc = take_one(o, now, packets[k].id);
 		rc = got < 0 ? got : rc;
 	}
 	return rc < 0 ? err_set(e, rc, "take packets: %s", strerror(-rc)) : 0;
@@ -279,11 +283,11 @@ nfqueue_hold(struct fault_run *r, struct err *e)
 static int
 let_all_go(struct own *o)
 {
-	uint32_t ids[NFQUEUE_READ_MAX];
+	struct nfqueue_packet packets[NFQUEUE_READ_MAX];
 	int got;
 
-	while ((got = nfqueue_read(o->queue, ids)) > 0) {
-		o->last_seen = ids[got - 1];
+	while ((got = nfqueue_read(o->queue, packets)) > 0) {
+		o->last_seen = packets[got - 1].id;
 		o->has_seen = true;
 		o->delayed += (uint64_t)got;
 	}
