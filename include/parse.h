@@ -61,6 +61,9 @@ int parse_cpus(const char *s, struct err *e);
 int parse_uuid(const char *s, struct err *e);
 /* [A-Za-z0-9._-]{1,63}, not starting with '.' or '-': names that may become a path. */
 int parse_name(const char *s, struct err *e);
+/* "www.example.com", or "*.example.com" for all that is below: labels of letters, digits,
+ * '-' and '_', no dot at the end. */
+int parse_domain(const char *s, struct err *e);
 
 /* "512 MiB", "1.5 GiB": for people; returns buf. */
 const char *format_size(uint64_t bytes, char *buf, size_t size);

@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_LEN_MAX 63
+#define NAME_LEN_MAX   63
+#define DOMAIN_LEN_MAX 253
+#define LABEL_LEN_MAX  63
 
 int
 parse_uuid(const char *s, struct err *e)
@@ -50,6 +52,32 @@ parse_name(const char *s, struct err *e)
 		    "with '.' or '-'",
 		    quote(s).text);
 	return 0;
+}
+
+/* Its form only: DNS itself would allow any byte in a label, but nobody means that. */
+int
+parse_domain(const char *s, struct err *e)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "abcdefghijklmnopqrstuvwxyz0123456789-_";
+	const char *rest = strncmp(s, "*.", 2) == 0 ? s + 2 : s;
+
+	if (strlen(rest) > DOMAIN_LEN_MAX)
+		return err_invalid(e, "'%s' is too long for DNS: at most %d characters",
+		    quote(s).text, DOMAIN_LEN_MAX);
+	for (;;) {
+		size_t len = strspn(rest, allowed);
+
+		if (len == 0 || len > LABEL_LEN_MAX ||
+		    (rest[len] != '.' && rest[len] != '\0'))
+			return err_invalid(e,
+			    "'%s' is not a name in DNS: write www.example.com, or "
+			    "*.example.com for all below it",
+			    quote(s).text);
+		if (rest[len] == '\0')
+			return 0;
+		rest += len + 1;
+	}
 }
 
 int

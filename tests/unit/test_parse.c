@@ -361,6 +361,32 @@ cpu_lists(void **state)
 }
 
 static void
+domains_are_names_in_dns_or_all_below_one(void **state)
+{
+	static const char *const good[] = { "www.example.com", "*.example.com", "db",
+		"_sip._tcp.x", "xn--bcher-kva.example", "*.com" };
+	static const char *const bad[] = { "", "*", "*.", ".", "www.", ".www", "a..b",
+		"*.*.com", "a.*.com", "a b", "b\xc3\xbc", "1/2" };
+	char text[260] = "";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		assert_int_equal(parse_domain(good[i], NULL), 0);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(parse_domain(bad[i], NULL), -EINVAL);
+	memset(text, 'x', 64);
+	assert_int_equal(parse_domain(text, NULL), -EINVAL);
+	text[63] = '\0';
+	assert_int_equal(parse_domain(text, NULL), 0);
+	for (size_t i = 0; i < 254; i++)
+		text[i] = i % 2 == 0 ? 'x' : '.';
+	text[253] = '\0';
+	assert_int_equal(parse_domain(text, NULL), 0);
+	memcpy(text + 253, "xx", 3);
+	assert_int_equal(parse_domain(text, NULL), -EINVAL);
+}
+
+static void
 uuids_and_names(void **state)
 {
 	static const char *const bad_uuid[] = { "", "9f0b1c2d-0000-4000-8000-00000000000",
@@ -464,6 +490,7 @@ main(void)
 		cmocka_unit_test(interface_names),
 		cmocka_unit_test(cpu_lists),
 		cmocka_unit_test(uuids_and_names),
+		cmocka_unit_test(domains_are_names_in_dns_or_all_below_one),
 		cmocka_unit_test(messages_are_printable_and_short),
 		cmocka_unit_test(sizes_for_people),
 		cmocka_unit_test(nearest_is_what_was_meant),
