@@ -9,18 +9,25 @@
 #include "holder.h"
 #include "cleanup.h"
 #include "log.h"
+#include "parse.h"
 #include "process.h"
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-struct dirs {
-	const char *run, *host;
+struct asked {
+	const char *run_dir, *host_dir;
+	pid_t pid; /* whose network; 0: the agent's own */
+	const char *container;
 };
+
+/* What the loop waits for. */
+enum { OF_STORMD, OF_NETWORK, OF_FAULT };
 
 static volatile sig_atomic_t is_asked_to_end;
 
@@ -105,14 +112,16 @@ wait_for_hold(struct holder *h, const char *id, struct err *e)
 }
 
 static int
-holder_open(struct holder *h, const char *kind, const struct dirs *dirs, struct err *e)
+holder_open(struct holder *h, const char *kind, const struct asked *asked, struct err *e)
 {
 	h->fault = fault_find(kind);
 	if (h->fault == NULL)
 		return err_invalid(e, "this program has no fault '%s'", kind);
-	h->chan = CHAN_FD;
 	process_fortify();
-	if (store_open(&h->store, dirs->run, dirs->host, e) != 0)
+	/* first of all: what is opened below belongs to the network we are in */
+	if (network_enter(&h->network, asked->pid, asked->container, e) != 0)
+		return e->code;
+	if (store_open(&h->store, asked->run_dir, asked->host_dir, e) != 0)
 		return e->code;
 	if (undo_ctx_open(&h->ctx, BARRIER_FD, true, e) != 0)
 		return e->code;
@@ -121,9 +130,10 @@ holder_open(struct holder *h, const char *kind, const struct dirs *dirs, struct 
 
 /* The status stormd gets from now on, and the fault's view of itself. */
 static void
-holder_begin(struct holder *h, const struct dirs *dirs)
+holder_begin(struct holder *h, const struct asked *asked)
 {
 	const struct spec *s = &h->hold.spec;
+	char network[160];
 
 	memcpy(h->status.id, s->id, sizeof(h->status.id));
 	memcpy(h->status.kind, s->kind, sizeof(h->status.kind));
@@ -134,12 +144,14 @@ holder_begin(struct holder *h, const struct dirs *dirs)
 	h->run = (struct fault_run){
 		.spec = s,
 		.protect = &h->hold.protect,
-		.run_dir = dirs->run,
+		.run_dir = asked->run_dir,
 		.ctx = h->ctx,
 		.store = &h->store,
 		.barrier_fd = BARRIER_FD,
 		.wake_ms = -1,
 	};
+	if (network_describe(&h->network, network, sizeof(network))[0] != '\0')
+		fault_op(&h->run, "%s (namespace %" PRIu64 "):", network, netns_inode());
 }
 
 static void
@@ -229,10 +241,13 @@ wait_turn(struct holder *h, struct pollfd *fds, const sigset_t *signals)
 	usec_t left = until > now ? until - now : 0;
 	struct timespec t = { .tv_sec = (time_t)(left / USEC_PER_SEC),
 		.tv_nsec = (long)(left % USEC_PER_SEC * NSEC_PER_USEC) };
-	nfds_t count = 1;
+	nfds_t count = OF_FAULT;
 
 	/* a negative descriptor is passed over: an orphan's channel is always "ready" */
-	fds[0] = (struct pollfd){ .fd = h->is_orphan ? -1 : h->chan, .events = POLLIN };
+	fds[OF_STORMD] =
+	    (struct pollfd){ .fd = h->is_orphan ? -1 : h->chan, .events = POLLIN };
+	fds[OF_NETWORK] =
+	    (struct pollfd){ .fd = h->is_told ? -1 : h->network.pidfd, .events = POLLIN };
 	if (h->status.state == FAULT_ACTIVE)
 		for (nfds_t i = 0; i < h->run.fds_count && i < FAULT_FDS_MAX; i++)
 			fds[count++] = h->run.fds[i];
@@ -243,15 +258,17 @@ wait_turn(struct holder *h, struct pollfd *fds, const sigset_t *signals)
 static int
 holder_loop(struct holder *h, const sigset_t *signals)
 {
-	struct pollfd fds[1 + FAULT_FDS_MAX];
+	struct pollfd fds[OF_FAULT + FAULT_FDS_MAX];
 
 	while (h->status.state != FAULT_GONE) {
 		int ready = wait_turn(h, fds, signals);
 
 		if (ready < 0 && errno != EINTR)
 			return 1;
-		if (ready > 0 && fds[0].revents != 0)
+		if (ready > 0 && fds[OF_STORMD].revents != 0)
 			read_channel(h); /* before the fault's own: stop comes first */
+		if (ready > 0 && fds[OF_NETWORK].revents != 0 && !h->is_told)
+			holder_network_gone(h);
 		if (is_asked_to_end && !h->is_told) {
 			h->run.lost = true;
 			holder_undo(h);
@@ -261,51 +278,64 @@ holder_loop(struct holder *h, const sigset_t *signals)
 		if (h->status.state != FAULT_ACTIVE)
 			continue;
 		for (nfds_t i = 0; i < h->run.fds_count && i < FAULT_FDS_MAX; i++)
-			h->run.fds[i].revents = ready > 0 ? fds[1 + i].revents : 0;
+			h->run.fds[i].revents = ready > 0 ? fds[OF_FAULT + i].revents : 0;
 		hold_turn(h);
 	}
 	return 0;
 }
 
 static int
-parse_options(int argc, char **argv, struct dirs *ret)
+parse_options(int argc, char **argv, struct asked *ret)
 {
 	static const struct option options[] = {
 		{ "run-dir", required_argument, NULL, 'r' },
 		{ "host-dir", required_argument, NULL, 'h' },
+		{ "pid", required_argument, NULL, 'p' },
+		{ "container", required_argument, NULL, 'c' },
 		{ 0 },
 	};
+	struct err e;
+	uint64_t pid;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'r')
-			ret->run = optarg;
+			ret->run_dir = optarg;
 		else if (c == 'h')
-			ret->host = optarg;
-		else
+			ret->host_dir = optarg;
+		else if (c == 'c')
+			ret->container = optarg;
+		else if (c != 'p' || parse_u64(optarg, &pid, &e) != 0 || pid == 0 ||
+			 pid > INT32_MAX)
 			return -EINVAL;
+		else
+			ret->pid = (pid_t)pid;
 	}
-	return argc - optind == 2 && ret->run != NULL && ret->host != NULL ? 0 : -EINVAL;
+	if (ret->run_dir == NULL || ret->host_dir == NULL || argc - optind != 2)
+		return -EINVAL;
+	return ret->pid != 0 && ret->container != NULL ? -EINVAL : 0;
 }
 
 int
 holder_main(int argc, char **argv)
 {
 	static struct holder h;
-	struct dirs dirs = { 0 };
+	struct asked asked = { 0 };
 	struct err e = { 0 };
 	sigset_t signals;
 
 	log_open(
 	    "stormd-fault", LOG_L_NOTICE); /* stormd has said what is only of interest */
 	log_no_wait();
-	if (parse_options(argc, argv, &dirs) != 0) {
+	if (parse_options(argc, argv, &asked) != 0) {
 		log_error(
-		    "started by stormd as: stormd-fault KIND ID --run-dir D --host-dir H");
+		    "started by stormd as: stormd-fault KIND ID [--pid N | --container ID] "
+		    "--run-dir D --host-dir H");
 		return 2;
 	}
 	take_signals(&signals);
-	if (holder_open(&h, argv[optind], &dirs, &e) != 0 ||
+	h.chan = CHAN_FD;
+	if (holder_open(&h, argv[optind], &asked, &e) != 0 ||
 	    wait_for_hold(&h, argv[optind + 1], &e) != 0) {
 		struct msg_fault m = { .head.type = MSG_STATE };
 
@@ -317,7 +347,7 @@ holder_main(int argc, char **argv)
 			log_error("%s", e.msg);
 		return 1;
 	}
-	holder_begin(&h, &dirs);
+	holder_begin(&h, &asked);
 	holder_arm(&h);
 	return holder_loop(&h, &signals);
 }

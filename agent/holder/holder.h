@@ -9,6 +9,7 @@
 #include "chan.h"
 #include "fault.h"
 #include "msg.h"
+#include "network.h"
 #include "record.h"
 #include "store.h"
 #include <stdbool.h>
@@ -21,6 +22,7 @@ struct holder {
 	struct fault_run run;
 	struct store store;
 	struct undo_ctx *ctx;
+	struct network network; /* whose the fault is in */
 	struct err why; /* the fault did not work out; what undo says is in status */
 	enum outcome outcome;
 	bool is_told;       /* to disarm, by stormd, a signal or our own failure */
@@ -32,7 +34,8 @@ struct holder {
 	unsigned retries;
 };
 
-/* `stormd-fault KIND ID --run-dir D --host-dir H`: the exit status. */
+/* `stormd-fault KIND ID [--pid N | --container ID] --run-dir D --host-dir H`: the exit
+ * status. */
 int holder_main(int argc, char **argv);
 /* `stormd-fault --doctor`: one MSG_TEXT line for each kind, then MSG_ANSWER. */
 int doctor_main(void);
@@ -47,6 +50,8 @@ void holder_undo(struct holder *h);
 void holder_report(struct holder *h, enum fault_state state);
 /* The fault did not work out: why, for the status. */
 void holder_failed(struct holder *h, const struct err *e);
+/* The process whose network the fault is in has ended: lost, and undone at once. */
+void holder_network_gone(struct holder *h);
 
 /* Is a message from stormd fit to act on?  The spec is verified by its kind's row. */
 int hold_check(const struct msg_hold *m, const char *kind, const char *id, struct err *e);

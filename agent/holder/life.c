@@ -18,6 +18,19 @@
 #define RETRY_FIRST (100 * USEC_PER_MSEC)
 #define RETRY_MAX   (5 * USEC_PER_SEC)
 
+/* What was matched, and whose network it is in: that is never what is cut. */
+static void
+put_note(struct holder *h)
+{
+	const char *note = h->run.note;
+	char network[120];
+	size_t len = strlen(network_describe(&h->network, network, sizeof(network)));
+	size_t most = sizeof(h->status.note) - 1 - len - strlen(", ");
+
+	(void)snprintf(h->status.note, sizeof(h->status.note), "%.*s%s%s", (int)most,
+	    note, note[0] != '\0' && len > 0 ? ", " : "", network);
+}
+
 void
 holder_report(struct holder *h, enum fault_state state)
 {
@@ -31,7 +44,7 @@ holder_report(struct holder *h, enum fault_state state)
 	}
 	h->status.effect = h->run.effect;
 	h->status.lost = h->run.lost;
-	memcpy(h->status.note, h->run.note, sizeof(h->status.note));
+	put_note(h);
 	h->next_report = clock_boottime() + 250 * USEC_PER_MSEC;
 	if (h->is_orphan)
 		return;
@@ -48,6 +61,21 @@ holder_failed(struct holder *h, const struct err *e)
 		return; /* the first reason is the one to tell */
 	h->why = *e;
 	h->outcome = e->outcome == OUTCOME_DONE ? OUTCOME_FAILED : e->outcome;
+}
+
+void
+holder_network_gone(struct holder *h)
+{
+	struct err e = { 0 };
+
+	(void)err_set(&e, -ESRCH, "the process whose network it was has ended");
+	if (h->status.state == FAULT_ACTIVE) {
+		h->run.lost = true;
+		h->why = e;
+	} else {
+		holder_failed(h, &e);
+	}
+	holder_undo(h);
 }
 
 /* What will be done, and below it what takes it away again, newest first. */

@@ -2,7 +2,8 @@
 /*
  * Network namespaces by inode: a record names the one its fault lives in, and whoever
  * undoes it must go there first.  Looked for where it is held: our own, the named ones of
- * iproute2, then every process.  Held only by a bind mount elsewhere it is not found.
+ * iproute2, every process, then whatever else is mounted where we see it (container engines
+ * keep theirs in directories of their own).
  */
 #include "ns.h"
 
@@ -11,6 +12,8 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "cleanup.h"
@@ -49,6 +52,39 @@ search(const char *dir_path, const char *suffix, uint64_t inode)
 	return fd;
 }
 
+/* "533 22 0:4 net:[4026532281] /run/docker/netns/8a… rw …": the mount point, cut out of
+ * the line, when it is this namespace's. */
+static const char *
+mounted_at(char *line, const char *name)
+{
+	char *save = NULL, *root = NULL, *field = NULL;
+
+	for (int i = 0; i < 5; i++) {
+		root = field;
+		field = strtok_r(i == 0 ? line : NULL, " ", &save);
+	}
+	return root != NULL && strcmp(root, name) == 0 ? field : NULL;
+}
+
+static int
+search_mounts(uint64_t inode)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	char name[40];
+	int fd = -1;
+
+	(void)snprintf(name, sizeof(name), "net:[%" PRIu64 "]", inode);
+	while (f != NULL && fd < 0 && getline(&line, &size, f) > 0) {
+		const char *path = mounted_at(line, name);
+
+		if (path != NULL)
+			fd = open_if_same(AT_FDCWD, path, inode);
+	}
+	return fd;
+}
+
 int
 ns_enter_net(uint64_t inode, struct err *e)
 {
@@ -61,9 +97,36 @@ ns_enter_net(uint64_t inode, struct err *e)
 	if (fd < 0)
 		fd = search("/proc", "/ns/net", inode);
 	if (fd < 0)
+		fd = search_mounts(inode);
+	if (fd < 0)
 		return err_set(
 		    e, -ENOENT, "network namespace %" PRIu64 " is gone", inode);
 	if (setns(fd, CLONE_NEWNET) < 0)
 		return err_errno(e, "enter network namespace %" PRIu64, inode);
 	return 0;
+}
+
+/* By pidfd: no moment in which the number could come to mean another process. */
+int
+ns_enter_net_of(int pidfd, struct err *e)
+{
+	if (setns(pidfd, CLONE_NEWNET) == 0)
+		return 0;
+	if (errno == ESRCH)
+		return err_set(e, -ESRCH, "the process has ended");
+	if (errno == EPERM)
+		return err_set(e, -EPERM,
+		    "the agent may not enter it (it lacks CAP_SYS_ADMIN there, or a "
+		    "security module forbids it)");
+	return err_errno(e, "enter its network namespace");
+}
+
+uint64_t
+ns_net_of(pid_t pid)
+{
+	struct stat st;
+	char path[48];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	return stat(path, &st) == 0 ? (uint64_t)st.st_ino : 0;
 }

@@ -9,6 +9,7 @@
 #include "chan.h"
 #include "child.h"
 #include "err.h"
+#include "kind.h"
 #include "log.h"
 #include "spawn.h"
 #include "super.h"
@@ -67,17 +68,37 @@ send_hold(struct active *a, int channel, const struct hold_terms *t, struct err 
 	return chan_send(channel, &m, e);
 }
 
+/* A network fault may be meant for another network than ours; its holder must know that
+ * before it opens anything. */
+static void
+say_network(const struct spec *s, char *pid, size_t size, const char **argv)
+{
+	if ((kind_find(s->kind)->flags & KIND_NETWORK) == 0)
+		return;
+	if (spec_has(s, "pid")) {
+		(void)snprintf(pid, size, "%lld", (long long)spec_num(s, "pid"));
+		*argv++ = "--pid";
+		*argv++ = pid;
+	}
+	if (spec_has(s, "container")) {
+		*argv++ = "--container";
+		*argv++ = spec_text(s, "container");
+	}
+}
+
 static int
 start(struct active *a, const struct hold_terms *t, struct err *e)
 {
 	struct super *s = a->super;
-	const char *const argv[] = { "stormd-fault", a->spec.kind, a->spec.id,
-		"--run-dir", s->opt.run_dir, "--host-dir", s->opt.host_dir, NULL };
+	const char *argv[12] = { "stormd-fault", a->spec.kind, a->spec.id, "--run-dir",
+		s->opt.run_dir, "--host-dir", s->opt.host_dir };
+	char pid[24];
 	struct child_start child = { .path = s->programs.fault,
 		.argv = argv,
 		.second_fd = s->guard.barrier_write };
 	struct child c;
 
+	say_network(&a->spec, pid, sizeof(pid), argv + 7);
 	if (child_start(&child, &c, e) != 0)
 		return e->code;
 	a->status.holder_pid = c.pid;

@@ -9,9 +9,11 @@
 #include "err.h"
 #include "fdio.h"
 #include "kind.h"
+#include "process.h"
 #include "xalloc.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,6 +31,7 @@ policy_defaults(struct policy *p, const char *path, bool is_ephemeral)
 	snprintf(p->path, sizeof(p->path), "%s", path);
 	p->allowed = UINT64_MAX;
 	p->irreversible = is_ephemeral ? UINT64_MAX : 0;
+	p->network_of_pid = p->network_of_container = true;
 }
 
 static int
@@ -80,6 +83,7 @@ policy_load(const char *path, bool is_ephemeral, struct policy *ret, struct err 
 	p.has_file = true;
 	p.allowed = 0;
 	p.irreversible = 0;
+	p.network_of_pid = p.network_of_container = false;
 	if (policy_parse(text, &p, e) != 0)
 		return e->code;
 	*ret = p;
@@ -200,6 +204,26 @@ check_interface(const struct policy *p, const struct spec *s, struct err *e)
 	    spec_text(s, "interface"), p->path);
 }
 
+/* A rule of its own: whoever allows delays on this host has not thought of every container
+ * on it. */
+static int
+check_network(const struct policy *p, const struct spec *s, struct err *e)
+{
+	if ((kind_find(s->kind)->flags & KIND_NETWORK) == 0)
+		return 0;
+	if (spec_has(s, "pid") && !p->network_of_pid)
+		return err_refused(e,
+		    "policy %s does not allow faults in the network of a process: it "
+		    "must say 'network-of pid'",
+		    p->path);
+	if (spec_has(s, "container") && !p->network_of_container)
+		return err_refused(e,
+		    "policy %s does not allow faults in the network of a container: it "
+		    "must say 'network-of container'",
+		    p->path);
+	return 0;
+}
+
 int
 policy_check(const struct policy *p, const struct spec *s, struct err *e)
 {
@@ -216,9 +240,19 @@ policy_check(const struct policy *p, const struct spec *s, struct err *e)
 		    check_limit(p, &p->limit[i], s, e) != 0)
 			return e->code;
 	}
-	if (check_ports(p, s, e) != 0)
+	if (check_network(p, s, e) != 0 || check_ports(p, s, e) != 0)
 		return e->code;
 	return check_interface(p, s, e);
+}
+
+/* To enter another network; a holder gives it up before it reads what it is to do. */
+static uint64_t
+entry_caps(const struct policy *p, const struct kind *k)
+{
+	if ((k->flags & KIND_NETWORK) == 0 ||
+	    (!p->network_of_pid && !p->network_of_container))
+		return 0;
+	return CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_SYS_PTRACE);
 }
 
 uint64_t
@@ -228,7 +262,7 @@ policy_caps(const struct policy *p)
 
 	FOR_EACH_KIND(k) {
 		if (allows(p, *k))
-			caps |= (*k)->caps;
+			caps |= (*k)->caps | entry_caps(p, *k);
 	}
 	return caps;
 }

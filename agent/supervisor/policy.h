@@ -31,6 +31,7 @@ struct policy {
 	bool has_file;
 	uint64_t allowed;      /* bit i: kind_table[i] */
 	uint64_t irreversible; /* what nothing can undo must be here, too */
+	bool network_of_pid, network_of_container; /* network faults in their networks */
 	size_t limit_count;
 	struct policy_limit limit[POLICY_LIMITS_MAX];
 	usec_t max_duration;

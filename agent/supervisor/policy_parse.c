@@ -144,6 +144,22 @@ rule_max_faults(struct policy *p, const struct rule *r, struct err *e)
 }
 
 static int
+rule_network_of(struct policy *p, const struct rule *r, struct err *e)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		if (strcmp(r->word[i], "pid") == 0)
+			p->network_of_pid = true;
+		else if (strcmp(r->word[i], "container") == 0)
+			p->network_of_container = true;
+		else
+			return err_invalid(e,
+			    "network-of '%.60s': write pid, container or both",
+			    r->word[i]);
+	}
+	return 0;
+}
+
+static int
 rule_operator(struct policy *p, const struct rule *r, struct err *e)
 {
 	for (size_t i = 0; i < r->count; i++) {
@@ -246,6 +262,7 @@ static const struct keyword {
 	{ "limit", "KIND PARAM MAX", 3, 3, rule_limit },
 	{ "max-duration", "DURATION", 1, 1, rule_max_duration },
 	{ "max-faults", "N", 1, 1, rule_max_faults },
+	{ "network-of", "pid|container…", 1, 2, rule_network_of },
 	{ "operator", "USER…", 1, WORDS_MAX, rule_operator },
 	{ "protect", "process|port|interface|path VALUE…", 2, WORDS_MAX, rule_protect },
 	{ "remote", "NAME…", 1, WORDS_MAX, rule_remote },
