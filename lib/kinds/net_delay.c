@@ -54,6 +54,8 @@ static const struct param params[] = {
 	    .choices = engines,
 	    .help = "the kernel's netem, or user space where the kernel has none",
 	},
+	NET_PARAM_PID,
+	NET_PARAM_CONTAINER,
 	{ 0 },
 };
 
@@ -63,7 +65,7 @@ net_delay_check(const struct spec *s, struct err *e)
 	char jitter[32], delay[32];
 
 	if (spec_num(s, "jitter") <= spec_num(s, "delay"))
-		return 0;
+		return net_check_network(s, e);
 	return err_invalid(e,
 	    "jitter %s is more than the delay %s: a packet cannot be early",
 	    spec_format(s, "jitter", jitter, sizeof(jitter)),

@@ -22,5 +22,23 @@ static const char *const net_protocols[] = { "tcp", "udp", NULL };
   .name = "protocol", .type = PARAM_ENUM, .choices = net_protocols, \
   .help = "only this protocol (default: every one)",                \
  }
+/* Whose network: at most one of the two. */
+#define NET_PARAM_PID                                                  \
+ {                                                                     \
+  .name = "pid", .type = PARAM_INT, .min = 1, .max = 4194304,          \
+  .help = "in the network namespace of this process, which must live " \
+	  "as long as the fault",                                      \
+ }
+#define NET_PARAM_CONTAINER                                         \
+ {                                                                  \
+  .name = "container", .type = PARAM_STRING,                        \
+  .help = "in the network of this container: its id, or the first " \
+	  "12 or more digits of it",                                \
+ }
+
+struct spec;
+struct err;
+/* Only one of pid and container, and a container's name that can be one. */
+int net_check_network(const struct spec *s, struct err *e);
 
 #endif

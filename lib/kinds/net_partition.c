@@ -36,6 +36,8 @@ static const struct param params[] = {
 	    .choices = modes,
 	    .help = "drop packets silently, or reject them with an answer",
 	},
+	NET_PARAM_PID,
+	NET_PARAM_CONTAINER,
 	{ 0 },
 };
 
@@ -46,7 +48,7 @@ const struct kind kind_net_partition = {
 	.flags = KIND_NETWORK,
 	/* SYS_PTRACE only to see which connections sshd holds: no login is ever cut */
 	.caps = CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_SYS_PTRACE),
-	.check = kind_check_nothing,
+	.check = net_check_network,
 	.undone_by =
 	    "The rules match on two address sets of the fault's own.  When its holder "
 	    "dies the agent, and when the agent dies its guardian, flushes the sets, "
