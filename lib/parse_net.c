@@ -94,6 +94,18 @@ format_net(const struct net *n, char *buf, size_t size)
 	return buf;
 }
 
+bool
+net_covers(const struct net *n, const struct net *inner)
+{
+	struct net clipped = *inner;
+
+	if (n->family != inner->family || n->prefix > inner->prefix)
+		return false;
+	clipped.prefix = n->prefix;
+	(void)clear_host_bits(&clipped);
+	return memcmp(clipped.addr, n->addr, sizeof(n->addr)) == 0;
+}
+
 int
 parse_port(const char *s, uint16_t *ret, struct err *e)
 {

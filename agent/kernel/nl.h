@@ -12,7 +12,7 @@
 struct err;
 struct nl;
 
-/* protocol: NETLINK_ROUTE or NETLINK_NETFILTER */
+/* protocol: NETLINK_ROUTE, NETLINK_NETFILTER, NETLINK_SOCK_DIAG */
 int nl_open(struct nl **ret, int protocol, struct err *e);
 void nl_free(struct nl *n); /* NULL is fine */
 int nl_fd(const struct nl *n);

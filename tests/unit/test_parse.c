@@ -322,6 +322,32 @@ net_mistakes_name_what_was_meant(void **state)
 	assert_non_null(strstr(e.msg, "2001:db8::/32"));
 }
 
+static bool
+covers(const char *outer, const char *inner)
+{
+	struct err e = { 0 };
+	struct net o, i;
+
+	assert_ok(parse_net(outer, &o, &e), e);
+	assert_ok(parse_net(inner, &i, &e), e);
+	return net_covers(&o, &i);
+}
+
+static void
+a_network_covers_what_is_in_it(void **state)
+{
+	(void)state;
+	assert_true(covers("10.0.0.0/8", "10.1.2.3"));
+	assert_true(covers("10.0.0.0/8", "10.0.0.0/8"));
+	assert_true(covers("0.0.0.0/0", "192.0.2.1"));
+	assert_true(covers("10.0.0.128/25", "10.0.0.255"));
+	assert_true(covers("fd00::/8", "fd99::1"));
+	assert_false(covers("10.0.0.128/25", "10.0.0.127"));
+	assert_false(covers("10.1.0.0/16", "10.0.0.0/8"));
+	assert_false(covers("::/0", "10.0.0.1"));
+	assert_false(covers("0.0.0.0/0", "::"));
+}
+
 static void
 interface_names(void **state)
 {
@@ -487,6 +513,7 @@ main(void)
 		cmocka_unit_test(signals),
 		cmocka_unit_test(nets),
 		cmocka_unit_test(net_mistakes_name_what_was_meant),
+		cmocka_unit_test(a_network_covers_what_is_in_it),
 		cmocka_unit_test(interface_names),
 		cmocka_unit_test(cpu_lists),
 		cmocka_unit_test(uuids_and_names),
