@@ -12,13 +12,18 @@
 
 /* Shares are in thousandths of a percent, 0 to 100000; correlations, too: how much a
  * random number depends on the one before it (netem's, tc-netem(8)). */
+enum { SHARE_ALL = 100000 };
 enum loss_model { LOSS_RANDOM, LOSS_STATE, LOSS_GEMODEL };
 
 /* Quantiles of a standard distribution, scaled by 8192, as netem takes them. */
-enum { DISTRIBUTION_SIZE = 4096, DISTRIBUTION_SCALE = 8192 };
+enum {
+	DISTRIBUTION_SIZE = 4096, /* of those that are computed */
+	DISTRIBUTION_MAX = 16384, /* netem's own bound, for a file */
+	DISTRIBUTION_SCALE = 8192,
+};
 struct distribution {
-	size_t count; /* 0: even, between delay - jitter and delay + jitter */
-	int16_t quantile[DISTRIBUTION_SIZE];
+	size_t count;
+	int16_t quantile[DISTRIBUTION_MAX];
 };
 
 struct impairment {
@@ -67,7 +72,8 @@ int impairment_read(struct fault_run *r, struct impairment *ret,
 /* As it should be `since` after it became active, linear between the two values. */
 struct impairment impairment_at(
     const struct impairment *i, const struct course *c, usec_t since);
-/* The longest any packet can be held, jitter and distribution included (not rate). */
+/* The longest any packet can be held, jitter, distribution, slots and a ramp included (not
+ * rate). */
 usec_t impairment_longest(const struct impairment *i, const struct course *c);
 /* "delay 100ms jitter 10ms loss 1%"; returns buf. */
 const char *impairment_describe(const struct impairment *i, char *buf, size_t size);
