@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -204,4 +205,20 @@ cgroup_count(int root, const char *name)
 	while (fscanf(f, "%d", &pid) == 1)
 		count++;
 	return count;
+}
+
+int
+cgroup_find(int root, const char *path, uint64_t *ret_id, struct err *e)
+{
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	_cleanup_close_ int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		return err_set(e, -ENOENT, "no cgroup '%s' in the v2 tree", path);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(e, "look for cgroup '%s'", path);
+	*ret_id = st.st_ino;
+	return 0;
 }

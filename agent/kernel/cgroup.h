@@ -25,5 +25,8 @@ int cgroup_count(int root, const char *name); /* live processes; -ENOENT if gone
 /* The ids (inodes, as sockets know them) of the group and all below it: how many there
  * are; at most max are stored. */
 int cgroup_subtree(int root, const char *name, uint64_t *ret, size_t max, struct err *e);
+/* The inode of somebody's cgroup, by which the kernel knows it too: -ENOENT when there is
+ * none.  Nothing above the root and no symbolic link is followed. */
+int cgroup_find(int root, const char *path, uint64_t *ret_id, struct err *e);
 
 #endif
