@@ -23,7 +23,8 @@
 #include "xalloc.h"
 
 enum {
-	TX_SIZE = 64 * 1024, /* 512 networks of an ipset take 19 KiB */
+	TX_SIZE = 64 * 1024,    /* 512 networks of an ipset take 19 KiB */
+	BATCH_SIZE = 64 * 1024, /* 512 intervals of IPv6 take 37 KiB */
 	RX_SIZE = 32 * 1024, /* the most the kernel packs into one datagram of a dump */
 	ANSWER_SEC = 2,
 };
@@ -31,8 +32,12 @@ enum {
 struct nl {
 	int fd;
 	uint32_t port, seq;
-	bool overflowed; /* what was put did not fit: not to be sent */
+	uint32_t first_seq; /* of the messages whose answer is awaited */
+	bool overflowed;    /* what was put did not fit: not to be sent */
 	struct nl_msg *msg;
+	bool in_batch, has_begun; /* a message of the batch, still in msg */
+	size_t batch_len;
+	char batch[BATCH_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 	char why[160];
 	union {
 		struct nlmsghdr align;
@@ -101,16 +106,49 @@ nl_why(const struct nl *n)
 	return n->why;
 }
 
+void
+nl_batch(struct nl *n)
+{
+	n->in_batch = true;
+	n->has_begun = false;
+	n->overflowed = false;
+	n->batch_len = 0;
+	n->first_seq = n->seq + 1;
+	n->why[0] = '\0';
+}
+
+/* The message is finished, as another begins behind it. */
+static void
+batch_message(struct nl *n)
+{
+	const struct nlmsghdr *h = nlmsg_hdr(n->msg);
+	size_t len = NLMSG_ALIGN(h->nlmsg_len);
+
+	if (len > sizeof(n->batch) - n->batch_len) {
+		n->overflowed = true;
+		return;
+	}
+	memcpy(n->batch + n->batch_len, h, len);
+	n->batch_len += len;
+}
+
 void *
 nl_begin(struct nl *n, uint16_t type, uint16_t flags, size_t extra)
 {
 	struct nlmsghdr *h = nlmsg_hdr(n->msg);
 	void *body;
 
+	if (!n->in_batch) {
+		n->overflowed = false;
+		n->batch_len = 0;
+		n->first_seq = n->seq + 1;
+		n->why[0] = '\0';
+	} else if (n->has_begun) {
+		batch_message(n);
+	}
+	n->has_begun = true;
 	memset(h, 0, sizeof(*h));
 	h->nlmsg_len = NLMSG_HDRLEN;
-	n->overflowed = false;
-	n->why[0] = '\0';
 	(void)nlmsg_put(n->msg, n->port, ++n->seq, type, 0, flags | NLM_F_REQUEST);
 	body = nlmsg_reserve(n->msg, extra, NLMSG_ALIGNTO);
 	memset(body, 0, extra);
@@ -279,8 +317,15 @@ answer_message(struct nl *n, struct answer *a, const struct nlmsghdr *h)
 	}
 }
 
-/* Read until the answer to the current seq is complete.  What is left of an earlier one
- * that timed out is passed over. */
+/* Does it answer what was sent last?  What is left of an earlier answer does not: that one
+ * timed out, or a batch was refused for its first error and has more. */
+static bool
+is_answer(const struct nl *n, const struct nlmsghdr *h)
+{
+	return h->nlmsg_seq - n->first_seq <= n->seq - n->first_seq;
+}
+
+/* Read until the answer is complete. */
 static int
 await(struct nl *n, struct answer *a)
 {
@@ -292,7 +337,7 @@ await(struct nl *n, struct answer *a)
 			return (int)got;
 		for (int left = (int)got; nlmsg_ok(h, left) && !a->is_done;
 		     h = nlmsg_next(h, &left))
-			if (h->nlmsg_seq == n->seq)
+			if (is_answer(n, h))
 				answer_message(n, a, h);
 	}
 	return a->result;
@@ -322,21 +367,24 @@ batch_edge_init(struct batch_edge *b, const struct nl *n, uint16_t type)
 			.nlmsg_len = offsetof(struct batch_edge, attr),
 			.nlmsg_type = type,
 			.nlmsg_flags = NLM_F_REQUEST,
-			.nlmsg_seq = n->seq, /* its refusal is the answer, too */
+			.nlmsg_seq = n->first_seq, /* its refusal is an answer, too */
 			.nlmsg_pid = n->port,
 		},
 		.nfg.res_id = htons(NFNL_SUBSYS_NFTABLES),
 	};
 }
 
-int
-nl_ask_batch(struct nl *n, uint32_t generation)
+/* The kernel acts on a batch when it has seen its end; without one it only says whether it
+ * could. */
+static int
+ask_batch(struct nl *n, uint32_t generation, bool has_end)
 {
 	struct nlmsghdr *h = nlmsg_hdr(n->msg);
 	struct batch_edge begin, end;
 	struct answer a = { 0 };
 	int rc;
 
+	n->in_batch = false;
 	batch_edge_init(&begin, n, NFNL_MSG_BATCH_BEGIN);
 	batch_edge_init(&end, n, NFNL_MSG_BATCH_END);
 	if (generation != 0) {
@@ -345,14 +393,27 @@ nl_ask_batch(struct nl *n, uint32_t generation)
 		begin.attr.nla_len = sizeof(begin.attr) + sizeof(begin.generation);
 		begin.generation = htonl(generation);
 	}
-	h->nlmsg_flags |= NLM_F_ACK;
+	h->nlmsg_flags |= NLM_F_ACK; /* that of the last one: all are done */
 	const struct iovec iov[] = {
 		{ .iov_base = &begin, .iov_len = begin.h.nlmsg_len },
-		{ .iov_base = h, .iov_len = h->nlmsg_len },
+		{ .iov_base = n->batch, .iov_len = n->batch_len },
+		{ .iov_base = h, .iov_len = NLMSG_ALIGN(h->nlmsg_len) },
 		{ .iov_base = &end, .iov_len = end.h.nlmsg_len },
 	};
-	rc = transmit(n, iov, ARRAY_LEN(iov));
+	rc = transmit(n, iov, ARRAY_LEN(iov) - !has_end);
 	return rc < 0 ? rc : await(n, &a);
+}
+
+int
+nl_ask_batch(struct nl *n, uint32_t generation)
+{
+	return ask_batch(n, generation, true);
+}
+
+int
+nl_try_batch(struct nl *n)
+{
+	return ask_batch(n, 0, false);
 }
 
 int

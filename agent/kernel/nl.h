@@ -22,6 +22,9 @@ int nl_fd(const struct nl *n);
  * the next nl_begin on this socket. */
 struct nl_msg;
 void *nl_begin(struct nl *n, uint16_t type, uint16_t flags, size_t extra);
+/* From here to nl_ask_batch or nl_try_batch each nl_begin adds a message to those before,
+ * in a buffer that is there already. */
+void nl_batch(struct nl *n);
 void nl_put(struct nl *n, uint16_t attr, const void *data, size_t len);
 void nl_put_u8(struct nl *n, uint16_t attr, uint8_t v);
 void nl_put_u16(struct nl *n, uint16_t attr, uint16_t v); /* as given: swap yourself */
@@ -34,10 +37,12 @@ void nl_nest_end(struct nl *n, void *nest);
  * err (callers know what they asked).  The kernel's extended ACK text is in nl_why. */
 int nl_ask(struct nl *n);
 const char *nl_why(const struct nl *n);
-/* The same for nf_tables, whose changes travel in batches: this one is a batch of its own.
- * With a generation (not 0) the kernel refuses it, -ERESTART, if the ruleset has changed
- * since. */
+/* The same for nf_tables, whose changes travel in batches: all that was begun since
+ * nl_batch, or else the one message.  The kernel does all of it or nothing.  With a
+ * generation (not 0) it refuses, -ERESTART, if the ruleset has changed since. */
 int nl_ask_batch(struct nl *n, uint32_t generation);
+/* Would it be done?  Nothing is. */
+int nl_try_batch(struct nl *n);
 /* Send a dump (NLM_F_DUMP) or get request and call fn for each answer until it returns
  * non-zero or the dump ends.  0, fn's value, or a negative errno; -EINTR when what is
  * dumped changed meanwhile: forget what fn saw and ask again.  fn must not use `n`. */
