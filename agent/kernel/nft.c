@@ -16,23 +16,36 @@
 #include <string.h>
 
 #include "err.h"
+#include "nft_msg.h"
+#include "nft_table.h"
 #include "nl.h"
 
-enum { TRIES = 5 };
-
-static void
-begin(struct nl *n, uint16_t type, uint16_t flags, int family)
+struct nfgenmsg *
+nft_begin(struct nl *n, uint16_t type, uint16_t flags, uint8_t family)
 {
 	struct nfgenmsg *g;
 
 	type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
 	g = nl_begin(n, type, flags, sizeof(*g));
-	g->nfgen_family = family == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+	g->nfgen_family = family;
 	g->version = NFNETLINK_V0;
+	return g;
 }
 
-static uint32_t
-get_be32(struct nlattr *a, uint32_t absent)
+static void
+begin(struct nl *n, uint16_t type, uint16_t flags, int family)
+{
+	(void)nft_begin(n, type, flags, family == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+}
+
+void
+nft_put_be32(struct nl *n, uint16_t attr, uint32_t v)
+{
+	nl_put_u32(n, attr, htonl(v));
+}
+
+uint32_t
+nft_get_be32(struct nlattr *a, uint32_t absent)
 {
 	return a == NULL ? absent : ntohl(nla_get_u32(a));
 }
@@ -44,12 +57,12 @@ on_generation(void *ctx, const struct nlmsghdr *h)
 
 	if (nl_attrs(h, sizeof(struct nfgenmsg), tb, NFTA_GEN_MAX) < 0)
 		return -EBADMSG;
-	*(uint32_t *)ctx = get_be32(tb[NFTA_GEN_ID], 0);
+	*(uint32_t *)ctx = nft_get_be32(tb[NFTA_GEN_ID], 0);
 	return 0;
 }
 
-static int
-get_generation(struct nl *n, uint32_t *ret)
+int
+nft_generation(struct nl *n, uint32_t *ret)
 {
 	begin(n, NFT_MSG_GETGEN, 0, 4);
 	return nl_each(n, on_generation, ret);
@@ -68,8 +81,8 @@ on_table(void *ctx, const struct nlmsghdr *h)
 
 	if (nl_attrs(h, sizeof(struct nfgenmsg), tb, NFTA_TABLE_MAX) < 0)
 		return -EBADMSG;
-	t->use = get_be32(tb[NFTA_TABLE_USE], UINT32_MAX);
-	t->flags = get_be32(tb[NFTA_TABLE_FLAGS], 0);
+	t->use = nft_get_be32(tb[NFTA_TABLE_USE], UINT32_MAX);
+	t->flags = nft_get_be32(tb[NFTA_TABLE_FLAGS], 0);
 	return 0;
 }
 
@@ -99,8 +112,8 @@ static bool
 is_empty_base(struct nlattr **tb)
 {
 	return tb[NFTA_CHAIN_HOOK] != NULL &&
-	       get_be32(tb[NFTA_CHAIN_POLICY], NF_DROP) == NF_ACCEPT &&
-	       get_be32(tb[NFTA_CHAIN_USE], 1) == 0;
+	       nft_get_be32(tb[NFTA_CHAIN_POLICY], NF_DROP) == NF_ACCEPT &&
+	       nft_get_be32(tb[NFTA_CHAIN_USE], 1) == 0;
 }
 
 static int
@@ -137,7 +150,7 @@ on_chain_use(void *ctx, const struct nlmsghdr *h)
 
 	if (nl_attrs(h, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_MAX) < 0)
 		return -EBADMSG;
-	*(int *)ctx = (int)get_be32(tb[NFTA_CHAIN_USE], 0);
+	*(int *)ctx = (int)nft_get_be32(tb[NFTA_CHAIN_USE], 0);
 	return 0;
 }
 
@@ -176,7 +189,7 @@ try_remove_table(struct nl *n, int family, const char *name)
 	struct chain_count c = { .table = name };
 	uint32_t generation = 0;
 	struct table t;
-	int rc = get_generation(n, &generation);
+	int rc = nft_generation(n, &generation);
 
 	if (rc == 0)
 		rc = get_table(n, family, name, &t);
@@ -197,7 +210,7 @@ try_remove_chain(struct nl *n, int family, const char *table, const char *chain)
 {
 	struct chain_count c = { .table = table, .chain = chain };
 	uint32_t generation = 0;
-	int rc = get_generation(n, &generation);
+	int rc = nft_generation(n, &generation);
 
 	if (rc == 0)
 		rc = count_chains(n, family, &c);
@@ -217,7 +230,7 @@ nft_table_remove_empty(struct nl *n, int family, const char *name, struct err *e
 {
 	int rc = -EINTR;
 
-	for (int i = 0; i < TRIES && (rc == -EINTR || rc == -ERESTART); i++)
+	for (int i = 0; i < NFT_TRIES && (rc == -EINTR || rc == -ERESTART); i++)
 		rc = try_remove_table(n, family, name);
 	if (rc < 0)
 		return err_set(e, rc, "delete empty table '%s' of IPv%d: %s", name,
@@ -231,7 +244,7 @@ nft_chain_remove_empty(
 {
 	int rc = -EINTR;
 
-	for (int i = 0; i < TRIES && (rc == -EINTR || rc == -ERESTART); i++)
+	for (int i = 0; i < NFT_TRIES && (rc == -EINTR || rc == -ERESTART); i++)
 		rc = try_remove_chain(n, family, table, chain);
 	if (rc < 0)
 		return err_set(e, rc, "delete empty chain '%s' of table '%s', IPv%d: %s",

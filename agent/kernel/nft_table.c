@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making, finding and taking away a table of ours.  What a kernel can do is asked by
+ * handing it a batch that has no end: it checks every message, answers, and does nothing.
+ */
+#include "nft_table.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "err.h"
+#include "nft_msg.h"
+
+/* What is tried is never made, so any name of ours will do. */
+#define TRIED "sd-00000000"
+
+/* --- making --------------------------------------------------------------------------- */
+
+/* As nft(8) keeps a comment: a type, which is 0, a length, the text with its NUL. */
+struct comment {
+	uint8_t type, len;
+	char text[64];
+};
+
+static size_t
+make_comment(const char *table, struct comment *ret)
+{
+	int len;
+
+	memset(ret, 0, sizeof(*ret));
+	len = snprintf(ret->text, sizeof(ret->text), "stormdrill %s", table);
+	assert(len > 0 && (size_t)len < sizeof(ret->text));
+	ret->len = (uint8_t)(len + 1);
+	return offsetof(struct comment, text) + ret->len;
+}
+
+void
+nft_put_table(struct nl *n, const char *table)
+{
+	struct comment c;
+	size_t len = make_comment(table, &c);
+
+	(void)nft_begin(n, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, NFPROTO_INET);
+	nl_put_str(n, NFTA_TABLE_NAME, table);
+	nft_put_be32(n, NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
+	nl_put(n, NFTA_TABLE_USERDATA, &c, len);
+}
+
+void
+nft_put_chain(struct nl *n, const char *table, const char *chain)
+{
+	(void)nft_begin(n, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, NFPROTO_INET);
+	nl_put_str(n, NFTA_CHAIN_TABLE, table);
+	nl_put_str(n, NFTA_CHAIN_NAME, chain);
+}
+
+void
+nft_put_base_chain(struct nl *n, enum nft_way way, const char *table, const char *chain,
+    int32_t priority)
+{
+	void *hook;
+
+	nft_put_chain(n, table, chain);
+	nl_put_str(n, NFTA_CHAIN_TYPE, "filter");
+	hook = nl_nest(n, NFTA_CHAIN_HOOK);
+	nft_put_be32(
+	    n, NFTA_HOOK_HOOKNUM, way == NFT_OUT ? NF_INET_LOCAL_OUT : NF_INET_LOCAL_IN);
+	nft_put_be32(n, NFTA_HOOK_PRIORITY, (uint32_t)priority);
+	nl_nest_end(n, hook);
+	nft_put_be32(n, NFTA_CHAIN_POLICY, NF_ACCEPT);
+}
+
+/* --- trying --------------------------------------------------------------------------- */
+
+static int
+no_nf_tables(struct err *e)
+{
+	return err_unsupported(e,
+	    "this kernel has no nf_tables (module nf_tables; Debian: linux-image-amd64, "
+	    "Fedora: kernel-modules-core)");
+}
+
+static int
+try_whole(struct nl *n)
+{
+	struct nft_rule r;
+
+	nl_batch(n);
+	nft_put_table(n, TRIED);
+	nft_put_set(n, TRIED, NFT_SET_TO4, NFT_KEY_NET4, 1);
+	nft_put_base_chain(n, NFT_IN, TRIED, "in", NFT_BEFORE_ALL);
+	r = nft_rule_begin(n, NFT_IN, TRIED, "in");
+	nft_match_family(&r, 4);
+	nft_match_remote_in(&r, 4, NFT_SET_TO4);
+	nft_count(&r);
+	nft_drop(&r);
+	nft_rule_end(&r);
+	return nl_try_batch(n);
+}
+
+int
+nft_table_supported(struct nl *n, struct err *e)
+{
+	uint32_t generation;
+	int rc;
+
+	if (nft_generation(n, &generation) < 0)
+		return no_nf_tables(e);
+	nl_batch(n);
+	nft_put_table(n, TRIED);
+	rc = nl_try_batch(n);
+	if (rc == -EOPNOTSUPP || rc == -EINVAL)
+		return err_unsupported(e,
+		    "this kernel has no tables that end with their owner (Linux 5.12)");
+	rc = rc < 0 ? rc : try_whole(n);
+	if (rc == -EPERM || rc == -EEXIST)
+		return err_set(e, rc, "try nf_tables: %s", strerror(-rc));
+	if (rc < 0)
+		return err_unsupported(
+		    e, "this kernel's nf_tables cannot filter: %s", strerror(-rc));
+	return 0;
+}
+
+/* One without data: who does not know it says that there is no such thing, who knows it
+ * misses the data. */
+bool
+nft_has_expression(struct nl *n, const char *name)
+{
+	void *list, *elem;
+
+	nl_batch(n);
+	nft_put_table(n, TRIED);
+	nft_put_base_chain(n, NFT_IN, TRIED, "in", NFT_BEFORE_ALL);
+	(void)nft_begin(n, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, NFPROTO_INET);
+	nl_put_str(n, NFTA_RULE_TABLE, TRIED);
+	nl_put_str(n, NFTA_RULE_CHAIN, "in");
+	list = nl_nest(n, NFTA_RULE_EXPRESSIONS);
+	elem = nl_nest(n, NFTA_LIST_ELEM);
+	nl_put_str(n, NFTA_EXPR_NAME, name);
+	nl_nest_end(n, elem);
+	nl_nest_end(n, list);
+	return nl_try_batch(n) != -ENOENT;
+}
+
+/* --- finding and taking away ---------------------------------------------------------- */
+
+static int
+on_table(void *ctx, const struct nlmsghdr *h)
+{
+	struct nlattr *tb[NFTA_TABLE_MAX + 1];
+	struct comment c;
+	char name[NFT_TABLE_NAME_MAX];
+	size_t len;
+
+	if (nl_attrs(h, sizeof(struct nfgenmsg), tb, NFTA_TABLE_MAX) < 0 ||
+	    tb[NFTA_TABLE_NAME] == NULL)
+		return -EBADMSG;
+	(void)nla_strlcpy(name, tb[NFTA_TABLE_NAME], sizeof(name));
+	len = make_comment(name, &c);
+	*(bool *)ctx = tb[NFTA_TABLE_USERDATA] != NULL &&
+		       nla_memcmp(tb[NFTA_TABLE_USERDATA], &c, len) == 0 &&
+		       (size_t)nla_len(tb[NFTA_TABLE_USERDATA]) == len;
+	return 0;
+}
+
+int
+nft_table_find(struct nl *n, const char *table, bool *ret_is_ours)
+{
+	(void)nft_begin(n, NFT_MSG_GETTABLE, 0, NFPROTO_INET);
+	nl_put_str(n, NFTA_TABLE_NAME, table);
+	return nl_each(n, on_table, ret_is_ours);
+}
+
+static int
+refused(struct err *e, int rc, const char *what, const char *table)
+{
+	if (rc == -EPERM)
+		return err_set(e, rc,
+		    "%s table '%s': it belongs to a process that is alive, and ends with "
+		    "it",
+		    what, table);
+	return err_set(e, rc, "%s table '%s': %s", what, table, strerror(-rc));
+}
+
+/* A kernel without nf_tables holds no table. */
+static int
+gone_or(int rc)
+{
+	return rc == -EINVAL || rc == -EOPNOTSUPP ? -ENOENT : rc;
+}
+
+int
+nft_table_delete(struct nl *n, const char *table, struct err *e)
+{
+	int rc = -EINTR;
+
+	for (int i = 0; i < NFT_TRIES && (rc == -EINTR || rc == -ERESTART); i++) {
+		(void)nft_begin(n, NFT_MSG_DELTABLE, 0, NFPROTO_INET);
+		nl_put_str(n, NFTA_TABLE_NAME, table);
+		rc = nl_ask_batch(n, 0);
+	}
+	return rc < 0 ? refused(e, gone_or(rc), "delete", table) : 0;
+}
+
+int
+nft_table_flush(struct nl *n, const char *table, struct err *e)
+{
+	int rc = -EINTR;
+
+	for (int i = 0; i < NFT_TRIES && (rc == -EINTR || rc == -ERESTART); i++) {
+		nl_batch(n);
+		nft_put_flush(n, table, NFT_SET_TO4);
+		nft_put_flush(n, table, NFT_SET_TO6);
+		rc = nl_ask_batch(n, 0);
+	}
+	return rc < 0 ? refused(e, gone_or(rc), "empty the sets of", table) : 0;
+}
+
+struct names {
+	int (*fn)(void *ctx, const char *name);
+	void *ctx;
+};
+
+static int
+on_name(void *ctx, const struct nlmsghdr *h)
+{
+	struct nlattr *tb[NFTA_TABLE_MAX + 1];
+	const struct names *names = ctx;
+	char name[NFT_NAME_MAXLEN];
+
+	if (nl_attrs(h, sizeof(struct nfgenmsg), tb, NFTA_TABLE_MAX) < 0 ||
+	    tb[NFTA_TABLE_NAME] == NULL)
+		return -EBADMSG;
+	(void)nla_strlcpy(name, tb[NFTA_TABLE_NAME], sizeof(name));
+	return names->fn(names->ctx, name);
+}
+
+int
+nft_table_each(
+    struct nl *n, int (*fn)(void *ctx, const char *name), void *ctx, struct err *e)
+{
+	struct names names = { fn, ctx };
+	uint32_t generation;
+	int rc;
+
+	if (nft_generation(n, &generation) < 0)
+		return 0; /* no nf_tables, no tables */
+	(void)nft_begin(n, NFT_MSG_GETTABLE, NLM_F_DUMP, NFPROTO_INET);
+	rc = nl_each(n, on_name, &names);
+	if (rc == -EINTR)
+		rc = 0; /* changed meanwhile: what was there all the time has been seen */
+	return rc < 0 ? err_set(e, rc, "list tables: %s", strerror(-rc)) : rc;
+}
+
+/* --- the rules of a chain ------------------------------------------------------------- */
+
+static uint64_t
+packets_of(struct nlattr *expression)
+{
+	struct nlattr *tb[NFTA_EXPR_MAX + 1], *counter[NFTA_COUNTER_MAX + 1];
+
+	if (nla_parse_nested(tb, NFTA_EXPR_MAX, expression, NULL) < 0 ||
+	    tb[NFTA_EXPR_NAME] == NULL || tb[NFTA_EXPR_DATA] == NULL ||
+	    nla_strcmp(tb[NFTA_EXPR_NAME], "counter") != 0 ||
+	    nla_parse_nested(counter, NFTA_COUNTER_MAX, tb[NFTA_EXPR_DATA], NULL) < 0 ||
+	    counter[NFTA_COUNTER_PACKETS] == NULL)
+		return 0;
+	return be64toh(nla_get_u64(counter[NFTA_COUNTER_PACKETS]));
+}
+
+static int
+on_rule(void *ctx, const struct nlmsghdr *h)
+{
+	struct nlattr *tb[NFTA_RULE_MAX + 1];
+	struct nft_chain_info *info = ctx;
+	struct nlattr *expression;
+	int left;
+
+	if (nl_attrs(h, sizeof(struct nfgenmsg), tb, NFTA_RULE_MAX) < 0)
+		return -EBADMSG;
+	info->rules++;
+	if (tb[NFTA_RULE_EXPRESSIONS] == NULL)
+		return 0;
+	nla_for_each_nested(expression, tb[NFTA_RULE_EXPRESSIONS], left) info->packets +=
+	    packets_of(expression);
+	return 0;
+}
+
+int
+nft_chain_read(struct nl *n, const char *table, const char *chain,
+    struct nft_chain_info *ret, struct err *e)
+{
+	struct nft_chain_info info;
+	int rc = -EINTR;
+
+	for (int i = 0; i < NFT_TRIES && rc == -EINTR; i++) {
+		memset(&info, 0, sizeof(info));
+		(void)nft_begin(n, NFT_MSG_GETRULE, NLM_F_DUMP, NFPROTO_INET);
+		nl_put_str(n, NFTA_RULE_TABLE, table);
+		nl_put_str(n, NFTA_RULE_CHAIN, chain);
+		rc = nl_each(n, on_rule, &info);
+	}
+	if (rc < 0)
+		return err_set(e, rc, "read chain '%s' of table '%s': %s", chain, table,
+		    strerror(-rc));
+	*ret = info;
+	return 0;
+}
