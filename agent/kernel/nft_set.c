@@ -34,18 +34,17 @@ static const struct {
 };
 
 void
-nft_put_set(
-    struct nl *n, const char *table, const char *set, enum nft_key key, uint32_t id)
+nft_put_set(struct nl *n, const struct nft_set *set, uint32_t id)
 {
 	/* For nft(8) alone: type 0 is the byte order of the key, 1 is the host's. */
-	const uint8_t order[] = { 0, 4, key == NFT_KEY_INTERFACE ? 1 : 2, 0, 0, 0 };
+	const uint8_t order[] = { 0, 4, set->key == NFT_KEY_INTERFACE ? 1 : 2, 0, 0, 0 };
 
 	(void)nft_begin(n, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, NFPROTO_INET);
-	nl_put_str(n, NFTA_SET_TABLE, table);
-	nl_put_str(n, NFTA_SET_NAME, set);
-	nft_put_be32(n, NFTA_SET_FLAGS, keys[key].is_ranges ? NFT_SET_INTERVAL : 0);
-	nft_put_be32(n, NFTA_SET_KEY_TYPE, keys[key].type);
-	nft_put_be32(n, NFTA_SET_KEY_LEN, keys[key].len);
+	nl_put_str(n, NFTA_SET_TABLE, set->table);
+	nl_put_str(n, NFTA_SET_NAME, set->name);
+	nft_put_be32(n, NFTA_SET_FLAGS, keys[set->key].is_ranges ? NFT_SET_INTERVAL : 0);
+	nft_put_be32(n, NFTA_SET_KEY_TYPE, keys[set->key].type);
+	nft_put_be32(n, NFTA_SET_KEY_LEN, keys[set->key].len);
 	nft_put_be32(n, NFTA_SET_ID, id);
 	nl_put(n, NFTA_SET_USERDATA, order, sizeof(order));
 }
@@ -138,25 +137,24 @@ put_element(struct nl *n, const void *key, size_t len, bool is_end)
 }
 
 static void *
-begin_elements(
-    struct nl *n, uint16_t type, uint16_t flags, const char *table, const char *set)
+begin_elements(struct nl *n, const struct nft_set *set)
 {
-	(void)nft_begin(n, type, flags, NFPROTO_INET);
-	nl_put_str(n, NFTA_SET_ELEM_LIST_TABLE, table);
-	nl_put_str(n, NFTA_SET_ELEM_LIST_SET, set);
+	(void)nft_begin(n, NFT_MSG_NEWSETELEM, NLM_F_CREATE, NFPROTO_INET);
+	nl_put_str(n, NFTA_SET_ELEM_LIST_TABLE, set->table);
+	nl_put_str(n, NFTA_SET_ELEM_LIST_SET, set->name);
 	return nl_nest(n, NFTA_SET_ELEM_LIST_ELEMENTS);
 }
 
 void
-nft_put_ranges(struct nl *n, const char *table, const char *set, enum nft_key key,
-    const struct range *ranges, size_t count)
+nft_put_ranges(
+    struct nl *n, const struct nft_set *set, const struct range *ranges, size_t count)
 {
-	size_t len = keys[key].len;
+	size_t len = keys[set->key].len;
 	void *list;
 
 	if (count == 0)
 		return;
-	list = begin_elements(n, NFT_MSG_NEWSETELEM, NLM_F_CREATE, table, set);
+	list = begin_elements(n, set);
 	for (size_t i = 0; i < count; i++) {
 		uint8_t after[sizeof(ranges->last)];
 
@@ -169,14 +167,14 @@ nft_put_ranges(struct nl *n, const char *table, const char *set, enum nft_key ke
 }
 
 void
-nft_put_interfaces(struct nl *n, const char *table, const char *set,
-    const char *const *names, size_t count)
+nft_put_interfaces(
+    struct nl *n, const struct nft_set *set, const char *const *names, size_t count)
 {
 	void *list;
 
 	if (count == 0)
 		return;
-	list = begin_elements(n, NFT_MSG_NEWSETELEM, NLM_F_CREATE, table, set);
+	list = begin_elements(n, set);
 	for (size_t i = 0; i < count; i++) {
 		char whole[16] = "";
 
@@ -187,14 +185,14 @@ nft_put_interfaces(struct nl *n, const char *table, const char *set,
 }
 
 void
-nft_put_logins(struct nl *n, const char *table, const char *set,
-    const struct ssh_session *logins, size_t count)
+nft_put_logins(struct nl *n, const struct nft_set *set, const struct ssh_session *logins,
+    size_t count)
 {
 	void *list;
 
 	if (count == 0)
 		return;
-	list = begin_elements(n, NFT_MSG_NEWSETELEM, NLM_F_CREATE, table, set);
+	list = begin_elements(n, set);
 	for (size_t i = 0; i < count; i++) {
 		const uint16_t remote = htons(logins[i].remote_port);
 		const uint16_t local = htons(logins[i].local_port);
@@ -210,11 +208,11 @@ nft_put_logins(struct nl *n, const char *table, const char *set,
 }
 
 void
-nft_put_flush(struct nl *n, const char *table, const char *set)
+nft_put_flush(struct nl *n, const struct nft_set *set)
 {
 	(void)nft_begin(n, NFT_MSG_DELSETELEM, 0, NFPROTO_INET);
-	nl_put_str(n, NFTA_SET_ELEM_LIST_TABLE, table);
-	nl_put_str(n, NFTA_SET_ELEM_LIST_SET, set);
+	nl_put_str(n, NFTA_SET_ELEM_LIST_TABLE, set->table);
+	nl_put_str(n, NFTA_SET_ELEM_LIST_SET, set->name);
 }
 
 /* --- reading back --------------------------------------------------------------------- */
@@ -246,19 +244,19 @@ on_elements(void *ctx, const struct nlmsghdr *h)
 }
 
 int
-nft_set_count(struct nl *n, const char *table, const char *set, struct err *e)
+nft_set_count(struct nl *n, const struct nft_set *set, struct err *e)
 {
 	int count = 0, rc = -EINTR;
 
 	for (int i = 0; i < NFT_TRIES && rc == -EINTR; i++) {
 		count = 0;
 		(void)nft_begin(n, NFT_MSG_GETSETELEM, NLM_F_DUMP, NFPROTO_INET);
-		nl_put_str(n, NFTA_SET_ELEM_LIST_TABLE, table);
-		nl_put_str(n, NFTA_SET_ELEM_LIST_SET, set);
+		nl_put_str(n, NFTA_SET_ELEM_LIST_TABLE, set->table);
+		nl_put_str(n, NFTA_SET_ELEM_LIST_SET, set->name);
 		rc = nl_each(n, on_elements, &count);
 	}
 	if (rc < 0)
-		return err_set(
-		    e, rc, "read set '%s' of table '%s': %s", set, table, strerror(-rc));
+		return err_set(e, rc, "read set '%s' of table '%s': %s", set->name,
+		    set->table, strerror(-rc));
 	return count;
 }

@@ -23,9 +23,12 @@ enum nft_key {
 	NFT_KEY_LOGIN6,
 };
 
+struct nft_set {
+	const char *table, *name;
+	enum nft_key key;
+};
 /* `id` tells the sets of one batch apart. */
-void nft_put_set(
-    struct nl *n, const char *table, const char *set, enum nft_key key, uint32_t id);
+void nft_put_set(struct nl *n, const struct nft_set *set, uint32_t id);
 
 /* From first to last, both included, of bytes that count as one big-endian number. */
 struct range {
@@ -37,16 +40,16 @@ struct range range_of_ports(const struct port_range *ports);
  * bytes of a number, 2, 4 or 16. */
 size_t ranges_merge(struct range *ranges, size_t count, size_t len);
 
-/* Ranges as merged; none is no message. */
-void nft_put_ranges(struct nl *n, const char *table, const char *set, enum nft_key key,
-    const struct range *ranges, size_t count);
-void nft_put_interfaces(struct nl *n, const char *table, const char *set,
-    const char *const *names, size_t count);
-void nft_put_logins(struct nl *n, const char *table, const char *set,
+/* Ranges as merged.  Of these none is no message. */
+void nft_put_ranges(
+    struct nl *n, const struct nft_set *set, const struct range *ranges, size_t count);
+void nft_put_interfaces(
+    struct nl *n, const struct nft_set *set, const char *const *names, size_t count);
+void nft_put_logins(struct nl *n, const struct nft_set *set,
     const struct ssh_session *logins, size_t count);
-void nft_put_flush(struct nl *n, const char *table, const char *set);
+void nft_put_flush(struct nl *n, const struct nft_set *set);
 
 /* How many elements, ranges counting as one each; -ENOENT when there is no such set. */
-int nft_set_count(struct nl *n, const char *table, const char *set, struct err *e);
+int nft_set_count(struct nl *n, const struct nft_set *set, struct err *e);
 
 #endif

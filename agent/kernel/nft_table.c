@@ -87,11 +87,12 @@ no_nf_tables(struct err *e)
 static int
 try_whole(struct nl *n)
 {
+	const struct nft_set set = { TRIED, NFT_SET_TO4, NFT_KEY_NET4 };
 	struct nft_rule r;
 
 	nl_batch(n);
 	nft_put_table(n, TRIED);
-	nft_put_set(n, TRIED, NFT_SET_TO4, NFT_KEY_NET4, 1);
+	nft_put_set(n, &set, 1);
 	nft_put_base_chain(n, NFT_IN, TRIED, "in", NFT_BEFORE_ALL);
 	r = nft_rule_begin(n, NFT_IN, TRIED, "in");
 	nft_match_family(&r, 4);
@@ -209,12 +210,14 @@ nft_table_delete(struct nl *n, const char *table, struct err *e)
 int
 nft_table_flush(struct nl *n, const char *table, struct err *e)
 {
+	const struct nft_set four = { table, NFT_SET_TO4, NFT_KEY_NET4 };
+	const struct nft_set six = { table, NFT_SET_TO6, NFT_KEY_NET6 };
 	int rc = -EINTR;
 
 	for (int i = 0; i < NFT_TRIES && (rc == -EINTR || rc == -ERESTART); i++) {
 		nl_batch(n);
-		nft_put_flush(n, table, NFT_SET_TO4);
-		nft_put_flush(n, table, NFT_SET_TO6);
+		nft_put_flush(n, &four);
+		nft_put_flush(n, &six);
 		rc = nl_ask_batch(n, 0);
 	}
 	return rc < 0 ? refused(e, gone_or(rc), "empty the sets of", table) : 0;

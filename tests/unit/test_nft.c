@@ -27,6 +27,9 @@ TEST_WITHOUT_LEAK_CHECK
 
 #define TABLE "sd-7b1c09aa"
 
+static const struct nft_set to4 = { TABLE, NFT_SET_TO4, NFT_KEY_NET4 };
+static const struct nft_set to6 = { TABLE, NFT_SET_TO6, NFT_KEY_NET6 };
+
 static struct nl *nl;
 static struct err e;
 
@@ -197,17 +200,17 @@ begin_table(void)
 {
 	nl_batch(nl);
 	nft_put_table(nl, TABLE);
-	nft_put_set(nl, TABLE, NFT_SET_TO4, NFT_KEY_NET4, 1);
-	nft_put_set(nl, TABLE, NFT_SET_TO6, NFT_KEY_NET6, 2);
+	nft_put_set(nl, &to4, 1);
+	nft_put_set(nl, &to6, 2);
 }
 
 static void
-fill(const char *set, enum nft_key key, const char *nets)
+fill(const struct nft_set *set, const char *nets)
 {
 	struct range r[8];
-	size_t count = merged(nets, r, key == NFT_KEY_NET4 ? 4 : 16);
+	size_t count = merged(nets, r, set == &to4 ? 4 : 16);
 
-	nft_put_ranges(nl, TABLE, set, key, r, count);
+	nft_put_ranges(nl, set, r, count);
 }
 
 static void
@@ -226,19 +229,19 @@ sets_are_filled_and_emptied_as_one(void **state)
 	(void)state;
 	begin_table();
 	assert_int_equal(nl_ask_batch(nl, 0), 0);
-	assert_int_equal(nft_set_count(nl, TABLE, NFT_SET_TO4, &e), 0);
+	assert_int_equal(nft_set_count(nl, &to4, &e), 0);
 	nl_batch(nl);
-	fill(NFT_SET_TO4, NFT_KEY_NET4, "10.0.0.0/8 192.0.2.7 255.0.0.0/8 0.0.0.0/8");
-	fill(NFT_SET_TO6, NFT_KEY_NET6, "::/1 8000::/1");
+	fill(&to4, "10.0.0.0/8 192.0.2.7 255.0.0.0/8 0.0.0.0/8");
+	fill(&to6, "::/1 8000::/1");
 	assert_int_equal(nl_ask_batch(nl, 0), 0);
-	assert_int_equal(nft_set_count(nl, TABLE, NFT_SET_TO4, &e), 4);
-	assert_int_equal(nft_set_count(nl, TABLE, NFT_SET_TO6, &e), 1);
+	assert_int_equal(nft_set_count(nl, &to4, &e), 4);
+	assert_int_equal(nft_set_count(nl, &to6, &e), 1);
 	assert_listed("elements = { 0.0.0.0/8, 10.0.0.0/8,");
 	assert_listed("192.0.2.7, 255.0.0.0/8 }");
 	assert_listed("elements = { ::/0 }");
 	assert_ok(nft_table_flush(nl, TABLE, &e), e);
-	assert_int_equal(nft_set_count(nl, TABLE, NFT_SET_TO4, &e), 0);
-	assert_int_equal(nft_set_count(nl, TABLE, NFT_SET_TO6, &e), 0);
+	assert_int_equal(nft_set_count(nl, &to4, &e), 0);
+	assert_int_equal(nft_set_count(nl, &to6, &e), 0);
 	assert_ok(nft_table_flush(nl, TABLE, &e), e); /* empty already */
 }
 
@@ -263,11 +266,11 @@ as_many_networks_as_a_fault_may_have(void **state)
 	begin_table();
 	assert_int_equal(nl_ask_batch(nl, 0), 0);
 	nl_batch(nl);
-	nft_put_ranges(nl, TABLE, NFT_SET_TO4, NFT_KEY_NET4, four, 512);
-	nft_put_ranges(nl, TABLE, NFT_SET_TO6, NFT_KEY_NET6, six, 512);
+	nft_put_ranges(nl, &to4, four, 512);
+	nft_put_ranges(nl, &to6, six, 512);
 	assert_int_equal(nl_ask_batch(nl, 0), 0);
-	assert_int_equal(nft_set_count(nl, TABLE, NFT_SET_TO4, &e), 512);
-	assert_int_equal(nft_set_count(nl, TABLE, NFT_SET_TO6, &e), 512);
+	assert_int_equal(nft_set_count(nl, &to4, &e), 512);
+	assert_int_equal(nft_set_count(nl, &to6, &e), 512);
 }
 
 static void
@@ -329,6 +332,11 @@ put_verdicts(void)
 static void
 put_everything(void)
 {
+	static const struct nft_set sets[] = {
+		{ TABLE, "ports", NFT_KEY_PORT },
+		{ TABLE, "devices", NFT_KEY_INTERFACE },
+		{ TABLE, "logins", NFT_KEY_LOGIN4 },
+	};
 	static const char *const devices[] = { "eth0", "a-name-of-15-by" };
 	static const struct ssh_session login = {
 		.remote = { .family = 4, .prefix = 32, .addr = { 192, 0, 2, 9 } },
@@ -338,12 +346,12 @@ put_everything(void)
 	struct range ports = range_of_ports(&(struct port_range){ 100, 200 });
 
 	begin_table();
-	nft_put_set(nl, TABLE, "ports", NFT_KEY_PORT, 3);
-	nft_put_ranges(nl, TABLE, "ports", NFT_KEY_PORT, &ports, 1);
-	nft_put_set(nl, TABLE, "devices", NFT_KEY_INTERFACE, 4);
-	nft_put_interfaces(nl, TABLE, "devices", devices, ARRAY_LEN(devices));
-	nft_put_set(nl, TABLE, "logins", NFT_KEY_LOGIN4, 5);
-	nft_put_logins(nl, TABLE, "logins", &login, 1);
+	nft_put_set(nl, &sets[0], 3);
+	nft_put_ranges(nl, &sets[0], &ports, 1);
+	nft_put_set(nl, &sets[1], 4);
+	nft_put_interfaces(nl, &sets[1], devices, ARRAY_LEN(devices));
+	nft_put_set(nl, &sets[2], 5);
+	nft_put_logins(nl, &sets[2], &login, 1);
 	nft_put_chain(nl, TABLE, "hit");
 	nft_put_base_chain(nl, NFT_IN, TABLE, "in", NFT_BEFORE_ALL);
 	nft_put_base_chain(nl, NFT_OUT, TABLE, "out", NFT_AFTER_CONNTRACK);
@@ -416,7 +424,7 @@ packets_are_counted_and_dropped(void **state)
 	assert_int_equal(nl_ask_batch(nl, 0), 0);
 	assert_int_equal(sendto(fd, "x", 1, 0, (const void *)&to, sizeof(to)), 1);
 	nl_batch(nl);
-	fill(NFT_SET_TO4, NFT_KEY_NET4, "127.0.0.0/8");
+	fill(&to4, "127.0.0.0/8");
 	assert_int_equal(nl_ask_batch(nl, 0), 0);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(
@@ -434,7 +442,7 @@ a_batch_is_done_whole_or_not_at_all(void **state)
 
 	(void)state;
 	begin_table();
-	nft_put_flush(nl, TABLE, "no-such-set");
+	nft_put_flush(nl, &(struct nft_set){ TABLE, "no-such-set", NFT_KEY_PORT });
 	nft_put_chain(nl, TABLE, "hit");
 	assert_int_equal(nl_ask_batch(nl, 0), -ENOENT);
 	assert_int_equal(nft_table_find(nl, TABLE, &is_ours), -ENOENT);
@@ -533,6 +541,10 @@ what_the_kernel_knows_is_asked_without_making_anything(void **state)
 int
 main(void)
 {
+	static const char *const up[] = { "/sbin/ip", "link", "set", "lo", "up", NULL };
+	const struct run_tool loopback_up = {
+		.argv = up, .keep_fd = -1, .timeout_ms = 20000
+	};
 	const struct CMUnitTest tests[] = {
 		T(a_rule_is_what_nft_8_would_send),
 		T(networks_that_overlap_or_touch_are_one_range),
@@ -551,7 +563,7 @@ main(void)
 	if (nl_open(&nl, NETLINK_NETFILTER, &e) != 0 || nft_table_supported(nl, &e) != 0)
 		skip_all("%s", e.msg);
 	nl_free(nl);
-	if (system("ip link set lo up") != 0)
-		return 1;
+	if (run_tool(&loopback_up, &e) != 0)
+		skip_all("%s", e.msg);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
