@@ -12,6 +12,7 @@
 #include "ipset.h"
 #include "iptables.h"
 #include "link.h"
+#include "nft_table.h"
 #include "nl.h"
 #include "process.h"
 #include "tc.h"
@@ -150,6 +151,14 @@ search_tables(struct search *s, struct err *e)
 	return 0;
 }
 
+static int
+on_table(void *ctx, const char *name)
+{
+	if (is_named(ctx, ours_nft_own, name))
+		add_line(ctx, "table %s", name);
+	return 0;
+}
+
 static void
 search_cgroups(struct search *s, int parent, const char *path, int depth)
 {
@@ -197,6 +206,8 @@ residue_list(struct undo_ctx *c, const char *fault, char *buf, size_t size, stru
 		r = search_sets(&s, e);
 	if (r == 0 && has_network(&s))
 		r = search_tables(&s, e);
+	if (r == 0 && has_network(&s) && c->netfilter != NULL)
+		r = nft_table_each(c->netfilter, on_table, &s, e);
 	if (r < 0)
 		return r;
 	if (c->cgroup >= 0)

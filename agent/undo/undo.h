@@ -27,11 +27,13 @@ enum undo_op {
 	UNDO_FILTER,
 	UNDO_CGROUP_KILL,  /* disarm  name=cgroup below the v2 root */
 	UNDO_DESCRIPTOR,   /* disarm  num0=fd of the holder: closing it is the undo */
+	UNDO_NFT_FLUSH,    /* disarm  name=table of ours: its sets of networks */
 	UNDO_FILTER_CHAIN, /* sweep   dev, num0=ifindex, num1=direction, num2=chain */
 	UNDO_LINK,  /* sweep   name=link of kind ifb; num0=longest delay held, µs */
 	UNDO_CHAIN, /* sweep   name=chain, dev=table ("filter"), num0=4|6 */
 	UNDO_SET_DESTROY,   /* sweep   name=set */
 	UNDO_CGROUP_REMOVE, /* sweep   name=cgroup */
+	UNDO_NFT_OWN,       /* sweep   name=table of ours, family inet */
 	/* objects that faults share; see store.h */
 	UNDO_CLSACT,    /* sweep   dev, num0=ifindex: only when both blocks are empty */
 	UNDO_NFT_TABLE, /* sweep   name=table, num0=4|6: only while empty */

@@ -7,10 +7,12 @@
 #include "undo_table.h"
 
 #include "cgroup.h"
+#include "cleanup.h"
 #include "ipset.h"
 #include "iptables.h"
 #include "link.h"
 #include "nft.h"
+#include "nft_table.h"
 #include "tc.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -176,4 +178,38 @@ check_nft_chain(struct undo_ctx *c, const struct undo *u, struct err *e)
 		    "chain '%s' of IPv%d's table '%s' is still there: it is in use",
 		    u->name, (int)u->num[0], u->dev);
 	return 0;
+}
+
+int
+check_nft_flushed(struct undo_ctx *c, const struct undo *u, struct err *e)
+{
+	const struct nft_set sets[] = { { u->name, NFT_SET_TO4, NFT_KEY_NET4 },
+		{ u->name, NFT_SET_TO6, NFT_KEY_NET6 } };
+
+	for (size_t i = 0; c->netfilter != NULL && i < ARRAY_LEN(sets); i++) {
+		int count = nft_set_count(c->netfilter, &sets[i], e);
+
+		if (count > 0)
+			return err_set(e, -EBUSY,
+			    "set '%s' of table '%s' still has %d elements", sets[i].name,
+			    u->name, count);
+		if (count < 0 && count != -ENOENT)
+			return count;
+	}
+	return 0;
+}
+
+int
+check_nft_own(struct undo_ctx *c, const struct undo *u, struct err *e)
+{
+	bool is_ours = false;
+	int rc = -ENOENT;
+
+	if (c->netfilter != NULL)
+		rc = nft_table_find(c->netfilter, u->name, &is_ours);
+	if (rc == 0 && is_ours)
+		return err_set(e, -EBUSY, "table '%s' still exists", u->name);
+	return rc == 0 || rc == -ENOENT ?
+		   0 :
+		   err_set(e, rc, "find table '%s': %s", u->name, strerror(-rc));
 }

@@ -157,6 +157,13 @@ hand_nft_table(const struct undo *u, char *buf, size_t size)
 	    u->name, family, u->name);
 }
 
+/* While its owner lives it is nobody else's to delete, and afterwards it is gone. */
+void
+hand_nft_own(const struct undo *u, char *buf, size_t size)
+{
+	(void)snprintf(buf, size, "nft delete table inet %s", u->name);
+}
+
 void
 hand_nft_chain(const struct undo *u, char *buf, size_t size)
 {

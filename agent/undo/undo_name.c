@@ -170,6 +170,14 @@ ours_nft_chain(const struct undo *u, const char *fault)
 }
 
 bool
+ours_nft_own(const struct undo *u, const char *fault)
+{
+	const char *rest;
+
+	return has_id(u->name, "sd-", fault, &rest) && *rest == '\0';
+}
+
+bool
 undo_is_valid(const struct undo *u, const char *fault)
 {
 	const struct undo_row *row;

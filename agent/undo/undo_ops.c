@@ -12,6 +12,7 @@
 #include "link.h"
 #include "log.h"
 #include "nft.h"
+#include "nft_table.h"
 #include "tc.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -202,4 +203,29 @@ run_nft_chain(struct undo_ctx *c, const struct undo *u, struct err *e)
 			    nft_chain_remove_empty(n, (int)u->num[0], u->dev, u->name, e);
 
 	return r > 0 ? 0 : r;
+}
+
+int
+run_nft_flush(struct undo_ctx *c, const struct undo *u, struct err *e)
+{
+	struct nl *n = netfilter(c, e);
+
+	return n == NULL ? e->code : unless(nft_table_flush(n, u->name, e), -ENOENT);
+}
+
+int
+run_nft_own(struct undo_ctx *c, const struct undo *u, struct err *e)
+{
+	struct nl *n = netfilter(c, e);
+	bool is_ours = false;
+
+	if (n == NULL)
+		return e->code;
+	if (nft_table_find(n, u->name, &is_ours) < 0)
+		return 0; /* gone; what cannot be read the check will say */
+	if (!is_ours) {
+		log_notice("table '%s' is not of our making: left alone", u->name);
+		return 0;
+	}
+	return unless(nft_table_delete(n, u->name, e), -ENOENT);
 }

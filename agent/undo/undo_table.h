@@ -55,11 +55,12 @@ bool ours_descriptor(const struct undo *u, const char *fault);
 bool ours_clsact(const struct undo *u, const char *fault);
 bool ours_nft_table(const struct undo *u, const char *fault);
 bool ours_nft_chain(const struct undo *u, const char *fault);
+bool ours_nft_own(const struct undo *u, const char *fault);
 
 /* undo_ops.c */
 undo_action run_set_flush, run_filter, run_cgroup_kill, run_descriptor, run_filter_chain,
     run_link, run_chain, run_set_destroy, run_cgroup_remove, run_clsact, run_nft_table,
-    run_nft_chain;
+    run_nft_chain, run_nft_flush, run_nft_own;
 /* Is this still the interface the record means?  By name and index, or by our own chain on
  * it when it was renamed. */
 bool is_recorded_link(struct undo_ctx *c, const struct undo *u, uint32_t chain);
@@ -67,7 +68,7 @@ bool is_recorded_link(struct undo_ctx *c, const struct undo *u, uint32_t chain);
 /* undo_check.c */
 undo_action check_set_flushed, check_filter, check_cgroup_killed, check_descriptor,
     check_filter_chain, check_link, check_chain, check_set_gone, check_cgroup_gone,
-    check_clsact, check_nft_table, check_nft_chain;
+    check_clsact, check_nft_table, check_nft_chain, check_nft_flushed, check_nft_own;
 
 /* undo_hand.c */
 void hand_set_flush(const struct undo *u, char *buf, size_t size);
@@ -82,5 +83,6 @@ void hand_cgroup_remove(const struct undo *u, char *buf, size_t size);
 void hand_clsact(const struct undo *u, char *buf, size_t size);
 void hand_nft_table(const struct undo *u, char *buf, size_t size);
 void hand_nft_chain(const struct undo *u, char *buf, size_t size);
+void hand_nft_own(const struct undo *u, char *buf, size_t size);
 
 #endif

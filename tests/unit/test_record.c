@@ -36,6 +36,8 @@ sample(void)
 	undo_add(
 	    &r.undo, (struct undo){ UNDO_FILTER, "", "eth0", { 3, 1, 49153, chain } });
 	undo_add(&r.undo, (struct undo){ UNDO_SET_FLUSH, "sd-" FAULT "-4" });
+	undo_add(&r.undo, (struct undo){ UNDO_NFT_OWN, "sd-" FAULT });
+	undo_add(&r.undo, (struct undo){ UNDO_NFT_FLUSH, "sd-" FAULT });
 	return r;
 }
 
@@ -215,6 +217,9 @@ operations_on_what_is_not_ours_are_refused(void **state)
 		"disarm flush-set name=blocklist",
 		"disarm flush-set name=sd-7b1c09ab-4",
 		"disarm flush-set name=sd-" FAULT "-4x",
+		"disarm flush-nft-sets name=sd-" FAULT "-4",
+		"disarm flush-nft-sets name=sd-7b1c09ab",
+		"sweep delete-own-table name=filter",
 		"sweep flush-set name=sd-" FAULT "-4",
 		"disarm flush-set name=sd-" FAULT "-4 ",
 		"disarm  flush-set name=sd-" FAULT "-4",

@@ -13,6 +13,7 @@
 #include "ipset.h"
 #include "iptables.h"
 #include "link.h"
+#include "nft_table.h"
 #include "nl.h"
 #include "snapshot.h"
 #include "spawn.h"
@@ -28,6 +29,7 @@
 #define SET    "sd-" FAULT "-4"
 #define LINK   "sd" FAULT "e"
 #define CHAIN  "SD-" FAULT "-I"
+#define TABLE  "sd-" FAULT
 #define CGROUP "stormdrill-" FAULT
 
 static struct undo_ctx *ctx;
@@ -153,12 +155,36 @@ make_clsact(void)
 	return shell("tc qdisc add dev d0 clsact");
 }
 
+/* Owned by `n`: nobody else can change or delete it. */
+static int
+make_owned(struct nl *n)
+{
+	const struct nft_set four = { TABLE, NFT_SET_TO4, NFT_KEY_NET4 };
+	const struct nft_set six = { TABLE, NFT_SET_TO6, NFT_KEY_NET6 };
+	const struct net net = { .family = 6, .prefix = 16, .addr = { 0xfd } };
+	const struct range range = range_of_net(&net);
+
+	nl_batch(n);
+	nft_put_table(n, TABLE);
+	nft_put_set(n, &four, 1);
+	nft_put_set(n, &six, 2);
+	nft_put_ranges(n, &six, &range, 1);
+	return nl_ask_batch(n, 0);
+}
+
+static int
+make_table(void)
+{
+	return make_owned(undo_ctx_nl(ctx, NETLINK_NETFILTER));
+}
+
 struct subject {
 	struct undo undo;
 	int (*make)(void);
+	bool dies_with_us; /* until then no command can take it away */
 };
 
-#define SUBJECTS 9
+#define SUBJECTS 11
 
 static void
 subjects(struct subject *s)
@@ -174,6 +200,8 @@ subjects(struct subject *s)
 		{ { UNDO_FILTER, "", "d0", { d0, 1, 49153, chain } }, make_goto },
 		{ { UNDO_FILTER_CHAIN, "", "d0", { d0, 1, chain } }, make_filter_chain },
 		{ { UNDO_CLSACT, "", "d0", { d0 } }, make_clsact },
+		{ { UNDO_NFT_FLUSH, TABLE }, make_table, true },
+		{ { UNDO_NFT_OWN, TABLE }, make_table, true },
 	};
 
 	memcpy(s, all, sizeof(all));
@@ -189,6 +217,7 @@ clear(void)
 		(void)cgroup_kill(undo_ctx_cgroup(ctx, &e), CGROUP, &e);
 		(void)cgroup_remove(undo_ctx_cgroup(ctx, &e), CGROUP, &e);
 	}
+	(void)nft_table_delete(undo_ctx_nl(ctx, NETLINK_NETFILTER), TABLE, &e);
 }
 
 static int
@@ -270,7 +299,7 @@ the_command_for_people_does_the_same(void **state)
 	subjects(s);
 	for (size_t i = 0; i < SUBJECTS; i++) {
 		clear();
-		if (s[i].make() < 0)
+		if (s[i].dies_with_us || s[i].make() < 0)
 			continue; /* said by the test above */
 		empty_first(&s[i].undo);
 		undo_by_hand(&s[i].undo, command, sizeof(command));
@@ -368,6 +397,41 @@ one_failure_does_not_keep_the_others_in_force(void **state)
 	    ipset_info(undo_ctx_nl(ctx, NETLINK_NETFILTER), SET, &info, &e), 0);
 }
 
+/* Whoever undoes by record while the holder lives is told why it cannot be. */
+static void
+a_table_goes_by_its_owner_or_with_it(void **state)
+{
+	struct undo flush = { UNDO_NFT_FLUSH, TABLE }, own = { UNDO_NFT_OWN, TABLE };
+	struct nl *holder = NULL;
+
+	(void)state;
+	assert_ok(nl_open(&holder, NETLINK_NETFILTER, &e), e);
+	assert_int_equal(make_owned(holder), 0);
+	assert_int_equal(run_one(&flush, false), -EPERM);
+	assert_non_null(strstr(e.msg, "belongs to a process that is alive"));
+	assert_int_equal(run_one(&flush, true), -EBUSY);
+	assert_int_equal(run_one(&own, false), -EPERM);
+	assert_int_equal(run_one(&own, true), -EBUSY);
+	nl_free(holder);
+	assert_ok(run_one(&flush, false), e);
+	assert_ok(run_one(&flush, true), e);
+	assert_ok(run_one(&own, false), e);
+	assert_ok(run_one(&own, true), e);
+}
+
+static void
+a_table_with_our_name_but_not_of_our_making_stays(void **state)
+{
+	struct undo own = { UNDO_NFT_OWN, TABLE };
+
+	(void)state;
+	if (shell("nft add table inet " TABLE) < 0)
+		skip_test("no nft here");
+	assert_ok(run_one(&own, false), e);
+	assert_ok(run_one(&own, true), e);
+	assert_int_equal(shell("nft delete table inet " TABLE), 0);
+}
+
 static void
 a_descriptor_closes_in_the_holder_and_only_there(void **state)
 {
@@ -406,15 +470,17 @@ residue_is_found_by_name_and_by_fault(void **state)
 	assert_int_equal(make_link(), 0);
 	assert_int_equal(make_chain(), 0);
 	assert_int_equal(make_filter_chain(), 0);
+	assert_int_equal(make_table(), 0);
 	assert_int_equal(
 	    shell("ipset create sd-other hash:net; ip link add sdx type ifb"), 0);
 	assert_true(residue_list(ctx, NULL, text, sizeof(text), &e) >= 3);
 	assert_non_null(strstr(text, "set " SET "\n"));
 	assert_non_null(strstr(text, "link " LINK "\n"));
 	assert_non_null(strstr(text, "chain " CHAIN " in IPv4's table filter\n"));
+	assert_non_null(strstr(text, "table " TABLE "\n"));
 	assert_null(strstr(text, "sd-other"));
 	assert_null(strstr(text, "sdx"));
-	assert_int_equal(residue_list(ctx, FAULT, text, sizeof(text), &e), 4);
+	assert_int_equal(residue_list(ctx, FAULT, text, sizeof(text), &e), 5);
 	assert_non_null(strstr(text, "filter chain"));
 	assert_int_equal(residue_list(ctx, "7e57dd02", text, sizeof(text), &e), 0);
 	assert_int_equal(shell("ip link del sdx"), 0);
@@ -449,6 +515,9 @@ main(void)
 		cmocka_unit_test_setup(a_clsact_in_use_stays, setup),
 		cmocka_unit_test_setup(
 		    one_failure_does_not_keep_the_others_in_force, setup),
+		cmocka_unit_test_setup(a_table_goes_by_its_owner_or_with_it, setup),
+		cmocka_unit_test_setup(
+		    a_table_with_our_name_but_not_of_our_making_stays, setup),
 		cmocka_unit_test_setup(
 		    a_descriptor_closes_in_the_holder_and_only_there, setup),
 		cmocka_unit_test_setup(residue_is_found_by_name_and_by_fault, setup),
