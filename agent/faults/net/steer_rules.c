@@ -188,6 +188,8 @@ steer_rules(const struct steer *s, int family, int hook, uint32_t *ret_sets)
 		abort(); /* out of memory, before anything was touched */
 	if (s->flows->passes_loopback)
 		pass(&r, "%s lo", hook == HOOK_OUT ? "-o" : "-i");
+	if (s->pass_mark != 0)
+		pass(&r, "-m mark --mark 0x%x", s->pass_mark);
 	pass_protected(&r);
 	pass_ssh(&r);
 	pass_control(&r);
