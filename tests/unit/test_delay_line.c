@@ -6,41 +6,41 @@
 
 #include "delay_line.h"
 
-#define MS UINT64_C(1000000)
-
 static void
-constant_delay_keeps_order_and_time(void **state)
+push(struct delay_line *l, uint64_t due, uint32_t id)
 {
-	struct delay_line l;
-	uint32_t id;
-
-	(void)state;
-	delay_line_init(&l, 100, 50 * MS, 0);
-	for (uint32_t i = 0; i < 100; i++)
-		assert_true(delay_line_push(&l, i * MS, 7 + i));
-	assert_int_equal(delay_line_next(&l), 50 * MS);
-	assert_false(delay_line_pop(&l, 50 * MS - 1, &id));
-	for (uint32_t i = 0; i < 100; i++) {
-		assert_true(delay_line_pop(&l, (50 + i) * MS, &id));
-		assert_int_equal(id, 7 + i);
-		assert_false(delay_line_pop(&l, (50 + i) * MS, &id));
-	}
-	assert_int_equal(delay_line_next(&l), UINT64_MAX);
-	delay_line_release(&l);
+	assert_true(delay_line_push(l, &(struct held){ .due = due, .id = id }));
 }
 
 static void
-ring_goes_round_many_times(void **state)
+assert_pops(struct delay_line *l, uint64_t due, uint32_t id)
+{
+	const struct held *first = delay_line_first(l);
+	struct held h;
+
+	assert_non_null(first);
+	assert_int_equal(first->due, due);
+	h = delay_line_pop(l);
+	assert_int_equal(h.due, due);
+	assert_int_equal(h.id, id);
+}
+
+static void
+in_order_it_is_a_ring_that_goes_round(void **state)
 {
 	struct delay_line l;
-	uint32_t id, out = 0;
+	uint32_t out = 0;
 
 	(void)state;
-	delay_line_init(&l, 7, 3, 0);
+	delay_line_init(&l, 7);
 	for (uint32_t i = 0; i < 1000; i++) {
-		assert_true(delay_line_push(&l, i, i));
-		while (delay_line_pop(&l, i, &id))
-			assert_int_equal(id, out++);
+		push(&l, i + 3, i);
+		assert_false(l.is_heap);
+		assert_int_equal(delay_line_latest(&l), i + 3);
+		while (delay_line_first(&l) != NULL && delay_line_first(&l)->due <= i) {
+			assert_pops(&l, out + 3, out);
+			out++;
+		}
 	}
 	assert_int_equal(out, 997);
 	assert_int_equal(l.count, 3);
@@ -48,117 +48,115 @@ ring_goes_round_many_times(void **state)
 }
 
 static void
-full_line_refuses_and_loses_nothing(void **state)
+whoever_overtakes_makes_it_a_heap_until_it_is_empty(void **state)
 {
-	static const uint64_t jitters[] = { 0, 5 };
-	uint32_t id;
-
 	(void)state;
-	for (size_t j = 0; j < 2; j++) {
+	/* wherever the ring's head is */
+	for (uint32_t turned = 0; turned < 7; turned++) {
 		struct delay_line l;
-		bool seen[10] = { false };
 
-		delay_line_init(&l, 10, 10, jitters[j]);
-		for (uint32_t i = 0; i < 10; i++)
-			assert_true(delay_line_push(&l, 0, i));
-		assert_false(delay_line_push(&l, 0, 10));
-		assert_int_equal(l.count, 10);
-		while (delay_line_pop(&l, 15, &id)) {
-			assert_true(id < 10 && !seen[id]);
-			seen[id] = true;
+		delay_line_init(&l, 7);
+		for (uint32_t i = 0; i < turned; i++) {
+			push(&l, i, i);
+			assert_pops(&l, i, i);
 		}
-		assert_int_equal(l.count, 0);
-		assert_true(delay_line_push(&l, 20, 11));
+		for (uint32_t i = 0; i < 6; i++)
+			push(&l, 100 + 10 * i, i);
+		push(&l, 125, 6);
+		assert_true(l.is_heap);
+		assert_int_equal(delay_line_latest(&l), 150);
+		assert_pops(&l, 100, 0);
+		assert_pops(&l, 110, 1);
+		assert_pops(&l, 120, 2);
+		assert_pops(&l, 125, 6);
+		assert_pops(&l, 130, 3);
+		push(&l, 135, 7);
+		assert_pops(&l, 135, 7);
+		assert_pops(&l, 140, 4);
+		assert_pops(&l, 150, 5);
+		assert_null(delay_line_first(&l));
+		assert_int_equal(delay_line_latest(&l), 0);
+		push(&l, 10, 8);
+		assert_false(l.is_heap);
+		assert_pops(&l, 10, 8);
 		delay_line_release(&l);
 	}
 }
 
 static void
-jitter_stays_in_bounds_and_is_even(void **state)
+same_times_leave_in_the_order_they_came(void **state)
 {
-	enum { N = 20000, BINS = 10 };
-	unsigned bins[BINS] = { 0 };
-	uint64_t at, sum = 0;
+	enum { N = 1000 };
 	struct delay_line l;
-	uint32_t id;
 
 	(void)state;
-	delay_line_init(&l, N, 100 * MS, 20 * MS);
-	for (uint32_t i = 0; i < N; i++)
-		assert_true(delay_line_push(&l, 0, i));
-	while ((at = delay_line_next(&l)) != UINT64_MAX) {
-		assert_in_range(at, 80 * MS, 120 * MS);
-		sum += at;
-		bins[at == 120 * MS ? BINS - 1 : (at - 80 * MS) / (4 * MS)]++;
-		assert_true(delay_line_pop(&l, at, &id));
-	}
-	assert_in_range(sum / N, 99 * MS, 101 * MS);
-	for (size_t i = 0; i < BINS; i++) /* 2,000 each; five deviations are 212 */
-		assert_in_range(bins[i], 1700, 2300);
+	delay_line_init(&l, N);
+	l.turn = UINT32_MAX - N / 2; /* turns wrap around */
+	push(&l, 9, 0);
+	for (uint32_t i = 1; i < N; i++)
+		push(&l, 5 + i % 3, i);
+	assert_true(l.is_heap);
+	for (uint64_t due = 5; due < 8; due++)
+		for (uint32_t i = 1; i < N; i++)
+			if (5 + i % 3 == due)
+				assert_pops(&l, due, i);
+	assert_pops(&l, 9, 0);
 	delay_line_release(&l);
 }
 
 static void
-jittered_packets_come_out_by_time_and_each_once(void **state)
+any_order_comes_out_sorted_and_each_once(void **state)
 {
 	enum { N = 5000 };
 	static uint8_t seen[N];
-	uint64_t last = 0, at;
 	struct delay_line l;
-	bool is_reordered = false;
-	uint32_t id, before = 0;
+	uint64_t random = 1, last = 0;
 
 	(void)state;
-	delay_line_init(&l, N, 10 * MS, 10 * MS);
-	for (uint32_t i = 0; i < N; i++)
-		assert_true(delay_line_push(&l, i * MS / 10, i));
-	while ((at = delay_line_next(&l)) != UINT64_MAX) {
-		assert_true(at >= last);
-		last = at;
-		assert_true(delay_line_pop(&l, at, &id));
-		assert_int_equal(seen[id]++, 0);
-		is_reordered |= id < before;
-		before = id;
+	delay_line_init(&l, N);
+	for (uint32_t i = 0; i < N; i++) {
+		random = random * 6364136223846793005U + 1442695040888963407U;
+		push(&l, random >> 40, i);
+	}
+	for (int i = 0; i < N; i++) {
+		struct held h = delay_line_pop(&l);
+
+		assert_true(h.due >= last);
+		last = h.due;
+		assert_int_equal(seen[h.id]++, 0);
 	}
 	assert_null(memchr(seen, 0, N));
-	assert_true(is_reordered);
 	delay_line_release(&l);
 }
 
 static void
-same_seed_gives_same_delays(void **state)
+a_full_line_refuses_and_loses_nothing(void **state)
 {
-	struct delay_line a, b, c;
-	bool differs = false;
-
 	(void)state;
-	delay_line_init(&a, 50, 10 * MS, 5 * MS);
-	delay_line_init(&b, 50, 10 * MS, 5 * MS);
-	delay_line_init(&c, 50, 10 * MS, 5 * MS);
-	a.random = b.random = 42;
-	c.random = 43;
-	for (uint32_t i = 0; i < 50; i++) {
-		assert_true(delay_line_push(&a, i, i) && delay_line_push(&b, i, i) &&
-			    delay_line_push(&c, i, i));
-		assert_int_equal(delay_line_next(&a), delay_line_next(&b));
-		differs |= delay_line_next(&a) != delay_line_next(&c);
+	for (uint64_t step = 0; step < 2; step++) {
+		struct delay_line l;
+
+		delay_line_init(&l, 10);
+		for (uint32_t i = 0; i < 10; i++)
+			push(&l, step == 0 ? i : 100 - i, i);
+		assert_false(delay_line_push(&l, &(struct held){ .due = 1 }));
+		assert_int_equal(l.count, 10);
+		for (uint32_t i = 0; i < 10; i++)
+			assert_pops(&l, step == 0 ? i : 91 + i, step == 0 ? i : 9 - i);
+		assert_null(delay_line_first(&l));
+		delay_line_release(&l);
 	}
-	assert_true(differs);
-	delay_line_release(&a);
-	delay_line_release(&b);
-	delay_line_release(&c);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(constant_delay_keeps_order_and_time),
-		cmocka_unit_test(ring_goes_round_many_times),
-		cmocka_unit_test(full_line_refuses_and_loses_nothing),
-		cmocka_unit_test(jitter_stays_in_bounds_and_is_even),
-		cmocka_unit_test(jittered_packets_come_out_by_time_and_each_once),
-		cmocka_unit_test(same_seed_gives_same_delays),
+		cmocka_unit_test(in_order_it_is_a_ring_that_goes_round),
+		cmocka_unit_test(whoever_overtakes_makes_it_a_heap_until_it_is_empty),
+		cmocka_unit_test(same_times_leave_in_the_order_they_came),
+		cmocka_unit_test(any_order_comes_out_sorted_and_each_once),
+		cmocka_unit_test(a_full_line_refuses_and_loses_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A ring or a binary heap over one array, and a small generator for the jitter. */
+/* A ring or a binary heap over one array.  What is sorted is a heap already, so that a ring
+ * becomes one by being laid out from the beginning of the array. */
 #include "delay_line.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "xalloc.h"
 
 void
-delay_line_init(struct delay_line *l, size_t room, uint64_t delay, uint64_t jitter)
+delay_line_init(struct delay_line *l, size_t room)
 {
-	*l = (struct delay_line){ .delay = delay, .jitter = jitter, .room = room };
+	*l = (struct delay_line){ .room = room };
 	l->held = xcalloc(room, sizeof(*l->held));
 }
 
@@ -20,21 +22,11 @@ delay_line_release(struct delay_line *l)
 	*l = (struct delay_line){ 0 };
 }
 
-/* splitmix64: even in all its bits, and any seed will do. */
-static uint64_t
-next_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15U;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-	return z ^ (z >> 31);
-}
-
+/* Turns wrap around: what was pushed within the last 2^31 compares right. */
 static bool
-is_due_before(const struct delay_line *l, size_t a, size_t b)
+is_before(const struct held *a, const struct held *b)
 {
-	return l->held[a].due < l->held[b].due;
+	return a->due != b->due ? a->due < b->due : (int32_t)(a->turn - b->turn) < 0;
 }
 
 static void
@@ -49,7 +41,7 @@ swap(struct delay_line *l, size_t a, size_t b)
 static void
 sift_up(struct delay_line *l, size_t at)
 {
-	while (at > 0 && is_due_before(l, at, (at - 1) / 2)) {
+	while (at > 0 && is_before(&l->held[at], &l->held[(at - 1) / 2])) {
 		swap(l, at, (at - 1) / 2);
 		at = (at - 1) / 2;
 	}
@@ -61,50 +53,88 @@ sift_down(struct delay_line *l)
 	size_t at = 0, child;
 
 	while ((child = 2 * at + 1) < l->count) {
-		if (child + 1 < l->count && is_due_before(l, child + 1, child))
+		if (child + 1 < l->count &&
+		    is_before(&l->held[child + 1], &l->held[child]))
 			child++;
-		if (!is_due_before(l, child, at))
+		if (!is_before(&l->held[child], &l->held[at]))
 			return;
 		swap(l, at, child);
 		at = child;
 	}
 }
 
-bool
-delay_line_push(struct delay_line *l, uint64_t now, uint32_t id)
+static void
+reverse(struct held *from, struct held *to)
 {
-	struct held h = { .due = now + l->delay, .id = id };
+	while (from + 1 < to) {
+		struct held kept = *--to;
+
+		*to = *from;
+		*from++ = kept;
+	}
+}
+
+/* Turned by its head, in place: three reversals. */
+static void
+become_heap(struct delay_line *l)
+{
+	struct held *middle = l->held + l->head, *end = l->held + l->room;
+
+	reverse(l->held, middle);
+	reverse(middle, end);
+	reverse(l->held, end);
+	l->head = 0;
+	l->is_heap = true;
+}
+
+bool
+delay_line_push(struct delay_line *l, const struct held *h)
+{
+	size_t at;
 
 	if (l->count == l->room)
 		return false;
-	if (l->jitter == 0) {
-		l->held[(l->head + l->count++) % l->room] = h;
-		return true;
+	if (l->count == 0) {
+		l->is_heap = false;
+		l->latest = 0;
 	}
-	h.due += next_random(&l->random) % (2 * l->jitter + 1) - l->jitter;
-	l->held[l->count++] = h;
-	sift_up(l, l->count - 1);
+	if (!l->is_heap && h->due < l->latest)
+		become_heap(l);
+	at = l->head + l->count++;
+	if (at >= l->room)
+		at -= l->room;
+	l->held[at] = *h;
+	l->held[at].turn = l->turn++;
+	if (h->due > l->latest)
+		l->latest = h->due;
+	if (l->is_heap)
+		sift_up(l, at);
 	return true;
+}
+
+const struct held *
+delay_line_first(const struct delay_line *l)
+{
+	return l->count == 0 ? NULL : &l->held[l->head];
+}
+
+struct held
+delay_line_pop(struct delay_line *l)
+{
+	struct held first = l->held[l->head];
+
+	l->count--;
+	if (l->is_heap) {
+		l->held[0] = l->held[l->count];
+		sift_down(l);
+	} else if (++l->head == l->room) {
+		l->head = 0;
+	}
+	return first;
 }
 
 uint64_t
-delay_line_next(const struct delay_line *l)
+delay_line_latest(const struct delay_line *l)
 {
-	return l->count == 0 ? UINT64_MAX : l->held[l->head].due;
-}
-
-bool
-delay_line_pop(struct delay_line *l, uint64_t now, uint32_t *ret_id)
-{
-	if (delay_line_next(l) > now)
-		return false;
-	*ret_id = l->held[l->head].id;
-	l->count--;
-	if (l->jitter == 0) {
-		l->head = (l->head + 1) % l->room;
-	} else {
-		l->held[0] = l->held[l->count];
-		sift_down(l);
-	}
-	return true;
+	return l->count == 0 ? 0 : l->latest;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Impairments in user space, for kernels without netem.  Rules of steer.c send the chosen
- * packets to a queue of ours; the kernel parks them and tells us their numbers; hold() puts
- * the numbers on a delay line and lets each go when its time has come.  When this process
- * dies the rules are passed by (--queue-bypass), and what was parked is dropped.
+ * packets to a queue of ours; the kernel parks them and tells us their numbers; hold() asks
+ * the model what is to become of each and lets it go when its time has come.  When this
+ * process dies the rules are passed by (--queue-bypass), and what was parked is dropped.
  *
  * The rules stand in mangle, never in filter: after a verdict a packet skips what is left
  * of its table, and that must not be somebody's firewall.
@@ -24,18 +24,13 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "delay_line.h"
+#include "mover.h"
 #include "nfqueue.h"
 #include "steer.h"
 #include "xalloc.h"
 
 enum {
-	PACKETS_PER_SEC = 400000, /* more than one core can hold and let go */
-	ROOM_MIN = 4096,
-	ROOM_MAX = 1000000,
-	/* The kernel parks some more than the line holds, so that we see those, too. */
-	ROOM_SPARE = 4096,
-	READS_PER_TURN = 16, /* then it is the channel's turn: stop comes first */
+	LIMIT_MAX = 1000000, /* what the kernel parks it does not count as ours */
 	QUEUE_TRIES = 256,
 	CHECK_EVERY_MS = 100,
 	STRAGGLERS_MS = 2,
@@ -44,13 +39,9 @@ enum {
 struct own {
 	struct steer steer;
 	uint16_t number;
-	struct nfqueue *queue;
-	struct delay_line line;
+	struct mover mover;
 	int timer;
 	uint64_t timer_at; /* what it is set to; 0: nothing */
-	uint32_t last_seen;
-	bool has_seen;
-	uint64_t delayed, passed; /* passed: came while the line was full */
 	usec_t next_check;
 };
 
@@ -87,6 +78,16 @@ number_of(const char *id)
 	return v;
 }
 
+/* Of the packets we send ourselves.  The two bits left out are those by which Kubernetes
+ * tells what to drop and what to masquerade. */
+static uint32_t
+mark_of(const char *id)
+{
+	uint64_t v = number_of(id) * 0x9e3779b97f4a7c15U;
+
+	return 0x5d000000 | (uint32_t)(v >> 40 & 0xff3fff);
+}
+
 static int
 choose_queue(struct own *o, const char *id, struct err *e)
 {
@@ -114,6 +115,7 @@ nfqueue_prepare(struct fault_run *r, struct err *e)
 	s->flows = &d->flows;
 	s->verdict = STEER_QUEUE;
 	s->queue = o->number;
+	s->pass_mark = mark_of(r->spec->id);
 	fault_op(r, "stage: bind queue %u, held by this process", o->number);
 	rc = steer_prepare(r, s, e);
 	if (rc < 0)
@@ -122,38 +124,25 @@ nfqueue_prepare(struct fault_run *r, struct err *e)
 	return 0;
 }
 
-static size_t
-room_for(usec_t longest)
-{
-	uint64_t room = PACKETS_PER_SEC * longest / USEC_PER_SEC;
-
-	if (room < ROOM_MIN)
-		return ROOM_MIN;
-	return room > ROOM_MAX ? ROOM_MAX : (size_t)room;
-}
-
 static int
 nfqueue_stage(struct fault_run *r, struct err *e)
 {
-	const struct impair *d = r->state;
-	struct own *o = d->own;
-	size_t room = room_for(impairment_longest(&d->full, &d->course));
-	int rc;
+	const struct impair *i = r->state;
+	struct own *o = i->own;
+	const struct mover_options options = {
+		.queue = o->number,
+		.mark = o->steer.pass_mark,
+		.egress = i->flows.egress,
+		.ingress = i->flows.ingress,
+		.seed = i->full.has_seed ? i->full.seed : number_of(r->spec->id),
+	};
 
 	o->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (o->timer < 0)
 		return err_errno(e, "create timer");
-	delay_line_init(
-	    &o->line, room, d->now.delay * NSEC_PER_USEC, d->now.jitter * NSEC_PER_USEC);
-	o->line.random = number_of(r->spec->id);
-	rc = nfqueue_open(&o->queue,
-	    &(struct nfqueue_options){ .number = o->number,
-		.room = (uint32_t)(room + ROOM_SPARE),
-		.keeps_large = true },
-	    e);
-	if (rc < 0)
-		return rc;
-	r->fds[0] = (struct pollfd){ .fd = nfqueue_fd(o->queue), .events = POLLIN };
+	if (mover_open(&o->mover, &options, &i->full, &i->course, e) < 0)
+		return e->code;
+	r->fds[0] = (struct pollfd){ .fd = nfqueue_fd(o->mover.queue), .events = POLLIN };
 	r->fds[1] = (struct pollfd){ .fd = o->timer, .events = POLLIN };
 	r->fds_count = 2;
 	return steer_stage(r, &o->steer, e);
@@ -178,59 +167,11 @@ nfqueue_verify(struct fault_run *r, struct err *e)
 	return rc;
 }
 
-/* One packet: onto the line, or on its way when there is no room. */
-static int
-take_one(struct own *o, uint64_t now, uint32_t id)
-{
-	o->last_seen = id;
-	o->has_seen = true;
-	if (delay_line_push(&o->line, now, id)) {
-		o->delayed++;
-		return 0;
-	}
-	o->passed++;
-	return nfqueue_accept(o->queue, id);
-}
-
-static int
-take(struct own *o, uint64_t now, struct err *e)
-{
-	struct nfqueue_packet packets[NFQUEUE_READ_MAX];
-	int got = NFQUEUE_READ_MAX, rc = 0;
-
-	for (int i = 0; i < READS_PER_TURN && got == NFQUEUE_READ_MAX && rc == 0; i++) {
-		got = nfqueue_read(o->queue, packets);
-		for (int k = 0; k < got && rc == 0; k++)
-			rc = take_one(o, now, packets[k].id);
-		rc = got < 0 ? got : rc;
-	}
-	return rc < 0 ? err_set(e, rc, "take packets: %s", strerror(-rc)) : 0;
-}
-
-/* Let go what is due.  In order of arrival one message does for all of them. */
-static int
-give(struct own *o, uint64_t now, struct err *e)
-{
-	bool in_order = o->line.jitter == 0, any = false;
-	uint32_t id = 0;
-	int rc = 0;
-
-	while (rc == 0 && delay_line_pop(&o->line, now, &id)) {
-		any = true;
-		rc = in_order ? 0 : nfqueue_accept(o->queue, id);
-	}
-	if (rc == 0 && any && in_order)
-		rc = nfqueue_accept_upto(o->queue, id);
-	if (rc == 0)
-		rc = nfqueue_flush(o->queue);
-	return rc < 0 ? err_set(e, rc, "let packets go: %s", strerror(-rc)) : 0;
-}
-
 /* Setting it anew also takes back that it has gone off. */
 static int
 set_timer(struct own *o, struct err *e)
 {
-	uint64_t next = delay_line_next(&o->line);
+	uint64_t next = mover_next(&o->mover);
 	struct itimerspec t = { 0 };
 
 	if (next == UINT64_MAX)
@@ -245,23 +186,22 @@ set_timer(struct own *o, struct err *e)
 	return 0;
 }
 
-/* steer's counters are packets that matched, ours those that were held. */
+/* steer's counters are packets that matched, ours those that were taken. */
 static int
 check(struct fault_run *r, struct own *o, struct err *e)
 {
 	usec_t now = clock_boottime();
+	char news[96];
 	int rc = 0;
 
 	if (now >= o->next_check) {
 		o->next_check = now + CHECK_EVERY_MS * USEC_PER_MSEC;
 		rc = steer_hold(r, &o->steer, e);
-		if (o->passed > 0 && !r->lost)
+		if (mover_tell(&o->mover, news, sizeof(news))[0] != '\0' && !r->lost)
 			(void)snprintf(r->note, sizeof(r->note),
-			    "engine nfqueue, queue %u; %llu packets passed undelayed: "
-			    "more came than %zu can be held",
-			    o->number, (unsigned long long)o->passed, o->line.room);
+			    "engine nfqueue, queue %u%s", o->number, news);
 	}
-	r->effect = o->delayed;
+	r->effect = o->mover.taken;
 	return rc;
 }
 
@@ -269,29 +209,15 @@ static int
 nfqueue_hold(struct fault_run *r, struct err *e)
 {
 	struct own *o = own_of(r);
-	uint64_t now = now_ns();
-	int rc = take(o, now, e);
+	int rc = mover_take(&o->mover, now_ns());
 
-	if (rc == 0)
-		rc = give(o, now_ns(), e);
-	if (rc == 0)
-		rc = set_timer(o, e);
+	if (rc < 0)
+		return err_set(e, rc, "take packets: %s", strerror(-rc));
+	rc = mover_give(&o->mover, now_ns());
+	if (rc < 0)
+		return err_set(e, rc, "let packets go: %s", strerror(-rc));
+	rc = set_timer(o, e);
 	return rc < 0 ? rc : check(r, o, e);
-}
-
-/* Everything that is parked goes, whatever the line says. */
-static int
-let_all_go(struct own *o)
-{
-	struct nfqueue_packet packets[NFQUEUE_READ_MAX];
-	int got;
-
-	while ((got = nfqueue_read(o->queue, packets)) > 0) {
-		o->last_seen = packets[got - 1].id;
-		o->has_seen = true;
-		o->delayed += (uint64_t)got;
-	}
-	return o->has_seen ? nfqueue_accept_upto(o->queue, o->last_seen) : 0;
 }
 
 static int
@@ -302,41 +228,38 @@ nfqueue_release(struct fault_run *r, struct err *e)
 	int rc;
 
 	r->fds_count = 0;
-	if (o->queue == NULL)
+	if (o->mover.queue == NULL)
 		return 0;
-	late = (struct pollfd){ .fd = nfqueue_fd(o->queue), .events = POLLIN };
-	rc = let_all_go(o);
+	late = (struct pollfd){ .fd = nfqueue_fd(o->mover.queue), .events = POLLIN };
+	rc = mover_let_all_go(&o->mover);
 	/* A packet that met the rule before the set was emptied may still be on its way. */
 	if (rc == 0 && poll(&late, 1, STRAGGLERS_MS) > 0)
-		rc = let_all_go(o);
+		rc = mover_let_all_go(&o->mover);
 	if (rc < 0)
 		return err_set(e, rc, "let packets go: %s", strerror(-rc));
-	r->effect = o->delayed;
-	nfqueue_close(o->queue);
-	o->queue = NULL;
+	r->effect = o->mover.taken;
+	mover_close(&o->mover);
 	cleanup_close(&o->timer);
 	o->timer = -1;
-	delay_line_release(&o->line);
 	return 0;
 }
 
 static int
 nfqueue_can_do(const struct impair *i, struct err *e)
 {
-	(void)i;
-	(void)e;
+	if (i->full.limit > LIMIT_MAX)
+		return err_unsupported(
+		    e, "the nfqueue engine holds at most %d packets", LIMIT_MAX);
 	return 0;
 }
 
-/* What is held keeps the time it was given. */
 static int
 nfqueue_change(struct fault_run *r, struct err *e)
 {
 	const struct impair *i = r->state;
-	struct own *o = i->own;
 
 	(void)e;
-	o->line.delay = i->now.delay * NSEC_PER_USEC;
+	mover_change(&own_of(r)->mover, &i->now);
 	return 0;
 }
 
