@@ -76,6 +76,7 @@ struct kind {
  X(disk_fill)        \
  X(net_delay)        \
  X(net_partition)    \
+ X(net_reset)        \
  X(process_kill)
 
 #define KIND_DECLARE(name) extern const struct kind kind_##name;

@@ -74,6 +74,7 @@ struct fault {
  X(disk_fill)         \
  X(net_delay)         \
  X(net_partition)     \
+ X(net_reset)         \
  X(process_kill)
 
 #define FAULT_DECLARE(name) extern const struct fault fault_##name;

@@ -3,7 +3,7 @@
 #define WORLD_H
 /*
  * A small world to break: pid, network and mount namespaces of its own, a veth to a peer
- * that echoes, an ext4 of 64 MiB, processes to kill.  Two views of it: the snapshot, what
+ * that echoes and takes connections, an ext4 of 64 MiB, processes to kill.  Two views of it: the snapshot, what
  * is configured, which undo must restore to the letter; and the effects, what an
  * application would notice, which stage must leave alone and apply must change.
  */
@@ -69,7 +69,7 @@ static inline _Noreturn void
 peer_main(int said, int heard)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(ECHO_PORT) };
-	int fd;
+	int fd, tcp;
 	char c;
 
 	(void)prctl(PR_SET_NAME, "peer");
@@ -82,7 +82,10 @@ peer_main(int said, int heard)
 	    TOOL("ip", "link", "set", "v1", "up") < 0)
 		_exit(1);
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || write(said, "r", 1) != 1)
+	tcp = socket(AF_INET, SOCK_STREAM, 0); /* connections may wait: nobody talks */
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+	    bind(tcp, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(tcp, 4096) < 0 ||
+	    write(said, "r", 1) != 1)
 		_exit(1);
 	for (;;) {
 		socklen_t len = sizeof(a);
@@ -363,6 +366,28 @@ echo(void)
 	return best;
 }
 
+/* A connection to the peer that is kept; one that was cut is made anew. */
+static inline const char *
+connection(void)
+{
+	static int fd = -1;
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(ECHO_PORT) };
+	struct timeval patience = { .tv_sec = 1 };
+	bool was_made = fd >= 0;
+	char c;
+
+	if (was_made && recv(fd, &c, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+		return "whole";
+	if (was_made)
+		(void)close(fd);
+	(void)inet_pton(AF_INET, WORLD_PEER, &to.sin_addr);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 && !was_made)
+		return "whole";
+	return "cut";
+}
+
 static inline unsigned
 count_lines(const char *text, const char *line)
 {
@@ -413,8 +438,9 @@ world_effects(void)
 	(void)statvfs(world.disk, &v);
 	(void)usleep(60000);
 	(void)snprintf(text, TEXT_MAX,
-	    "echo %s\nvictims %u\navailable %lu blocks\nburning %s\n", echo(),
-	    count_lines(list, VICTIM), v.f_bavail, burnt() > before + 2 ? "yes" : "no");
+	    "echo %s\nconnection %s\nvictims %u\navailable %lu blocks\nburning %s\n",
+	    echo(), connection(), count_lines(list, VICTIM), v.f_bavail,
+	    burnt() > before + 2 ? "yes" : "no");
 	free(list);
 	return text;
 }
