@@ -131,7 +131,7 @@ scan_table(struct search *s, int family, const char *table, char *text)
 static int
 search_tables(struct search *s, struct err *e)
 {
-	static const char *const tables[] = { "filter", "mangle" };
+	static const char *const tables[] = { "filter", "mangle", "security" };
 
 	for (int family = 4; family <= 6; family += 2) {
 		struct err why = { 0 };

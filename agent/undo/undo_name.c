@@ -67,13 +67,15 @@ is_link_name(const char *s)
 	return parse_ifname(s, name, &e) == 0;
 }
 
+/* "-4" and "-6" are what a fault means, "-4x" and "-6x" what is excluded from it. */
 bool
 ours_set(const struct undo *u, const char *fault)
 {
+	static const char *const ends[] = { "-4", "-6", "-4x", "-6x" };
 	const char *rest;
 
 	return has_id(u->name, "sd-", fault, &rest) &&
-	       (strcmp(rest, "-4") == 0 || strcmp(rest, "-6") == 0);
+	       is_one_of(rest, ends, ARRAY_LEN(ends));
 }
 
 bool

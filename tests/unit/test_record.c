@@ -216,7 +216,7 @@ operations_on_what_is_not_ours_are_refused(void **state)
 	static const char *const forged[] = {
 		"disarm flush-set name=blocklist",
 		"disarm flush-set name=sd-7b1c09ab-4",
-		"disarm flush-set name=sd-" FAULT "-4x",
+		"disarm flush-set name=sd-" FAULT "-4xx",
 		"disarm flush-nft-sets name=sd-" FAULT "-4",
 		"disarm flush-nft-sets name=sd-7b1c09ab",
 		"sweep delete-own-table name=filter",

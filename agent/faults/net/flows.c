@@ -194,23 +194,11 @@ read_exempt(struct fault_run *r, struct flows *f, struct err *e)
 	return 0;
 }
 
-/* Is every address of `inner` one of `outer`? */
-static bool
-covers(const struct net *outer, const struct net *inner)
-{
-	size_t bytes = outer->prefix / 8, bits = outer->prefix % 8;
-
-	if (outer->family != inner->family || outer->prefix > inner->prefix ||
-	    memcmp(outer->addr, inner->addr, bytes) != 0)
-		return false;
-	return bits == 0 || (outer->addr[bytes] ^ inner->addr[bytes]) >> (8 - bits) == 0;
-}
-
 static bool
 is_excluded(const struct flows *f, const struct net *net)
 {
 	for (size_t i = 0; i < f->excludes_count; i++) {
-		if (covers(&f->excludes[i], net))
+		if (net_covers(&f->excludes[i], net))
 			return true;
 	}
 	return false;

@@ -52,29 +52,47 @@ has_ipv6(void)
 	return access("/proc/self/net/if_inet6", F_OK) == 0;
 }
 
-static void
-add_net(struct steer *s, const struct net *net)
+static int
+family_of(const struct net *net)
 {
-	int family = net->family == 4 ? STEER_V4 : STEER_V6;
-	size_t count = s->count[family];
+	return net->family == 4 ? STEER_V4 : STEER_V6;
+}
 
-	for (size_t i = 0; i < count; i++)
-		if (memcmp(&s->nets[family][i], net, sizeof(*net)) == 0)
+static void
+add_net(struct net *list, size_t *count, const struct net *net)
+{
+	for (size_t i = 0; i < *count; i++) {
+		if (memcmp(&list[i], net, sizeof(*net)) == 0)
 			return;
-	s->nets[family][count] = *net;
-	s->count[family] = count + 1;
-	s->is_used[family] = true;
+	}
+	list[(*count)++] = *net;
 }
 
 /* A set of networks takes no /0: everything is its two halves. */
 static void
-add_everything(struct steer *s, uint8_t family)
+add_to_set(struct net *list, size_t *count, const struct net *net)
 {
-	struct net half = { .family = family, .prefix = 1 };
+	struct net half = { .family = net->family, .prefix = 1 };
 
-	add_net(s, &half);
+	if (net->prefix > 0) {
+		add_net(list, count, net);
+		return;
+	}
+	add_net(list, count, &half);
 	half.addr[0] = 0x80;
-	add_net(s, &half);
+	add_net(list, count, &half);
+}
+
+static void
+sort_excludes(struct steer *s)
+{
+	for (size_t i = 0; i < s->flows->excludes_count; i++) {
+		const struct net *net = &s->flows->excludes[i];
+		int f = family_of(net);
+
+		if (s->is_used[f])
+			add_to_set(s->excludes[f], &s->excludes_count[f], net);
+	}
 }
 
 /* Distinct networks by family, so that what the sets must hold can be counted.  "any" is
@@ -93,13 +111,12 @@ sort_nets(struct steer *s, struct err *e)
 		if (net->family == 6 && !with_ipv6)
 			return err_unsupported(e, "this host has no IPv6, for '%s'",
 			    format_net(net, name, sizeof(name)));
-		if (net->prefix == 0)
-			add_everything(s, net->family);
-		else
-			add_net(s, net);
+		add_to_set(s->nets[family_of(net)], &s->count[family_of(net)], net);
+		s->is_used[family_of(net)] = true;
 	}
 	if (!s->is_used[STEER_V4] && !s->is_used[STEER_V6])
 		return err_invalid(e, "no address or network to match");
+	sort_excludes(s);
 	return 0;
 }
 

@@ -41,6 +41,9 @@ struct steer {
 	bool is_used[STEER_FAMILIES];
 	struct net nets[STEER_FAMILIES][2 * SPEC_NETS_MAX]; /* distinct, none of /0 */
 	size_t count[STEER_FAMILIES];
+	/* the same of what is excluded, for the families that are used */
+	struct net excludes[STEER_FAMILIES][2 * FLOWS_EXCLUDES_MAX];
+	size_t excludes_count[STEER_FAMILIES];
 	void *own; /* the backend's */
 };
 

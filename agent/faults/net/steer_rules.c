@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The text of a fault's chain.  First what no fault may cut returns, then one or two rules
- * match on the set, which comes last in a rule: its counters are the fault's effect, so
- * they must see only packets that everything else has matched.
+ * The text of a fault's chain.  First what no fault may cut returns, and what is excluded.
+ * Then as few rules as will do match on everything that was named, cheap questions before
+ * dear ones and the set last of all: its counters are the fault's effect, so they must see
+ * only packets that everything else has matched.
  */
 #include "steer_iptables.h"
 
@@ -93,11 +94,86 @@ pass_link(const struct rules *r)
 static void
 pass_answers(const struct rules *r)
 {
-	pass(r, "-p tcp --tcp-flags RST RST");
+	bool by_port = r->steer->verdict == STEER_REJECT;
+
+	if (by_port)
+		pass(r, "-p tcp --tcp-flags RST RST");
 	if (r->family == STEER_V4)
-		pass(r, "-p icmp --icmp-type port-unreachable");
+		pass(r, "-p icmp --icmp-type %s-unreachable", by_port ? "port" : "host");
 	else
-		pass(r, "-p ipv6-icmp --icmpv6-type port-unreachable");
+		pass(r, "-p ipv6-icmp --icmpv6-type %s-unreachable",
+		    by_port ? "port" : "address");
+}
+
+/* "80,8000:8100": what -m multiport takes, seven ranges at most. */
+static void
+put_ports(FILE *f, const struct port_range *ports, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		(void)fprintf(f, "%s%u", i > 0 ? "," : "", ports[i].from);
+		if (ports[i].to != ports[i].from)
+			(void)fprintf(f, ":%u", ports[i].to);
+	}
+}
+
+static void
+pass_ports(const struct rules *r, const char *protocol)
+{
+	const struct flows *f = r->steer->flows;
+
+	(void)fprintf(r->f, "-A %s -p %s -m multiport --ports ", r->chain, protocol);
+	put_ports(r->f, f->exclude_ports, f->exclude_ports_count);
+	(void)fprintf(r->f, " -j RETURN\n");
+}
+
+static void
+pass_excluded(const struct rules *r)
+{
+	const struct iptables_steer *o = r->steer->own;
+	const struct flows *f = r->steer->flows;
+
+	if (r->steer->excludes_count[r->family] > 0)
+		pass(r, "-m set --match-set %s %s", o->exclude_set[r->family],
+		    r->hook == HOOK_OUT ? "dst" : "src");
+	if (f->exclude_ports_count == 0)
+		return;
+	if (f->protocol == IPPROTO_TCP || f->protocol == 0)
+		pass_ports(r, "tcp");
+	if (f->protocol == IPPROTO_UDP || f->protocol == 0)
+		pass_ports(r, "udp");
+}
+
+/* Of TCP only what opens a connection may be cut, which needs nobody's memory: a
+ * connection that has been silent since before the kernel began to track any lives, too. */
+static void
+pass_established(const struct rules *r)
+{
+	uint8_t protocol = r->steer->flows->protocol;
+
+	if (protocol == IPPROTO_TCP || protocol == 0)
+		pass(r, "-p tcp ! --syn");
+	if (protocol != IPPROTO_TCP)
+		pass(r, "! -p tcp -m conntrack --ctstate ESTABLISHED,RELATED");
+}
+
+static void
+pass_all(const struct rules *r)
+{
+	const struct steer *s = r->steer;
+
+	if (s->pass_mark != 0)
+		pass(r, "-m mark --mark %#x", s->pass_mark);
+	if (s->flows->passes_loopback)
+		pass(r, "%s lo", r->hook == HOOK_OUT ? "-o" : "-i");
+	pass_protected(r);
+	pass_ssh(r);
+	pass_control(r);
+	pass_link(r);
+	if (s->verdict == STEER_REJECT || s->verdict == STEER_UNREACHABLE)
+		pass_answers(r);
+	pass_excluded(r);
+	if (s->keeps_established)
+		pass_established(r);
 }
 
 static const char *
@@ -126,11 +202,80 @@ put_verdict(struct rules *r, bool is_tcp)
 		    unreachable(r->family, s->verdict));
 }
 
+/* In quotes a backslash, which systemd has in many names, is one only when doubled. */
+static void
+put_quoted(FILE *f, const char *text)
+{
+	(void)fputc('"', f);
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			(void)fputc('\\', f);
+		(void)fputc(*text, f);
+	}
+	(void)fputc('"', f);
+}
+
+static void
+put_far_and_near_ports(const struct rules *r)
+{
+	const struct flows *f = r->steer->flows;
+	bool out = r->hook == HOOK_OUT;
+
+	if (f->ports_count > 0) {
+		(void)fprintf(r->f, " -m multiport --%sports ", out ? "d" : "s");
+		put_ports(r->f, f->ports, f->ports_count);
+	}
+	if (f->local_ports_count > 0) {
+		(void)fprintf(r->f, " -m multiport --%sports ", out ? "s" : "d");
+		put_ports(r->f, f->local_ports, f->local_ports_count);
+	}
+}
+
+static void
+put_owner(const struct rules *r)
+{
+	const struct flows *f = r->steer->flows;
+
+	if (f->has_user)
+		(void)fprintf(r->f, " -m owner --uid-owner %u", f->uid);
+	if (f->has_cgroup) {
+		(void)fprintf(r->f, " -m cgroup --path ");
+		put_quoted(r->f, f->cgroup);
+	}
+}
+
+static void
+put_share(const struct rules *r)
+{
+	const struct flows *f = r->steer->flows;
+	struct sock_filter program[FLOW_HASH_MAX];
+	size_t len;
+
+	if (f->share >= FLOWS_SHARE_ALL)
+		return;
+	len =
+	    flow_hash_program(r->family == STEER_V4 ? 4 : 6, f->seed, f->share, program);
+	(void)fprintf(r->f, " -m bpf --bytecode \"%zu", len);
+	for (size_t i = 0; i < len; i++)
+		(void)fprintf(r->f, ",%u %u %u %u", program[i].code, program[i].jt,
+		    program[i].jf, program[i].k);
+	(void)fputc('"', r->f);
+}
+
+/* Counted are the connections that came this way since the rule was made. */
+static void
+put_connections(const struct rules *r)
+{
+	if (r->steer->connections != 0)
+		(void)fprintf(r->f,
+		    " --syn -m connlimit --connlimit-above %u --connlimit-mask 0",
+		    r->steer->connections);
+}
+
 /* One rule: an interface or "", a protocol or "". */
 static void
 match(struct rules *r, const char *interface, const char *protocol)
 {
-	const struct flows *f = r->steer->flows;
 	const struct iptables_steer *o = r->steer->own;
 	bool out = r->hook == HOOK_OUT;
 
@@ -139,26 +284,35 @@ match(struct rules *r, const char *interface, const char *protocol)
 		(void)fprintf(r->f, " %s %s", out ? "-o" : "-i", interface);
 	if (protocol[0] != '\0')
 		(void)fprintf(r->f, " -p %s", protocol);
-	if (f->ports_count > 0)
-		(void)fprintf(
-		    r->f, " --%s %u", out ? "dport" : "sport", f->ports[0].from);
+	put_far_and_near_ports(r);
+	put_owner(r);
+	put_share(r);
+	put_connections(r);
 	(void)fprintf(
 	    r->f, " -m set --match-set %s %s", o->set[r->family], out ? "dst" : "src");
 	put_verdict(r, strcmp(protocol, "tcp") == 0);
 	r->sets++;
 }
 
+/* Ports are of TCP and UDP; a reset is for TCP alone; else one rule does for everything. */
 static void
 match_on(struct rules *r, const char *interface)
 {
 	const struct flows *f = r->steer->flows;
+	bool by_port = f->ports_count > 0 || f->local_ports_count > 0;
+	bool tcp_apart = by_port || r->steer->verdict == STEER_REJECT;
 
-	if (f->protocol == IPPROTO_TCP || f->protocol == 0)
+	if (f->protocol == IPPROTO_TCP || r->steer->connections != 0)
 		match(r, interface, "tcp");
-	if (f->protocol == IPPROTO_UDP || (f->protocol == 0 && f->ports_count != 0))
+	else if (f->protocol == IPPROTO_UDP)
 		match(r, interface, "udp");
-	else if (f->protocol == 0)
-		match(r, interface, "");
+	else if (f->protocol == IPPROTO_ICMP)
+		match(r, interface, r->family == STEER_V4 ? "icmp" : "ipv6-icmp");
+	else {
+		if (tcp_apart)
+			match(r, interface, "tcp");
+		match(r, interface, by_port ? "udp" : "");
+	}
 }
 
 static void
@@ -186,16 +340,7 @@ steer_rules(const struct steer *s, int family, int hook, uint32_t *ret_sets)
 	r.f = open_memstream(&text, &len);
 	if (r.f == NULL)
 		abort(); /* out of memory, before anything was touched */
-	if (s->flows->passes_loopback)
-		pass(&r, "%s lo", hook == HOOK_OUT ? "-o" : "-i");
-	if (s->pass_mark != 0)
-		pass(&r, "-m mark --mark 0x%x", s->pass_mark);
-	pass_protected(&r);
-	pass_ssh(&r);
-	pass_control(&r);
-	pass_link(&r);
-	if (s->verdict == STEER_REJECT)
-		pass_answers(&r);
+	pass_all(&r);
 	match_all(&r);
 	if (fclose(r.f) != 0)
 		abort();
