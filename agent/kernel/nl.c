@@ -36,6 +36,8 @@ struct nl {
 	bool overflowed;    /* what was put did not fit: not to be sent */
 	struct nl_msg *msg;
 	bool in_batch, has_begun; /* a message of the batch, still in msg */
+	bool is_queueing;         /* messages of their own wait in batch */
+	struct nlmsghdr *last;    /* of those */
 	size_t batch_len;
 	char batch[BATCH_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 	char why[160];
@@ -106,15 +108,22 @@ nl_why(const struct nl *n)
 	return n->why;
 }
 
-void
-nl_batch(struct nl *n)
+static void
+begin_alone(struct nl *n)
 {
-	n->in_batch = true;
-	n->has_begun = false;
+	n->is_queueing = false;
 	n->overflowed = false;
 	n->batch_len = 0;
 	n->first_seq = n->seq + 1;
 	n->why[0] = '\0';
+}
+
+void
+nl_batch(struct nl *n)
+{
+	begin_alone(n);
+	n->in_batch = true;
+	n->has_begun = false;
 }
 
 /* The message is finished, as another begins behind it. */
@@ -138,14 +147,10 @@ nl_begin(struct nl *n, uint16_t type, uint16_t flags, size_t extra)
 	struct nlmsghdr *h = nlmsg_hdr(n->msg);
 	void *body;
 
-	if (!n->in_batch) {
-		n->overflowed = false;
-		n->batch_len = 0;
-		n->first_seq = n->seq + 1;
-		n->why[0] = '\0';
-	} else if (n->has_begun) {
+	if (n->in_batch && n->has_begun)
 		batch_message(n);
-	}
+	else if (!n->in_batch && !n->is_queueing)
+		begin_alone(n);
 	n->has_begun = true;
 	memset(h, 0, sizeof(*h));
 	h->nlmsg_len = NLMSG_HDRLEN;
@@ -184,6 +189,13 @@ void
 nl_put_str(struct nl *n, uint16_t attr, const char *s)
 {
 	nl_put(n, attr, s, strlen(s) + 1);
+}
+
+void
+nl_put_raw(struct nl *n, const void *data, size_t len)
+{
+	if (nlmsg_append(n->msg, (void *)data, len, NLMSG_ALIGNTO) < 0)
+		n->overflowed = true;
 }
 
 void *
@@ -243,6 +255,9 @@ transmit_begun(struct nl *n, uint16_t more_flags)
 	const struct iovec iov = { .iov_base = h, .iov_len = h->nlmsg_len };
 
 	h->nlmsg_flags |= more_flags;
+	if (n->is_queueing)
+		n->first_seq = n->seq;
+	n->is_queueing = false;
 	return transmit(n, &iov, 1);
 }
 
@@ -350,6 +365,80 @@ nl_ask(struct nl *n)
 	int rc = transmit_begun(n, NLM_F_ACK);
 
 	return rc < 0 ? rc : await(n, &a);
+}
+
+/* Only the last one is acknowledged; of the others the kernel tells what it refuses. */
+static int
+await_queue(struct nl *n)
+{
+	char why[sizeof(n->why)] = "";
+	uint32_t last = n->last->nlmsg_seq;
+	int first = 0;
+
+	for (;;) {
+		ssize_t got = receive(n);
+		struct nlmsghdr *h = &n->rx.align;
+
+		if (got < 0)
+			return (int)got;
+		for (int left = (int)got; nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
+			struct answer a = { 0 };
+
+			if (h->nlmsg_seq - n->first_seq > last - n->first_seq)
+				continue;
+			answer_message(n, &a, h);
+			if (a.result < 0 && first == 0) {
+				first = a.result;
+				memcpy(why, n->why, sizeof(why));
+			}
+			if (!a.is_done || h->nlmsg_seq != last)
+				continue;
+			memcpy(n->why, why, sizeof(why));
+			return first;
+		}
+	}
+}
+
+static int
+send_queue(struct nl *n)
+{
+	const struct iovec iov = { .iov_base = n->batch, .iov_len = n->batch_len };
+	int rc;
+
+	n->batch_len = 0;
+	n->last->nlmsg_flags |= NLM_F_ACK;
+	rc = transmit(n, &iov, 1);
+	if (rc == 0)
+		rc = await_queue(n);
+	n->first_seq = n->last->nlmsg_seq + 1;
+	return rc;
+}
+
+int
+nl_queue(struct nl *n)
+{
+	const struct nlmsghdr *h = nlmsg_hdr(n->msg);
+	int rc = n->overflowed ? -EMSGSIZE : 0;
+
+	n->is_queueing = true;
+	if (rc == 0 && n->batch_len + NLMSG_ALIGN(h->nlmsg_len) > sizeof(n->batch))
+		rc = send_queue(n);
+	if (rc < 0) {
+		n->is_queueing = false;
+		return rc;
+	}
+	n->last = (struct nlmsghdr *)(n->batch + n->batch_len);
+	batch_message(n);
+	return 0;
+}
+
+int
+nl_flush(struct nl *n)
+{
+	bool has_any = n->is_queueing && n->batch_len > 0;
+
+	n->is_queueing = false;
+	return has_any ? send_queue(n) : 0;
 }
 
 struct batch_edge {

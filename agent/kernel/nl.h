@@ -30,7 +30,9 @@ void nl_put_u8(struct nl *n, uint16_t attr, uint8_t v);
 void nl_put_u16(struct nl *n, uint16_t attr, uint16_t v); /* as given: swap yourself */
 void nl_put_u32(struct nl *n, uint16_t attr, uint32_t v);
 void nl_put_str(struct nl *n, uint16_t attr, const char *s); /* with its NUL */
-void *nl_nest(struct nl *n, uint16_t attr);                  /* sets NLA_F_NESTED */
+/* Without a header: a struct that stands before the attributes of a nest. */
+void nl_put_raw(struct nl *n, const void *data, size_t len);
+void *nl_nest(struct nl *n, uint16_t attr); /* sets NLA_F_NESTED */
 void nl_nest_end(struct nl *n, void *nest);
 
 /* Send what was begun and wait for its ACK: 0 or the kernel's negative errno, without an
@@ -43,6 +45,12 @@ const char *nl_why(const struct nl *n);
 int nl_ask_batch(struct nl *n, uint32_t generation);
 /* Would it be done?  Nothing is. */
 int nl_try_batch(struct nl *n);
+/* Many messages in few sends, each of them done or refused by itself: nl_begin … nl_queue
+ * for each, nl_flush at the end.  The kernel goes on after one that it refuses; the first
+ * refusal is returned by the nl_queue or nl_flush that sent it, with the kernel's words in
+ * nl_why.  Asking anything else drops what still waits. */
+int nl_queue(struct nl *n);
+int nl_flush(struct nl *n);
 /* Send a dump (NLM_F_DUMP) or get request and call fn for each answer until it returns
  * non-zero or the dump ends.  0, fn's value, or a negative errno; -EINTR when what is
  * dumped changed meanwhile: forget what fn saw and ask again.  fn must not use `n`. */
