@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Filters of kind flower, for IPv4 and IPv6 alike, and their two actions: gact (pass, or go
- * to a chain) and mirred (redirect to an ifb).  All filters of one priority are one object
- * in the kernel whatever their family, because they stand there for every protocol and
- * match the family as a key: that is why one message takes them all away.
+ * Filters of kind flower, for IPv4 and IPv6 alike, or bpf, and their actions: the gate, and
+ * behind it gact (pass, or go to a chain) or mirred (redirect to an ifb).  All filters of
+ * one priority are one object in the kernel whatever their family, because they stand there
+ * for every protocol and match the family as a key: that is why one message takes them all
+ * away.
  */
 #include "tc.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
@@ -24,20 +26,10 @@
 
 enum { CHAIN_BITS = 0x0fffffff, PRIO_SPAN = 0x10000 - TC_PRIO_FIRST };
 
-static uint32_t
-id_number(const char *fault_id)
-{
-	uint32_t v = 0;
-
-	for (const char *c = fault_id; *c != '\0'; c++)
-		v = v << 4 | (uint32_t)(*c <= '9' ? *c - '0' : *c - 'a' + 10);
-	return v;
-}
-
 uint32_t
 tc_chain_of(const char *fault_id)
 {
-	uint32_t chain = id_number(fault_id) & CHAIN_BITS;
+	uint32_t chain = tc_id_number(fault_id) & CHAIN_BITS;
 
 	return chain != 0 ? chain : CHAIN_BITS; /* 0 is where everybody starts */
 }
@@ -45,7 +37,7 @@ tc_chain_of(const char *fault_id)
 uint16_t
 tc_prio_of(const char *fault_id, unsigned attempt)
 {
-	return (uint16_t)(TC_PRIO_FIRST + (id_number(fault_id) + attempt) % PRIO_SPAN);
+	return (uint16_t)(TC_PRIO_FIRST + (tc_id_number(fault_id) + attempt) % PRIO_SPAN);
 }
 
 static uint32_t
@@ -62,7 +54,6 @@ begin_filter(struct nl *n, uint16_t type, int ifindex, int direction, uint16_t p
 	struct tcmsg *t = tc_begin(n, type, flags, ifindex, block_of(direction));
 
 	t->tcm_info = TC_H_MAKE((uint32_t)prio << 16, htons(ETH_P_ALL));
-	nl_put_str(n, TCA_KIND, "flower");
 	return t;
 }
 
@@ -88,19 +79,29 @@ put_net(struct nl *n, const struct net *net, bool is_destination)
 	nl_put(n, a[1], mask, len);
 }
 
+/* One port by a key of its own, which the kernel looks up in a hash; a range by its ends,
+ * which it compares filter by filter. */
 static void
-put_port(struct nl *n, uint8_t protocol, uint16_t port, bool is_destination)
+put_ports(struct nl *n, uint8_t protocol, struct port_range r, bool is_destination)
 {
-	if (port == 0)
+	static const uint16_t key[2][2] = {
+		{ TCA_FLOWER_KEY_UDP_SRC, TCA_FLOWER_KEY_UDP_DST },
+		{ TCA_FLOWER_KEY_TCP_SRC, TCA_FLOWER_KEY_TCP_DST },
+	};
+
+	if (r.from == 0)
 		return;
-	if (protocol == IPPROTO_TCP)
-		nl_put_u16(n,
-		    is_destination ? TCA_FLOWER_KEY_TCP_DST : TCA_FLOWER_KEY_TCP_SRC,
-		    htons(port));
-	else
-		nl_put_u16(n,
-		    is_destination ? TCA_FLOWER_KEY_UDP_DST : TCA_FLOWER_KEY_UDP_SRC,
-		    htons(port));
+	if (r.from == r.to) {
+		nl_put_u16(
+		    n, key[protocol == IPPROTO_TCP][is_destination], htons(r.from));
+		return;
+	}
+	nl_put_u16(n,
+	    is_destination ? TCA_FLOWER_KEY_PORT_DST_MIN : TCA_FLOWER_KEY_PORT_SRC_MIN,
+	    htons(r.from));
+	nl_put_u16(n,
+	    is_destination ? TCA_FLOWER_KEY_PORT_DST_MAX : TCA_FLOWER_KEY_PORT_SRC_MAX,
+	    htons(r.to));
 }
 
 static void
@@ -113,8 +114,8 @@ put_match(struct nl *n, const struct tc_match *m, bool is_egress)
 	}
 	if (m->protocol != 0)
 		nl_put_u8(n, TCA_FLOWER_KEY_IP_PROTO, m->protocol);
-	put_port(n, m->protocol, m->port, is_egress);
-	put_port(n, m->protocol, m->local_port, !is_egress);
+	put_ports(n, m->protocol, m->port, is_egress);
+	put_ports(n, m->protocol, m->local_port, !is_egress);
 	if (m->icmp6_type != 0)
 		nl_put_u8(n, TCA_FLOWER_KEY_ICMPV6_TYPE, m->icmp6_type);
 }
@@ -148,38 +149,89 @@ put_redirect(struct nl *n, int ifindex)
 }
 
 static void
-put_action(struct nl *n, const struct tc_filter *f)
+put_actions(struct nl *n, uint16_t attr, const struct tc_filter *f)
 {
-	void *acts = nl_nest(n, TCA_FLOWER_ACT);
-	void *first = nl_nest(n, 1);
+	void *acts = nl_nest(n, attr);
+	uint16_t order = 1;
+	void *one;
 
+	if (f->gate != NULL) {
+		one = nl_nest(n, order++);
+		tc_put_gate(n, f->gate, false);
+		nl_nest_end(n, one);
+	}
+	one = nl_nest(n, order);
 	if (f->redirect != 0)
 		put_redirect(n, f->redirect);
 	else if (f->goto_chain != 0)
 		put_gact(n, (int)(TC_ACT_GOTO_CHAIN | f->goto_chain));
 	else
 		put_gact(n, TC_ACT_OK);
-	nl_nest_end(n, first);
+	nl_nest_end(n, one);
 	nl_nest_end(n, acts);
+}
+
+static void
+put_program(struct nl *n, const struct tc_program *p)
+{
+	if (p->classic != NULL) {
+		nl_put_u16(n, TCA_BPF_OPS_LEN, (uint16_t)p->count);
+		nl_put(n, TCA_BPF_OPS, p->classic, p->count * sizeof(*p->classic));
+	} else {
+		nl_put_u32(n, TCA_BPF_FD, (uint32_t)p->fd);
+		nl_put_str(n, TCA_BPF_NAME, "stormdrill");
+	}
+}
+
+/* Never in hardware: a card that has only a part of the rules would do the wrong thing. */
+static void
+begin_new(struct nl *n, const struct tc_filter *f)
+{
+	void *options;
+
+	(void)begin_filter(n, RTM_NEWTFILTER, f->ifindex, f->direction, f->prio);
+	nl_put_str(n, TCA_KIND, f->program != NULL ? "bpf" : "flower");
+	nl_put_u32(n, TCA_CHAIN, f->chain);
+	options = nl_nest(n, TCA_OPTIONS);
+	if (f->program != NULL) {
+		put_program(n, f->program);
+		nl_put_u32(n, TCA_BPF_FLAGS_GEN, TCA_CLS_FLAGS_SKIP_HW);
+		put_actions(n, TCA_BPF_ACT, f);
+	} else {
+		put_match(n, &f->match, f->direction == TC_EGRESS);
+		nl_put_u32(n, TCA_FLOWER_FLAGS, TCA_CLS_FLAGS_SKIP_HW);
+		put_actions(n, TCA_FLOWER_ACT, f);
+	}
+	nl_nest_end(n, options);
+}
+
+static int
+filter_refused(struct nl *n, int rc, const char *module, struct err *e)
+{
+	if (rc == -ENOENT)
+		return tc_missing(e, module);
+	return rc < 0 ? tc_refused(n, e, rc, "add filter") : 0;
 }
 
 int
 tc_filter_add(struct nl *n, const struct tc_filter *f, struct err *e)
 {
-	void *options;
-	int rc;
+	begin_new(n, f);
+	return filter_refused(
+	    n, nl_ask(n), f->program != NULL ? "cls_bpf" : "cls_flower", e);
+}
 
-	(void)begin_filter(n, RTM_NEWTFILTER, f->ifindex, f->direction, f->prio);
-	nl_put_u32(n, TCA_CHAIN, f->chain);
-	options = nl_nest(n, TCA_OPTIONS);
-	put_match(n, &f->match, f->direction == TC_EGRESS);
-	nl_put_u32(n, TCA_FLOWER_FLAGS, TCA_CLS_FLAGS_SKIP_HW);
-	put_action(n, f);
-	nl_nest_end(n, options);
-	rc = nl_ask(n);
-	if (rc == -ENOENT)
-		return tc_missing(e, "cls_flower");
-	return rc < 0 ? tc_refused(n, e, rc, "add filter") : 0;
+int
+tc_filter_queue(struct nl *n, const struct tc_filter *f, struct err *e)
+{
+	begin_new(n, f);
+	return filter_refused(n, nl_queue(n), "cls_flower", e);
+}
+
+int
+tc_filter_flush(struct nl *n, struct err *e)
+{
+	return filter_refused(n, nl_flush(n), "cls_flower", e);
 }
 
 struct wanted {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * netem as the root of an ifb of ours.  Delays go as 64-bit nanoseconds (Linux 4.15); the
- * old field of 64 ns ticks is filled in as well, because the kernel insists on the struct.
+ * Asking for netem as the root of an ifb of ours; tc_netem_read.c reads it back.  Delays go
+ * as 64-bit nanoseconds (Linux 4.15); the old field of 64 ns ticks is filled in as well,
+ * because the kernel insists on the struct.
  */
 #include "tc.h"
 
 #include <errno.h>
-#include <linux/gen_stats.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "nl.h"
 #include "tc_msg.h"
 
-enum { LOOPBACK = 1, TICK_SHIFT = 6 };
+enum { LOOPBACK = 1 };
 
 /* An action of this kind without options: refused by the module, if there is one. */
 static int
@@ -56,16 +56,12 @@ tc_supports_netem(struct nl *n, struct err *e)
 	return 0;
 }
 
-struct netem_options {
-	struct tc_netem_qopt q;
-	struct nlattr latency_head;
-	uint8_t latency[sizeof(int64_t)]; /* at an offset of four: no int64_t */
-	struct nlattr jitter_head;
-	uint8_t jitter[sizeof(int64_t)];
-};
-_Static_assert(sizeof(struct netem_options) ==
-		   sizeof(struct tc_netem_qopt) + 2 * (NLA_HDRLEN + sizeof(int64_t)),
-    "no padding between attributes");
+uint32_t
+tc_fraction_of(uint32_t share)
+{
+	return (
+	    uint32_t)(((uint64_t)share * UINT32_MAX + TC_SHARE_ALL / 2) / TC_SHARE_ALL);
+}
 
 static uint32_t
 ticks(uint64_t ns)
@@ -76,23 +72,123 @@ ticks(uint64_t ns)
 }
 
 static void
+put_s64(struct nl *n, uint16_t attr, uint64_t v)
+{
+	nl_put(n, attr, &v, sizeof(v));
+}
+
+/* The order of p14 and p23 is the kernel's, and h is what its "1-h" is taken from. */
+static void
+put_loss(struct nl *n, const struct netem *p)
+{
+	const uint32_t *arg = p->loss_args;
+	const struct tc_netem_gimodel state = {
+		.p13 = tc_fraction_of(arg[0]),
+		.p31 = tc_fraction_of(arg[1]),
+		.p32 = tc_fraction_of(arg[2]),
+		.p23 = tc_fraction_of(arg[3]),
+		.p14 = tc_fraction_of(arg[4]),
+	};
+	const struct tc_netem_gemodel gilbert = {
+		.p = tc_fraction_of(arg[0]),
+		.r = tc_fraction_of(arg[1]),
+		.h = UINT32_MAX - tc_fraction_of(arg[2]),
+		.k1 = tc_fraction_of(arg[3]),
+	};
+	void *nest;
+
+	if (p->loss_model == TC_LOSS_RANDOM)
+		return;
+	nest = nl_nest(n, TCA_NETEM_LOSS);
+	if (p->loss_model == TC_LOSS_STATE)
+		nl_put(n, NETEM_LOSS_GI, &state, sizeof(state));
+	else
+		nl_put(n, NETEM_LOSS_GE, &gilbert, sizeof(gilbert));
+	nl_nest_end(n, nest);
+}
+
+/* The kernel takes the larger of the two: the old field is set even when it is too small. */
+static void
+put_rate(struct nl *n, const struct netem *p)
+{
+	const struct tc_netem_rate rate = {
+		.rate = p->rate > UINT32_MAX ? UINT32_MAX : (uint32_t)p->rate,
+		.packet_overhead = p->packet_overhead,
+		.cell_size = p->cell_size,
+		.cell_overhead = p->cell_overhead,
+	};
+
+	nl_put(n, TCA_NETEM_RATE, &rate, sizeof(rate));
+	if (p->rate > UINT32_MAX)
+		put_s64(n, TCA_NETEM_RATE64, p->rate);
+}
+
+static void
+put_slot(struct nl *n, const struct netem *p)
+{
+	const usec_t max = p->slot_max > p->slot ? p->slot_max : p->slot;
+	const struct tc_netem_slot slot = {
+		.min_delay = (int64_t)(p->slot * NSEC_PER_USEC),
+		.max_delay = (int64_t)(max * NSEC_PER_USEC),
+		.max_packets = (int32_t)p->slot_packets,
+		.max_bytes = (int32_t)p->slot_bytes,
+	};
+
+	nl_put(n, TCA_NETEM_SLOT, &slot, sizeof(slot));
+}
+
+static void
+put_chances(struct nl *n, const struct netem *p)
+{
+	const struct tc_netem_corr correlation = {
+		.delay_corr = tc_fraction_of(p->delay_correlation),
+		.loss_corr = tc_fraction_of(p->loss_correlation),
+		.dup_corr = tc_fraction_of(p->duplicate_correlation),
+	};
+	const struct tc_netem_reorder reorder = {
+		.probability = tc_fraction_of(p->reorder),
+		.correlation = tc_fraction_of(p->reorder_correlation),
+	};
+	const struct tc_netem_corrupt corrupt = {
+		.probability = tc_fraction_of(p->corrupt),
+		.correlation = tc_fraction_of(p->corrupt_correlation),
+	};
+
+	nl_put(n, TCA_NETEM_CORR, &correlation, sizeof(correlation));
+	nl_put(n, TCA_NETEM_REORDER, &reorder, sizeof(reorder));
+	nl_put(n, TCA_NETEM_CORRUPT, &corrupt, sizeof(corrupt));
+	put_loss(n, p);
+	nl_put_u32(n, TCA_NETEM_ECN, p->ecn);
+}
+
+/* Everything, always: what is left out of a change stays as it was. */
+static void
 put_options(struct nl *n, const struct netem *p)
 {
 	const uint64_t latency = p->delay * NSEC_PER_USEC;
 	const uint64_t jitter = p->jitter * NSEC_PER_USEC;
-	struct netem_options o = {
-		.q.latency = ticks(latency),
-		.q.jitter = ticks(jitter),
-		.q.limit = p->limit,
-		.latency_head.nla_type = TCA_NETEM_LATENCY64,
-		.latency_head.nla_len = NLA_HDRLEN + sizeof(latency),
-		.jitter_head.nla_type = TCA_NETEM_JITTER64,
-		.jitter_head.nla_len = NLA_HDRLEN + sizeof(jitter),
+	const struct tc_netem_qopt q = {
+		.latency = ticks(latency),
+		.jitter = ticks(jitter),
+		.limit = p->limit,
+		.loss = p->loss_model == TC_LOSS_RANDOM ? tc_fraction_of(p->loss) : 0,
+		.gap = p->gap,
+		.duplicate = tc_fraction_of(p->duplicate),
 	};
+	void *nest = nl_nest(n, TCA_OPTIONS);
 
-	memcpy(o.latency, &latency, sizeof(latency));
-	memcpy(o.jitter, &jitter, sizeof(jitter));
-	nl_put(n, TCA_OPTIONS, &o, sizeof(o));
+	nl_put_raw(n, &q, sizeof(q));
+	put_s64(n, TCA_NETEM_LATENCY64, latency);
+	put_s64(n, TCA_NETEM_JITTER64, jitter);
+	if (p->distribution != NULL)
+		nl_put(n, TCA_NETEM_DELAY_DIST, p->distribution,
+		    p->distribution_count * sizeof(*p->distribution));
+	put_chances(n, p);
+	put_rate(n, p);
+	put_slot(n, p);
+	if (p->has_seed)
+		put_s64(n, NETEM_PRNG_SEED, p->seed);
+	nl_nest_end(n, nest);
 }
 
 static int
@@ -120,94 +216,4 @@ tc_netem_change(struct nl *n, int ifindex, const struct netem *p, struct err *e)
 	int rc = netem_set(n, ifindex, 0, p);
 
 	return rc < 0 ? tc_refused(n, e, rc, "change netem") : 0;
-}
-
-struct found {
-	struct netem netem;
-	struct qdisc_stats stats;
-};
-
-static usec_t
-read_nsec(struct nlattr *a, uint32_t in_ticks)
-{
-	uint64_t ns = (uint64_t)in_ticks << TICK_SHIFT;
-
-	if (a != NULL && nla_len(a) >= (int)sizeof(ns))
-		memcpy(&ns, nla_data(a), sizeof(ns));
-	return ns / NSEC_PER_USEC;
-}
-
-static int
-read_options(struct netem *ret, struct nlattr *options)
-{
-	struct nlattr *tb[TCA_NETEM_MAX + 1];
-	struct tc_netem_qopt q;
-	int more = nla_len(options) - (int)sizeof(q);
-
-	if (more < 0)
-		return -EBADMSG;
-	memcpy(&q, nla_data(options), sizeof(q));
-	if (nla_parse(tb, TCA_NETEM_MAX,
-		(struct nlattr *)((char *)nla_data(options) + sizeof(q)), more, NULL) < 0)
-		return -EBADMSG;
-	ret->limit = q.limit;
-	ret->delay = read_nsec(tb[TCA_NETEM_LATENCY64], q.latency);
-	ret->jitter = read_nsec(tb[TCA_NETEM_JITTER64], q.jitter);
-	return 0;
-}
-
-static void
-read_stats(struct qdisc_stats *ret, struct nlattr *stats)
-{
-	struct nlattr *tb[TCA_STATS_MAX + 1];
-	struct gnet_stats_basic basic = { 0 };
-	struct gnet_stats_queue queue = { 0 };
-
-	if (nla_parse_nested(tb, TCA_STATS_MAX, stats, NULL) < 0)
-		return;
-	if (tb[TCA_STATS_BASIC] != NULL)
-		(void)nla_memcpy(&basic, tb[TCA_STATS_BASIC], sizeof(basic));
-	if (tb[TCA_STATS_QUEUE] != NULL)
-		(void)nla_memcpy(&queue, tb[TCA_STATS_QUEUE], sizeof(queue));
-	ret->bytes = basic.bytes;
-	ret->packets = basic.packets;
-	ret->drops = queue.drops;
-	ret->backlog = queue.qlen;
-	if (tb[TCA_STATS_PKT64] != NULL)
-		ret->packets = (uint64_t)nla_get_u64(tb[TCA_STATS_PKT64]);
-}
-
-static int
-on_qdisc(void *ctx, const struct tcmsg *t, struct nlattr **tb)
-{
-	struct found *f = ctx;
-	int rc;
-
-	(void)t;
-	if (tb[TCA_KIND] == NULL || nla_strcmp(tb[TCA_KIND], "netem") != 0 ||
-	    tb[TCA_OPTIONS] == NULL)
-		return 0;
-	rc = read_options(&f->netem, tb[TCA_OPTIONS]);
-	if (rc == 0 && tb[TCA_STATS2] != NULL)
-		read_stats(&f->stats, tb[TCA_STATS2]);
-	return rc < 0 ? rc : 1;
-}
-
-int
-tc_netem_stats(struct nl *n, int ifindex, struct netem *ret,
-    struct qdisc_stats *ret_stats, struct err *e)
-{
-	const struct tcmsg what = { .tcm_ifindex = ifindex, .tcm_parent = TC_H_ROOT };
-	struct found f = { 0 };
-	int rc = tc_dump(n, RTM_GETQDISC, &what, on_qdisc, &f);
-
-	if (rc < 0)
-		return tc_refused(n, e, rc, "read netem");
-	if (rc == 0)
-		return err_set(e, -ENOENT, "interface %d has no netem", ifindex);
-	if (ret != NULL)
-		*ret = f.netem;
-	if (ret_stats != NULL)
-		*ret_stats = f.stats;
-	return 0;
 }

@@ -127,21 +127,21 @@ run_descriptor(struct undo_ctx *c, const struct undo *u, struct err *e)
 	return 0;
 }
 
-/* Deleting an ifb loses the packets its netem holds: let them out first, and let no new
- * one wait. */
+/* Deleting an ifb loses the packets its netem holds: let them out first, and let nothing
+ * new happen to any. */
 static void
 drain(struct nl *n, int ifindex, usec_t longest)
 {
 	usec_t until = clock_boottime() + longest + DRAIN_SLACK;
 	struct qdisc_stats stats;
-	struct netem netem;
+	struct netem netem, nothing = { 0 };
 	struct err why = { 0 };
 
 	if (tc_netem_stats(n, ifindex, &netem, &stats, &why) < 0 || stats.backlog == 0)
 		return;
-	netem.delay = 0;
-	netem.jitter = 0;
-	(void)tc_netem_change(n, ifindex, &netem, &why); /* the wait is bounded anyhow */
+	nothing.limit = netem.limit;
+	(void)tc_netem_change(
+	    n, ifindex, &nothing, &why); /* the wait is bounded anyhow */
 	while (stats.backlog > 0 && clock_boottime() < until) {
 		sleep_usec(DRAIN_POLL);
 		if (tc_netem_stats(n, ifindex, &netem, &stats, &why) < 0)

@@ -118,7 +118,7 @@ pass_dhcp(struct fault_run *r, const struct tc_filter *in, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(ends) && rc == 0; i++) {
 		const struct tc_match m = { .net.family = ends[i].family,
 			.protocol = IPPROTO_UDP,
-			.port = ends[i].port };
+			.port = { ends[i].port, ends[i].port } };
 
 		rc = pass(r, in, m, e);
 	}
@@ -134,8 +134,9 @@ pass_ssh(struct fault_run *r, const struct tc_filter *in, struct err *e)
 	for (size_t i = 0; i < flows->ssh_count && rc == 0; i++) {
 		const struct tc_match m = { .net = flows->ssh[i].remote,
 			.protocol = IPPROTO_TCP,
-			.port = flows->ssh[i].remote_port,
-			.local_port = flows->ssh[i].local_port };
+			.port = { flows->ssh[i].remote_port, flows->ssh[i].remote_port },
+			.local_port = {
+			    flows->ssh[i].local_port, flows->ssh[i].local_port } };
 
 		rc = pass(r, in, m, e);
 	}
@@ -148,9 +149,9 @@ pass_control(struct fault_run *r, const struct tc_filter *in, struct err *e)
 {
 	struct tc_match m = { .net.family = 4,
 		.protocol = IPPROTO_TCP,
-		.local_port = flows_of(r)->control_port };
+		.local_port = { flows_of(r)->control_port, flows_of(r)->control_port } };
 
-	if (m.local_port == 0)
+	if (m.local_port.from == 0)
 		return 0;
 	if (pass(r, in, m, e) < 0)
 		return e->code;
@@ -221,7 +222,7 @@ lead(struct fault_run *r, struct tc_filter *f, uint8_t protocol, struct err *e)
 	const struct flows *flows = flows_of(r);
 
 	f->match.protocol = protocol;
-	f->match.port = flows->ports[0].from;
+	f->match.port = flows->ports[0];
 	for (size_t i = 0; i < flows->nets_count; i++) {
 		struct err why = { 0 };
 
