@@ -24,7 +24,6 @@ enum param_type {
 	PARAM_ENUM,     /* num = index into choices */
 	PARAM_STRING,   /* text */
 	PARAM_STRINGS,  /* text: NUL-separated list, each with its NUL */
-	PARAM_IFNAME,   /* text */
 	PARAM_IFNAMES,  /* the same, of interface names */
 	PARAM_ADDRS,    /* the same, of addresses and networks; stormctl resolves names */
 	PARAM_PORTS,    /* the same, of ports and ranges: "80", "8000-8100" */
@@ -44,7 +43,12 @@ struct param {
 	const char *def;            /* as it would be written; NULL: absent */
 	int64_t min, max;           /* of num; both 0: the type's own range */
 	const char *const *choices; /* PARAM_ENUM, NULL-terminated */
-	const char *help;           /* one line, lower case */
+	/* The heading under which help shows it; NULL: what the kind is about. */
+	const char *group;
+	/* The kind whose own it is, where others take it, too: policy allows and limits it
+	 * as that kind. */
+	const char *of;
+	const char *help; /* one line, lower case */
 };
 
 enum {

@@ -75,7 +75,6 @@ param_type_name(enum param_type t)
 		[PARAM_ENUM] = "choice",
 		[PARAM_STRING] = "text",
 		[PARAM_STRINGS] = "list of text",
-		[PARAM_IFNAME] = "interface",
 		[PARAM_IFNAMES] = "list of interfaces",
 		[PARAM_ADDRS] = "address list",
 		[PARAM_PORTS] = "ports",

@@ -32,7 +32,6 @@ param_is_number(const struct param *p)
 		return true;
 	case PARAM_STRING:
 	case PARAM_STRINGS:
-	case PARAM_IFNAME:
 	case PARAM_IFNAMES:
 	case PARAM_ADDRS:
 	case PARAM_PORTS:
@@ -266,7 +265,6 @@ param_check_text(const struct param *p, const char *text, struct err *e)
 			return err_invalid(e, "a text may not hold control characters");
 	}
 	switch (p->type) {
-	case PARAM_IFNAME:
 	case PARAM_IFNAMES:
 		return parse_ifname(text, ifname, e);
 	case PARAM_ADDRS:

@@ -176,17 +176,38 @@ check_limit(const struct policy *p, const struct policy_limit *l, const struct s
 	    spec_format(&limit, l->param->name, most, sizeof(most)), p->path, l->line);
 }
 
+/* Which port of this parameter is protected; 0: none. */
+static unsigned
+protected_port(const struct policy *p, const struct spec *s, const struct param *param)
+{
+	struct port_range r[PORT_RANGES_MAX];
+	size_t count = 0;
+
+	if (param->type == PARAM_PORTS)
+		count = spec_ports(s, param->name, r, PORT_RANGES_MAX);
+	if (param->type == PARAM_PORT && spec_has(s, param->name)) {
+		r[0].from = r[0].to = (uint16_t)spec_num(s, param->name);
+		count = 1;
+	}
+	for (size_t i = 0; i < count * p->port_count; i++) {
+		uint16_t port = p->port[i / count];
+
+		if (port >= r[i % count].from && port <= r[i % count].to)
+			return port;
+	}
+	return 0;
+}
+
+/* On either side: a service is as cut off by its own port as by that of its clients'. */
 static int
 check_ports(const struct policy *p, const struct spec *s, struct err *e)
 {
-	const struct kind *k = kind_find(s->kind);
+	for (const struct param *m = kind_find(s->kind)->params; m->name != NULL; m++) {
+		unsigned port = protected_port(p, s, m);
 
-	if (kind_param(k, "port") == NULL || !spec_has(s, "port"))
-		return 0;
-	for (size_t i = 0; i < p->port_count; i++) {
-		if (p->port[i] == spec_num(s, "port"))
+		if (port != 0 && strcmp(m->name, "exclude_port") != 0)
 			return err_refused(
-			    e, "port %u is protected by policy %s", p->port[i], p->path);
+			    e, "port %u is protected by policy %s", port, p->path);
 	}
 	return 0;
 }
@@ -195,13 +216,14 @@ check_ports(const struct policy *p, const struct spec *s, struct err *e)
 static int
 check_interface(const struct policy *p, const struct spec *s, struct err *e)
 {
-	const struct kind *k = kind_find(s->kind);
+	const char *name;
 
-	if (kind_param(k, "interface") == NULL || !spec_has(s, "interface") ||
-	    !protect_names(p->protect.interfaces, spec_text(s, "interface")))
-		return 0;
-	return err_refused(e, "interface '%s' is protected by policy %s",
-	    spec_text(s, "interface"), p->path);
+	for (size_t i = 0; (name = spec_string(s, "interface", i)) != NULL; i++) {
+		if (protect_names(p->protect.interfaces, name))
+			return err_refused(
+			    e, "interface '%s' is protected by policy %s", name, p->path);
+	}
+	return 0;
 }
 
 /* A rule of its own: whoever allows delays on this host has not thought of every container

@@ -5,55 +5,68 @@
  */
 #include "kind.h"
 #include "net_params.h"
-#include "process.h"
-#include <linux/capability.h>
 
 static const char *const directions[] = { "in", "out", "both", NULL };
-static const char *const modes[] = { "drop", "reject", NULL };
+static const char *const modes[] = { "drop", "reject", "unreachable", NULL };
+static const char *const established[] = { "cut", "keep", NULL };
+static const char *const engines[] = { "auto", "iptables", "nftables", NULL };
 
 static const struct param params[] = {
-	NET_PARAM_TO,
-	NET_PARAM_PORT,
-	NET_PARAM_PROTOCOL,
-	{
-	    .name = "interface",
-	    .type = PARAM_IFNAME,
-	    .help =
-		"only on this interface (default: every one; loopback only when to names an "
-		"address of 127.0.0.0/8, or ::1)",
-	},
-	{
-	    .name = "direction",
-	    .type = PARAM_ENUM,
-	    .def = "both",
-	    .choices = directions,
-	    .help = "cut what arrives, what leaves, or both",
-	},
+	NET_PARAMS_PACKETS(directions, "both", "cut"),
 	{
 	    .name = "mode",
 	    .type = PARAM_ENUM,
 	    .def = "drop",
 	    .choices = modes,
-	    .help = "drop packets silently, or reject them with an answer",
+	    .group = "how",
+	    .help =
+		"drop packets silently, reject them as if nobody listened (TCP by a reset), "
+		"or as if the host were unreachable",
 	},
-	NET_PARAM_PID,
-	NET_PARAM_CONTAINER,
+	{
+	    .name = "established",
+	    .type = PARAM_ENUM,
+	    .def = "cut",
+	    .choices = established,
+	    .group = "how",
+	    .help =
+		"cut connections that exist already, or keep them and cut only new ones",
+	},
+	NET_PARAM_FLAP,
+	{
+	    .name = "engine",
+	    .type = PARAM_ENUM,
+	    .def = "auto",
+	    .choices = engines,
+	    .group = "how",
+	    .help = "by iptables and ipset, or by nftables (auto: iptables where it is "
+		    "installed)",
+	},
+	NET_PARAM_SEED,
 	{ 0 },
 };
+
+static int
+net_partition_check(const struct spec *s, struct err *e)
+{
+	int r = net_check_packets(s, e);
+
+	return r == 0 ? net_check_course(s, "", e) : r;
+}
 
 const struct kind kind_net_partition = {
 	.name = "net.partition",
 	.summary = "cut the network between this host and chosen peers",
 	.params = params,
 	.flags = KIND_NETWORK,
-	/* SYS_PTRACE only to see which connections sshd holds: no login is ever cut */
-	.caps = CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_SYS_PTRACE),
-	.check = net_check_network,
+	.caps = NET_PACKET_CAPS,
+	.check = net_partition_check,
 	.undone_by =
 	    "The rules match on two address sets of the fault's own.  When its holder "
 	    "dies the agent, and when the agent dies its guardian, flushes the sets, "
 	    "which ends the partition at once, and then removes the jumps, the "
-	    "chains and the sets.  A reboot removes all of it.",
+	    "chains and the sets.  With the nftables engine the table belongs to the "
+	    "holder and dies with it.  A reboot removes all of it.",
 	.by_hand =
 	    "ipset flush sd-<id>-4 and ipset flush sd-<id>-6 end the partition.  Then delete "
 	    "the jumps to SD-<id>-I and SD-<id>-O in INPUT and OUTPUT, flush and delete these "

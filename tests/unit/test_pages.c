@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * faults(7) says what the tables say: a section for every kind, in it every parameter with
- * its choices and its default, and nothing that the tables do not have.
+ * faults(7) says what the tables say: a section for every kind, in it or in what network
+ * faults share every parameter with its choices and its default, and nothing that the
+ * tables do not have.
  */
 #include "kind.h"
 #include "test.h"
@@ -26,16 +27,18 @@ read_page(void **state)
 	return len > 0 && len < sizeof(page) - 1 ? 0 : -1;
 }
 
-/* The kind's section, to be freed. */
+/* What stands below a heading, ".Ss net.delay" or ".Sh KINDS", up to the next that is not
+ * below it; to be freed. */
 static char *
-section_of(const struct kind *k)
+section_of(const char *heading)
 {
-	char *head = xasprintf("\n.Ss %s\n", k->name), *section;
-	const char *start = strstr(page, head), *next, *last;
+	char *head = xasprintf("\n%s\n", heading), *section;
+	const char *start = strstr(page, head), *next = NULL, *last;
 
 	if (start == NULL)
-		fail_msg("no section for %s", k->name);
-	next = strstr(start + 1, "\n.Ss ");
+		fail_msg("no section %s", heading);
+	if (heading[2] == 's')
+		next = strstr(start + 1, "\n.Ss ");
 	last = strstr(start + 1, "\n.Sh ");
 	if (next == NULL || (last != NULL && last < next))
 		next = last;
@@ -45,15 +48,45 @@ section_of(const struct kind *k)
 	return section;
 }
 
+static char *
+kind_section(const char *kind)
+{
+	char *heading = xasprintf(".Ss %s", kind), *section = section_of(heading);
+
+	free(heading);
+	return section;
+}
+
 static const char *
-item_of(const char *section, const struct kind *k, const char *param)
+find_item(const char *section, const char *param)
 {
 	char *head = xasprintf("\n.It Cm %s\n", param);
 	const char *item = strstr(section, head);
 
-	if (item == NULL)
-		fail_msg("%s: parameter %s is not on the page", k->name, param);
 	free(head);
+	return item;
+}
+
+/* In the kind's section, or in that of the kind whose own it is, or with what network
+ * faults share; *ret_section is to be freed. */
+static const char *
+item_of(const struct kind *k, const struct param *p, char **ret_section)
+{
+	char *sections[3] = { kind_section(k->name),
+		p->of != NULL ? kind_section(p->of) : xstrdup(""),
+		p->group != NULL ? section_of(".Sh NETWORK FAULTS") : xstrdup("") };
+	const char *item = NULL;
+	size_t i = 0;
+
+	while (i < 3 && (item = find_item(sections[i], p->name)) == NULL)
+		i++;
+	if (item == NULL)
+		fail_msg("%s: parameter %s is not on the page", k->name, p->name);
+	*ret_section = sections[i];
+	for (size_t other = 0; other < 3; other++) {
+		if (other != i)
+			free(sections[other]);
+	}
 	return item;
 }
 
@@ -67,10 +100,10 @@ want(const char *item, const struct kind *k, const struct param *p, const char *
 }
 
 static void
-check_param(const char *section, const struct kind *k, const struct param *p)
+check_param(const struct kind *k, const struct param *p)
 {
-	const char *item = item_of(section, k, p->name);
-	char range[80], *def;
+	char range[80], *def, *section;
+	const char *item = item_of(k, p, &section);
 
 	for (const char *const *c = p->choices; c != NULL && *c != NULL; c++)
 		want(item, k, p, *c);
@@ -78,11 +111,12 @@ check_param(const char *section, const struct kind *k, const struct param *p)
 		want(item, k, p, param_range(p, range, sizeof(range)));
 	if (p->required)
 		want(item, k, p, "Required.");
-	if (p->def == NULL)
-		return;
-	def = xasprintf("The default is\n.Li %s .", p->def);
-	want(item, k, p, def);
-	free(def);
+	if (p->def != NULL) {
+		def = xasprintf("The default is\n.Li %s .", p->def);
+		want(item, k, p, def);
+		free(def);
+	}
+	free(section);
 }
 
 static void
@@ -90,34 +124,56 @@ every_kind_and_parameter_is_on_the_page(void **state)
 {
 	(void)state;
 	FOR_EACH_KIND(k) {
-		char *section = section_of(*k);
+		char *section = kind_section((*k)->name);
 
 		for (const struct param *p = (*k)->params; p->name != NULL; p++)
-			check_param(section, *k, p);
+			check_param(*k, p);
 		assert_non_null(strstr(section, "\n.Em \"If the agent dies:\""));
 		assert_non_null(strstr(section, "\n.Em \"By hand:\""));
 		free(section);
 	}
 }
 
+static bool
+some_kind_has(const char *param)
+{
+	FOR_EACH_KIND(k) {
+		if (kind_param(*k, param) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Parameters of the kind, or with NULL of any. */
+static void
+check_items(const char *section, const struct kind *k)
+{
+	for (const char *at = section; (at = strstr(at, "\n.It Cm ")) != NULL;) {
+		char *name;
+
+		at += strlen("\n.It Cm ");
+		name = xstrndup(at, strcspn(at, "\n"));
+		if (k != NULL ? kind_param(k, name) == NULL : !some_kind_has(name))
+			fail_msg("%s has no parameter %s",
+			    k != NULL ? k->name : "no network fault", name);
+		free(name);
+	}
+}
+
 static void
 page_has_nothing_the_tables_do_not_have(void **state)
 {
+	char *shared = section_of(".Sh NETWORK FAULTS");
+
 	(void)state;
 	FOR_EACH_KIND(k) {
-		char *section = section_of(*k);
+		char *section = kind_section((*k)->name);
 
-		for (char *at = section; (at = strstr(at, "\n.It Cm ")) != NULL;) {
-			char *name;
-
-			at += strlen("\n.It Cm ");
-			name = xstrndup(at, strcspn(at, "\n"));
-			if (kind_param(*k, name) == NULL)
-				fail_msg("%s has no parameter %s", (*k)->name, name);
-			free(name);
-		}
+		check_items(section, *k);
 		free(section);
 	}
+	check_items(shared, NULL);
+	free(shared);
 }
 
 int

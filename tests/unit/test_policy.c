@@ -153,6 +153,14 @@ duration_and_ports_are_held(void **state)
 	    0);
 	assert_int_equal(p.max_faults, 3);
 	assert_refused(&p, &s, "port 6443 is protected");
+	s = spec_of("net.partition", "port", "80,6000-7000");
+	assert_refused(&p, &s, "port 6443 is protected");
+	s = spec_of("net.partition", "port", "6444-7000,23,1-21");
+	assert_allowed(&p, &s);
+	s = spec_of("net.partition", "local_port", "80,22");
+	assert_refused(&p, &s, "port 22 is protected");
+	s = spec_of("net.partition", "exclude_port", "22");
+	assert_allowed(&p, &s);
 	s = spec_of("net.partition", "port", "80");
 	assert_allowed(&p, &s);
 	s.duration = 61 * USEC_PER_SEC;
@@ -178,7 +186,9 @@ what_is_protected_reaches_the_holder(void **state)
 	s = spec_of("net.partition", "interface", "wg0");
 	p.allowed = UINT64_MAX;
 	assert_refused(&p, &s, "interface 'wg0' is protected");
-	s = spec_of("net.partition", "interface", "eth1");
+	s = spec_of("net.partition", "interface", "eth1,eth0");
+	assert_refused(&p, &s, "interface 'eth0' is protected");
+	s = spec_of("net.partition", "interface", "eth1,eth2");
 	assert_allowed(&p, &s);
 	assert_true(p.protect.disk_leave == UINT64_C(1) << 30);
 }

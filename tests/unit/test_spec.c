@@ -115,7 +115,7 @@ delay_is_built_and_described(void **state)
 	set("port", "5432");
 	finish();
 	assert_int_equal(spec_num(&s, "delay"), 100000);
-	assert_int_equal(spec_num(&s, "port"), 5432);
+	assert_string_equal(spec_text(&s, "port"), "5432");
 	assert_int_equal(spec_num(&s, "direction"), 0);
 	assert_true(spec_has(&s, "engine"));
 	assert_false(spec_has(&s, "protocol"));
@@ -163,6 +163,45 @@ lists_grow_by_commas_and_by_calls(void **state)
 	assert_string_equal(spec_text(&s, "name"), "nginx");
 	assert_string_equal(describe(), "process.kill name=nginx exclude=a,b,c");
 	refuse("exclude", "d,,e", "empty");
+}
+
+static void
+lists_are_read_as_what_they_are(void **state)
+{
+	struct port_range ports[PORT_RANGES_MAX];
+	struct net addrs[SPEC_ADDRS_MAX];
+	usec_t on = 0, off = 0;
+	int64_t shares[5];
+
+	(void)state;
+	begin("net.delay");
+	set("delay", "1s");
+	set("to", "any");
+	set("port", "80,8000-8100");
+	set("port", "443");
+	set("interface", "eth0,eth1");
+	set("exclude", "10.0.0.1,fd00::/8,10.0.0.1");
+	set("loss_state", "1%,99.9%");
+	set("flap", "5s/200ms");
+	finish();
+	assert_int_equal(spec_ports(&s, "port", ports, PORT_RANGES_MAX), 3);
+	assert_true(ports[1].from == 8000 && ports[1].to == 8100 && ports[2].to == 443);
+	assert_int_equal(spec_ports(&s, "port", ports, 2), 2);
+	assert_int_equal(spec_ports(&s, "local_port", ports, PORT_RANGES_MAX), 0);
+	assert_int_equal(spec_addrs(&s, "exclude", addrs, SPEC_ADDRS_MAX), 2);
+	assert_true(addrs[0].family == 4 && addrs[1].family == 6);
+	assert_int_equal(spec_percents(&s, "loss_state", shares, 5), 2);
+	assert_true(shares[0] == 1000 && shares[1] == 99900);
+	assert_true(spec_cycle(&s, "flap", &on, &off));
+	assert_true(on == 5 * USEC_PER_SEC && off == 200 * USEC_PER_MSEC);
+	assert_string_equal(spec_string(&s, "interface", 1), "eth1");
+	assert_string_equal(describe(),
+	    "net.delay delay=1s to=any port=80,8000-8100,443 interface=eth0,eth1 "
+	    "exclude=10.0.0.1,fd00::/8 flap=5s/200ms loss_state=1%,99.9%");
+	refuse("port", "22,8050", "'8000-8100' and '8050' have ports in common");
+	refuse("interface", "eth2,eth0", "twice");
+	begin("net.partition");
+	assert_false(spec_cycle(&s, "flap", &on, &off));
 }
 
 static void
@@ -306,6 +345,7 @@ main(void)
 		cmocka_unit_test(same_network_is_kept_once),
 		cmocka_unit_test(any_must_be_written),
 		cmocka_unit_test(lists_grow_by_commas_and_by_calls),
+		cmocka_unit_test(lists_are_read_as_what_they_are),
 		cmocka_unit_test(wrong_values_name_the_parameter_and_the_reason),
 		cmocka_unit_test(kinds_check_rules_between_parameters),
 		cmocka_unit_test(too_many_networks_are_refused),

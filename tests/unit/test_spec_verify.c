@@ -52,6 +52,23 @@ good_delay(void)
 	assert_int_equal(spec_verify(s, &e), 0);
 }
 
+static void
+good_lists(void)
+{
+	spec_init(s, kind_find("net.delay"));
+	assert_int_equal(spec_set(s, "delay", "1s", &e), 0);
+	assert_int_equal(spec_set(s, "to", "any", &e), 0);
+	assert_int_equal(spec_set(s, "port", "80,90-99", &e), 0);
+	assert_int_equal(spec_set(s, "interface", "eth0,eth1", &e), 0);
+	assert_int_equal(spec_set(s, "exclude", "10.0.0.1,fd00::/8", &e), 0);
+	assert_int_equal(spec_set(s, "loss_gemodel", "1%,2%", &e), 0);
+	assert_int_equal(spec_set(s, "flap", "5s/2s", &e), 0);
+	assert_int_equal(spec_set(s, "rate", "1mbit", &e), 0);
+	s->duration = 60 * USEC_PER_SEC;
+	assert_int_equal(spec_finish(s, &e), 0);
+	assert_int_equal(spec_verify(s, &e), 0);
+}
+
 static struct arg *
 arg(const char *name)
 {
@@ -133,6 +150,47 @@ values_out_of_range_are_refused(void **state)
 	REFUSES(good_delay, arg("delay")->num = INT64_MIN);
 	REFUSES(good_delay, arg("delay")->len = 1);
 	REFUSES(good_delay, arg("to")->num = 1);
+}
+
+/* The bytes of a list, in place of those that were there. */
+static void
+put_list(const char *name, const char *bytes, size_t len)
+{
+	assert_true(s->text_used + len <= SPEC_TEXT_MAX);
+	arg(name)->text = s->text_used;
+	arg(name)->len = (uint16_t)len;
+	memcpy(s->text + s->text_used, bytes, len);
+	s->text_used = (uint16_t)(s->text_used + len);
+}
+#define PUT_LIST(name, bytes) put_list(name, bytes, sizeof(bytes))
+
+static void
+lists_are_checked_by_item_and_by_count(void **state)
+{
+	(void)state;
+	good_lists();
+	PUT_LIST("port", "1\0002\0003\0004\0005\0006\0007");
+	assert_int_equal(spec_verify(s, &e), 0);
+	REFUSES(good_lists, PUT_LIST("port", "1\0002\0003\0004\0005\0006\0007\0008"));
+	REFUSES(good_lists, PUT_LIST("port", "80\00070-90"));
+	REFUSES(good_lists, PUT_LIST("port", "80\00080"));
+	REFUSES(good_lists, PUT_LIST("port", "80\000"));
+	REFUSES(good_lists, PUT_LIST("port", "90-80"));
+	REFUSES(good_lists, PUT_LIST("port", "http"));
+	REFUSES(good_lists, PUT_LIST("interface", "eth0\000eth0"));
+	REFUSES(good_lists, PUT_LIST("interface", "a/b"));
+	REFUSES(good_lists,
+	    PUT_LIST("interface", "a\000b\000c\000d\000e\000f\000g\000h\000i"));
+	REFUSES(good_lists, PUT_LIST("exclude", "10.0.0.1/8"));
+	REFUSES(good_lists, PUT_LIST("exclude", "db.internal"));
+	REFUSES(good_lists, PUT_LIST("loss_gemodel", "1\0001\0001\0001\0001"));
+	REFUSES(good_lists, PUT_LIST("loss_gemodel", "101"));
+	REFUSES(good_lists, PUT_LIST("flap", "5s\0002s"));
+	REFUSES(good_lists, PUT_LIST("flap", "5s/2s/1s"));
+	REFUSES(good_lists, PUT_LIST("flap", "1ms/2s"));
+	REFUSES(good_lists, arg("rate")->num = 1);
+	REFUSES(good_lists, arg("rate")->num = INT64_MAX);
+	REFUSES(good_lists, arg("port")->num = 80);
 }
 
 static void
@@ -245,6 +303,7 @@ main(void)
 		cmocka_unit_test(texts_outside_or_without_end_are_refused),
 		cmocka_unit_test(names_without_end_are_refused),
 		cmocka_unit_test(values_out_of_range_are_refused),
+		cmocka_unit_test(lists_are_checked_by_item_and_by_count),
 		cmocka_unit_test(times_must_fit_the_kind),
 		cmocka_unit_test(arguments_are_complete_known_and_there_once),
 		cmocka_unit_test(networks_must_be_networks),
