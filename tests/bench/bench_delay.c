@@ -314,8 +314,11 @@ tc_off(void)
 static bool
 has_engine(const char *engine)
 {
+	static const struct protect nothing_protected;
 	struct spec spec;
-	struct fault_run run = { .spec = &spec, .barrier_fd = -1 };
+	struct fault_run run = {
+		.spec = &spec, .protect = &nothing_protected, .barrier_fd = -1
+	};
 	struct err e = { 0 };
 	bool has;
 
