@@ -14,11 +14,12 @@
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/xt_bpf.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "nft_msg.h"
 
-enum { CT_ESTABLISHED = 1 << 1, CT_RELATED = 1 << 2, CT_NEW = 1 << 3 };
+enum { CT_ESTABLISHED = 1 << 1, CT_RELATED = 1 << 2 };
 
 enum {
 	IP4_SOURCE = 12,
@@ -172,6 +173,13 @@ nft_match_protocol(struct nft_rule *r, uint8_t protocol)
 	compare(r, NFT_CMP_EQ, &protocol, sizeof(protocol));
 }
 
+void
+nft_match_protocol_not(struct nft_rule *r, uint8_t protocol)
+{
+	load_meta(r, NFT_META_L4PROTO);
+	compare(r, NFT_CMP_NEQ, &protocol, sizeof(protocol));
+}
+
 static void
 load_interface(struct nft_rule *r)
 {
@@ -214,26 +222,14 @@ nft_match_cgroup(struct nft_rule *r, uint64_t id, uint32_t level)
 	compare(r, NFT_CMP_EQ, &id, sizeof(id));
 }
 
-static void
-match_ct_state(struct nft_rule *r, uint32_t any_of)
-{
-	static const uint32_t none;
-
-	load_ct_state(r);
-	mask(r, &any_of, sizeof(any_of));
-	compare(r, NFT_CMP_NEQ, &none, sizeof(none));
-}
-
 void
 nft_match_established(struct nft_rule *r)
 {
-	match_ct_state(r, CT_ESTABLISHED | CT_RELATED);
-}
+	static const uint32_t states = CT_ESTABLISHED | CT_RELATED, none;
 
-void
-nft_match_new(struct nft_rule *r)
-{
-	match_ct_state(r, CT_NEW);
+	load_ct_state(r);
+	mask(r, &states, sizeof(states));
+	compare(r, NFT_CMP_NEQ, &none, sizeof(none));
 }
 
 void
@@ -267,12 +263,30 @@ nft_match_local_port(struct nft_rule *r, uint16_t from, uint16_t to)
 	match_port(r, local_port(r), from, to);
 }
 
-void
-nft_match_tcp_flags(struct nft_rule *r, uint8_t bits, uint8_t flags)
+static void
+compare_tcp_flags(struct nft_rule *r, uint32_t op, uint8_t bits, uint8_t flags)
 {
 	load_transport(r, TCP_FLAGS, sizeof(bits));
 	mask(r, &bits, sizeof(bits));
-	compare(r, NFT_CMP_EQ, &flags, sizeof(flags));
+	compare(r, op, &flags, sizeof(flags));
+}
+
+void
+nft_match_tcp_flags(struct nft_rule *r, uint8_t bits, uint8_t flags)
+{
+	compare_tcp_flags(r, NFT_CMP_EQ, bits, flags);
+}
+
+void
+nft_match_syn(struct nft_rule *r)
+{
+	compare_tcp_flags(r, NFT_CMP_EQ, TH_SYN | TH_RST | TH_ACK | TH_FIN, TH_SYN);
+}
+
+void
+nft_match_no_syn(struct nft_rule *r)
+{
+	compare_tcp_flags(r, NFT_CMP_NEQ, TH_SYN | TH_RST | TH_ACK | TH_FIN, TH_SYN);
 }
 
 void

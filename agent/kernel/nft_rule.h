@@ -31,6 +31,7 @@ void nft_rule_end(struct nft_rule *r);
 
 void nft_match_family(struct nft_rule *r, int family); /* 4 or 6 */
 void nft_match_protocol(struct nft_rule *r, uint8_t protocol);
+void nft_match_protocol_not(struct nft_rule *r, uint8_t protocol);
 void nft_match_interface(struct nft_rule *r, const char *name);
 void nft_match_mark(struct nft_rule *r, uint32_t mark);
 void nft_match_user(struct nft_rule *r, uint32_t uid); /* of the sending socket */
@@ -38,13 +39,14 @@ void nft_match_user(struct nft_rule *r, uint32_t uid); /* of the sending socket 
 void nft_match_cgroup(struct nft_rule *r, uint64_t id, uint32_t level);
 /* Of a connection that has seen packets both ways, or belongs to one that has. */
 void nft_match_established(struct nft_rule *r);
-void nft_match_new(struct nft_rule *r); /* begins a connection */
 /* One more than so many that this rule has been asked for and that live. */
 void nft_match_connections(struct nft_rule *r, uint32_t above);
-/* Each asks what only holds behind nft_match_protocol: TCP, UDP; TCP; ICMP and ICMPv6. */
+/* These hold only behind nft_match_protocol: TCP or UDP, TCP, ICMP or ICMPv6. */
 void nft_match_remote_port(struct nft_rule *r, uint16_t from, uint16_t to);
 void nft_match_local_port(struct nft_rule *r, uint16_t from, uint16_t to);
 void nft_match_tcp_flags(struct nft_rule *r, uint8_t mask, uint8_t flags);
+void nft_match_no_syn(struct nft_rule *r); /* all but what opens a connection */
+void nft_match_syn(struct nft_rule *r);
 void nft_match_icmp(struct nft_rule *r, uint8_t type_from, uint8_t type_to);
 void nft_match_icmp_code(struct nft_rule *r, uint8_t code);
 

@@ -300,7 +300,6 @@ put_matches(enum nft_way way)
 	nft_match_icmp_code(&r, 0);
 	nft_match_cgroup(&r, 1, 1);
 	nft_match_connections(&r, 10);
-	nft_match_new(&r);
 	nft_match_bpf(&r, yes, ARRAY_LEN(yes));
 	if (way == NFT_OUT)
 		nft_match_user(&r, 100);
@@ -316,6 +315,8 @@ put_verdicts(void)
 
 	nft_count(&r);
 	nft_match_protocol(&r, IPPROTO_TCP);
+	nft_match_syn(&r);
+	nft_match_no_syn(&r);
 	nft_reject_tcp(&r);
 	nft_rule_end(&r);
 	r = nft_rule_begin(nl, NFT_OUT, TABLE, "hit");
@@ -381,9 +382,10 @@ nft_8_reads_what_we_wrote(void **state)
 		"ip daddr . tcp dport . tcp sport @logins ct state 0x2,0x4 "
 		"ip daddr @to4 return",
 		"icmpv6 type 133-137 icmpv6 code 0 socket cgroupv2 level 1 1 "
-		"ct count over 10 ct state 0x8 xt match bpf ip6 saddr @to6 goto hit",
+		"ct count over 10 xt match bpf ip6 saddr @to6 goto hit",
 		"xt match bpf meta skuid 100 ip6 daddr @to6 goto hit",
-		"counter packets 0 bytes 0 meta l4proto 6 reject with tcp reset",
+		"counter packets 0 bytes 0 tcp flags 0x2 / 0x1,0x2,0x4,0x10 "
+		"tcp flags != 0x2 / 0x1,0x2,0x4,0x10 reject with tcp reset",
 		"reject with icmpx 2\n",
 		"reject\n",
 		"drop\n",
