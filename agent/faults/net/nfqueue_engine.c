@@ -65,7 +65,7 @@ nfqueue_engine_supported(struct err *e)
 {
 	int rc = nfqueue_supported(e);
 
-	return rc < 0 ? rc : steer_supported(e);
+	return rc < 0 ? rc : steer_queue_supported(e);
 }
 
 /* The eight digits of an id as one number: the same fault, the same queue and jitter. */

@@ -6,44 +6,78 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cleanup.h"
 #include "err.h"
+#include "xalloc.h"
 
-/* In the order in which `auto` asks them. */
-static const struct steer_backend *const backends[] = { &steer_backend_iptables };
+/* In the order in which `auto` asks them; that of enum steer_engine, too. */
+static const struct steer_backend *const backends[] = { &steer_backend_iptables,
+	&steer_backend_nftables };
 
-int
-steer_supported(struct err *e)
+static int
+will_do(const struct steer_backend *b, const struct steer *s, struct err *e)
 {
-	struct err why = { 0 };
-
-	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
-		if (backends[i]->supported(i == 0 ? &why : e) == 0)
-			return 0;
-	*e = why;
-	return e->code;
+	return b->supported(e) < 0 ? e->code : b->can_do(s, e);
 }
 
 static int
 choose_backend(struct steer *s, struct err *e)
 {
-	struct err first = { 0 };
+	struct err why[ARRAY_LEN(backends)] = { 0 };
 
-	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
-		struct err why = { 0 };
-
-		if (s->engine != STEER_ENGINE_AUTO &&
-		    s->engine != (enum steer_engine)(i + 1))
-			continue;
-		s->backend = backends[i];
-		if (s->backend->supported(&why) == 0)
-			return 0;
-		if (first.code == 0)
-			first = why;
+	if (s->engine != STEER_ENGINE_AUTO) {
+		s->backend = backends[s->engine - STEER_ENGINE_IPTABLES];
+		return will_do(s->backend, s, e);
 	}
-	if (first.code == 0)
-		return err_unsupported(e, "this stormd has no such engine");
-	*e = first;
-	return e->code;
+	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
+		s->backend = backends[i];
+		if (will_do(s->backend, s, &why[i]) == 0)
+			return 0;
+	}
+	return err_unsupported(e, "%.110s; nor nftables: %.100s", why[0].msg, why[1].msg);
+}
+
+/* Who would do such a fault? */
+static int
+ask(enum steer_verdict verdict, const struct steer_backend **ret, struct err *e)
+{
+	static const struct flows everything = { .share = FLOWS_SHARE_ALL };
+	_cleanup_free_ struct steer *s = xcalloc(1, sizeof(*s));
+
+	s->flows = &everything;
+	s->verdict = verdict;
+	if (choose_backend(s, e) < 0)
+		return e->code;
+	*ret = s->backend;
+	return 0;
+}
+
+int
+steer_supported(struct err *e)
+{
+	const struct steer_backend *chosen;
+
+	return ask(STEER_DROP, &chosen, e);
+}
+
+int
+steer_queue_supported(struct err *e)
+{
+	const struct steer_backend *chosen;
+
+	return ask(STEER_QUEUE, &chosen, e);
+}
+
+void
+steer_how(char *buf, size_t size)
+{
+	const struct steer_backend *chosen = backends[0];
+	struct err why = { 0 };
+
+	if (ask(STEER_DROP, &chosen, &why) == 0 && chosen != backends[0])
+		(void)backends[0]->supported(&why);
+	(void)snprintf(buf, size, "engine %s%s%s", chosen->name,
+	    why.msg[0] != '\0' ? ": " : "", why.msg);
 }
 
 static bool

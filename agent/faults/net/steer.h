@@ -49,6 +49,10 @@ struct steer {
 
 /* -EOPNOTSUPP naming what is missing when no backend can. */
 int steer_supported(struct err *e);
+/* The same for STEER_QUEUE, which not every nf_tables has. */
+int steer_queue_supported(struct err *e);
+/* For doctor: "engine iptables", "engine nftables: iptables-restore is not installed". */
+void steer_how(char *buf, size_t size);
 /* Reads only: chooses the backend, sorts the networks; fills undo and ops of the run, and
  * begins r->note with the engine. */
 int steer_prepare(struct fault_run *r, struct steer *s, struct err *e);
@@ -66,6 +70,8 @@ int steer_rest(struct fault_run *r, struct steer *s, bool rests, struct err *e);
 struct steer_backend {
 	const char *name;
 	int (*supported)(struct err *e);
+	/* Can it do this one?  Asked before prepare. */
+	int (*can_do)(const struct steer *s, struct err *e);
 	int (*prepare)(struct fault_run *r, struct steer *s, struct err *e);
 	int (*stage)(struct fault_run *r, struct steer *s, struct err *e);
 	int (*apply)(struct fault_run *r, struct steer *s, struct err *e);
@@ -75,5 +81,6 @@ struct steer_backend {
 };
 
 extern const struct steer_backend steer_backend_iptables;
+extern const struct steer_backend steer_backend_nftables;
 
 #endif
