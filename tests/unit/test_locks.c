@@ -175,11 +175,19 @@ network_faults_clash_only_with_their_double(void **state)
 	struct spec a = spec_of("net.partition", "to", "10.0.0.0/8"), b = a;
 	struct spec c = spec_of("net.partition", "to", "10.0.0.0/9");
 	struct spec d = spec_of("net.delay", "to", "10.0.0.0/8");
+	struct err e = { 0 };
 
 	(void)state;
 	assert_true(resources_shared(&a, &b));
 	assert_false(resources_shared(&a, &c));
 	assert_false(resources_shared(&a, &d));
+	assert_int_equal(spec_set(&c, "pid", "812", &e), 0);
+	d = c;
+	assert_true(resources_shared(&c, &d));
+	d = spec_of("net.partition", "to", "10.0.0.0/9");
+	assert_false(resources_shared(&c, &d)); /* another network */
+	assert_int_equal(spec_set(&d, "pid", "813", &e), 0);
+	assert_false(resources_shared(&c, &d));
 	a.duration = 0; /* a one-shot holds nothing */
 	assert_false(resources_shared(&a, &b));
 }

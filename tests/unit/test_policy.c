@@ -342,6 +342,38 @@ capabilities_are_those_of_what_is_allowed(void **state)
 	assert_true((policy_caps(&p) & CAP_BIT(CAP_NET_ADMIN)) != 0);
 }
 
+static void
+other_networks_are_allowed_by_name(void **state)
+{
+	struct spec here = spec_of("net.partition", "to", "any");
+	struct spec by_pid = spec_of("net.partition", "pid", "812");
+	struct spec by_container = spec_of("net.partition", "container", "web");
+	struct spec kill = spec_of("process.kill", "pid", "812");
+	struct policy p;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(policy_load("/nonexistent", false, &p, &e), 0);
+	assert_allowed(&p, &by_pid);
+	assert_allowed(&p, &by_container);
+	assert_true((policy_caps(&p) & CAP_BIT(CAP_SYS_ADMIN)) != 0);
+	assert_int_equal(
+	    load("allow net.partition\nirreversible process.kill", &p, &e), 0);
+	assert_allowed(&p, &here);
+	assert_allowed(&p, &kill); /* there it says whom, not where */
+	assert_refused(&p, &by_pid, "must say 'network-of pid'");
+	assert_refused(&p, &by_container, "must say 'network-of container'");
+	assert_true((policy_caps(&p) & CAP_BIT(CAP_SYS_ADMIN)) == 0);
+	assert_int_equal(load("allow net.partition\nnetwork-of container", &p, &e), 0);
+	assert_refused(&p, &by_pid, "must say 'network-of pid'");
+	assert_allowed(&p, &by_container);
+	assert_true((policy_caps(&p) & CAP_BIT(CAP_SYS_ADMIN)) != 0);
+	assert_int_equal(load("allow cpu.load\nnetwork-of pid container", &p, &e), 0);
+	assert_true((policy_caps(&p) & CAP_BIT(CAP_SYS_ADMIN)) == 0);
+	assert_int_not_equal(load("network-of everything", &p, &e), 0);
+	assert_non_null(strstr(e.msg, "write pid, container or both"));
+}
+
 /* What we ship must be understood; from wherever the tests are run. */
 static void
 the_sample_is_a_policy(void **state)
@@ -393,6 +425,7 @@ main(void)
 		cmocka_unit_test(mistakes_name_file_and_line),
 		cmocka_unit_test(too_much_of_anything_is_an_error),
 		cmocka_unit_test(a_file_that_others_may_write_is_not_believed),
+		cmocka_unit_test(other_networks_are_allowed_by_name),
 		cmocka_unit_test(the_sample_is_a_policy),
 		cmocka_unit_test(capabilities_are_those_of_what_is_allowed),
 	};
