@@ -26,6 +26,7 @@
 #define LEASE_DEFAULT_MS  2000
 #define DURATION_MAX_SEC  (24 * 3600) /* a fault without a policy file */
 #define SPEC_TIME_MAX_SEC 2592000     /* `at` and `for`, whatever policy says: 30 days */
+#define NO_EFFECT_MS      5000        /* in force so long without any: worth a word */
 #define CONFIRM_MAX_MS    1000        /* commit-confirm: min(lease, this) */
 
 #define FILE_SIZE_MAX  (1024 * 1024) /* an experiment file */

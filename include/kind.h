@@ -59,6 +59,7 @@ enum {
 	/* with KIND_ONESHOT: happens once without a `for`; with one it is held down, done
 	 * again whenever what it ended comes back */
 	KIND_REPEATS = 1 << 3,
+	KIND_COUNTS = 1 << 4, /* its effect is counted from 0, as a network fault's is */
 };
 
 struct kind {
@@ -95,6 +96,8 @@ const struct kind *kind_find(const char *name); /* NULL: none */
 const char *kind_nearest(const char *name);     /* a suggestion, or NULL */
 const struct param *kind_param(const struct kind *k, const char *name);
 const char *kind_param_nearest(const struct kind *k, const char *name);
+/* Is no effect after a while worth a word, and none at all an error? */
+bool kind_counts(const struct kind *k);
 const char *param_type_name(enum param_type t); /* "duration", "address list", … */
 /* "0s to 10m", "0 % to 100 %"; "" when the type's own range; returns buf. */
 const char *param_range(const struct param *p, char *buf, size_t size);

@@ -54,10 +54,11 @@ struct fault_status {
 	char note[160]; /* what it matched: "3 processes: nginx 812, …"; engine used */
 	enum fault_state state;
 	enum outcome outcome;
-	struct err err; /* set when outcome is not done */
-	uint8_t lost;   /* a third party took it away, or its holder died */
-	uint8_t dirty;  /* clean compared and found residue: err says what */
-	uint8_t pad[2];
+	struct err err;    /* set when outcome is not done, or with lost */
+	uint8_t lost;      /* a third party took it away, or its holder died */
+	uint8_t dirty;     /* clean compared and found residue: err says what */
+	uint8_t no_effect; /* in force for NO_EFFECT_MS, and nothing matched so far */
+	uint8_t pad;
 	int32_t holder_pid;
 	/* CLOCK_BOOTTIME stamps, 0 = not yet */
 	usec_t at, until; /* planned: fire + at, and its end (hard deadline) */
@@ -66,6 +67,9 @@ struct fault_status {
 	uint64_t effect;      /* packets matched, processes killed, bytes held, … */
 	char effect_unit[24]; /* "packets", "processes", "bytes", "% of CPU × 1000" */
 };
+
+/* "packets" → "packet", "processes" → "process"; returns buf. */
+const char *format_one_of(const char *unit, char *buf, size_t size);
 
 struct drill_status {
 	char drill[UUID_LEN];

@@ -32,6 +32,7 @@ static const struct field fault_fields[] = {
 	FIELD(fault_status, "note", FIELD_TEXT, note),
 	FIELD(fault_status, "lost", FIELD_FLAG, lost),
 	FIELD(fault_status, "dirty", FIELD_FLAG, dirty),
+	FIELD(fault_status, "no_effect", FIELD_FLAG, no_effect),
 	FIELD(fault_status, "holder_pid", FIELD_PID, holder_pid),
 	FIELD(fault_status, "at_us", FIELD_U64, at),
 	FIELD(fault_status, "until_us", FIELD_U64, until),

@@ -47,6 +47,12 @@ kind_param(const struct kind *k, const char *name)
 	return NULL;
 }
 
+bool
+kind_counts(const struct kind *k)
+{
+	return (k->flags & (KIND_NETWORK | KIND_COUNTS)) != 0;
+}
+
 static const char *
 next_param(const void *ctx, size_t i)
 {

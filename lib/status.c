@@ -83,3 +83,20 @@ format_uid(uint32_t uid, char *buf, size_t size)
 		(void)snprintf(buf, size, "uid %u", uid);
 	return buf;
 }
+
+const char *
+format_one_of(const char *unit, char *buf, size_t size)
+{
+	size_t len = strlen(unit);
+
+	(void)snprintf(buf, size, "%s", unit);
+	if (len >= size || len < 4 || unit[len - 1] != 's')
+		return buf;
+	if (strcmp(unit + len - 3, "ies") == 0) /* queries */
+		memcpy(buf + len - 3, "y", 2);
+	else if (strcmp(unit + len - 3, "ses") == 0) /* processes */
+		buf[len - 2] = '\0';
+	else
+		buf[len - 1] = '\0';
+	return buf;
+}

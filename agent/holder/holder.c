@@ -197,6 +197,16 @@ read_channel(struct holder *h)
 		holder_undo(h);
 }
 
+/* When a fault that met nothing so far has to say so; USEC_INFINITY: never. */
+static usec_t
+no_effect_at(const struct holder *h)
+{
+	if (h->status.state != FAULT_ACTIVE || h->status.no_effect ||
+	    h->run.effect != 0 || !kind_counts(h->fault->kind))
+		return USEC_INFINITY;
+	return h->status.active + NO_EFFECT_MS * USEC_PER_MSEC;
+}
+
 /* While active: give the fault its turn, and tell what has changed. */
 static void
 hold_turn(struct holder *h)
@@ -213,6 +223,10 @@ hold_turn(struct holder *h)
 		return;
 	}
 	now = clock_boottime();
+	if (now >= no_effect_at(h)) {
+		h->status.no_effect = 1;
+		holder_report(h, FAULT_ACTIVE);
+	}
 	h->next_hold = h->run.wake_ms < 0 ? USEC_INFINITY :
 					    now + (usec_t)h->run.wake_ms * USEC_PER_MSEC;
 	if (h->run.lost != was_lost || (h->run.effect != effect && now >= h->next_report))
@@ -224,14 +238,15 @@ static usec_t
 next_turn(const struct holder *h)
 {
 	bool has_news = h->run.effect != h->status.effect;
+	usec_t next = h->next_hold;
 
 	if (h->status.state == FAULT_STUCK)
 		return h->retry_at;
 	if (h->status.state != FAULT_ACTIVE)
 		return USEC_INFINITY;
-	if (has_news && h->next_report < h->next_hold)
-		return h->next_report;
-	return h->next_hold;
+	if (has_news && h->next_report < next)
+		next = h->next_report;
+	return no_effect_at(h) < next ? no_effect_at(h) : next;
 }
 
 static int

@@ -43,6 +43,8 @@ holder_report(struct holder *h, enum fault_state state)
 		h->status.outcome = h->outcome;
 	}
 	h->status.effect = h->run.effect;
+	if (h->run.effect != 0)
+		h->status.no_effect = 0;
 	h->status.lost = h->run.lost;
 	put_note(h);
 	h->next_report = clock_boottime() + 250 * USEC_PER_MSEC;

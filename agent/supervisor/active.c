@@ -251,12 +251,30 @@ is_sane(const struct active *a, const struct fault_status *f)
 		   strcmp(f->id, a->status.id) == 0;
 }
 
+/* What whoever reads the journal later should find there, once each. */
+static void
+say_surprise(struct active *a, const struct fault_status *f)
+{
+	char unit[sizeof(f->effect_unit)], span[32];
+
+	if (f->no_effect && !a->is_no_effect_said) {
+		a->is_no_effect_said = true;
+		log_warn("fault %s %s: no effect yet: no %s matched in %s", a->status.id,
+		    a->spec.kind, format_one_of(f->effect_unit, unit, sizeof(unit)),
+		    format_usec(NO_EFFECT_MS * USEC_PER_MSEC, span, sizeof(span)));
+	}
+	if (f->lost && !a->status.lost)
+		log_warn("fault %s %s: lost: %s", a->status.id, a->spec.kind,
+		    f->err.code != 0 ? f->err.msg : "taken away by somebody else");
+}
+
 static void
 take_state(struct active *a, const struct fault_status *f, usec_t now)
 {
 	struct fault_status *mine = &a->status;
 	bool is_new = mine->state != f->state;
 
+	say_surprise(a, f);
 	if (a->is_told && mine->disarmed == 0 && f->disarmed != 0)
 		a->patience = now + CHECK_PATIENCE;
 	mine->state = f->state;
@@ -264,6 +282,7 @@ take_state(struct active *a, const struct fault_status *f, usec_t now)
 	mine->err = f->err;
 	mine->lost = f->lost != 0;
 	mine->dirty = f->dirty != 0;
+	mine->no_effect = f->no_effect != 0;
 	mine->effect = f->effect;
 	mine->staged = f->staged;
 	mine->active = f->active;

@@ -27,6 +27,7 @@ struct active {
 	bool is_told;      /* to disarm */
 	bool is_confirmed; /* commit-confirm has been started for it */
 	bool is_over;      /* GONE: nothing is left */
+	bool is_no_effect_said;
 	usec_t patience;   /* the holder must have spoken by then; 0: none */
 	uint32_t ping_sent, ping_back;
 	usec_t ping_next;

@@ -108,7 +108,7 @@ const struct kind kind_process_kill = {
 	.name = "process.kill",
 	.summary = "send a signal to chosen processes",
 	.params = params,
-	.flags = KIND_ONESHOT | KIND_IRREVERSIBLE,
+	.flags = KIND_ONESHOT | KIND_IRREVERSIBLE | KIND_COUNTS,
 	.caps =
 	    CAP_BIT(CAP_KILL) | CAP_BIT(CAP_SYS_PTRACE) | CAP_BIT(CAP_DAC_READ_SEARCH),
 	.check = process_kill_check,

@@ -229,6 +229,7 @@ fault_status_comes_back_the_same(void **state)
 		    .outcome = OUTCOME_STUCK,
 		    .msg = "chain is in use" },
 		.lost = 1,
+		.no_effect = 1,
 		.holder_pid = 812,
 		.at = 1,
 		.until = 2,
