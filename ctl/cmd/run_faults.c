@@ -5,6 +5,7 @@
  * a fault has come to on every one of its hosts is said once more, for all of them.
  */
 #include "drill.h"
+#include "err.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -32,9 +33,45 @@ say_state(struct party *p, const struct fault_status *f, enum fault_state s, use
 	drill_emit(d, &v);
 }
 
+static bool did_something_elsewhere(const struct drill *d, size_t fault);
+
+/* It is in force, and nothing has come of it so far, or something has after all. */
 static void
-compare(struct party *p, const struct fault_status *was, const struct fault_status *is)
+say_effect(struct party *p, size_t i, const struct fault_status *f)
 {
+	char unit[sizeof(f->effect_unit)], span[32];
+	struct event v;
+
+	if (f->no_effect && did_something_elsewhere(p->d, p->row->fault[i]))
+		return;
+	if (f->no_effect)
+		v = party_event(p, EVENT_FAULT, f->name,
+		    "no effect yet: no %s matched in %s",
+		    format_one_of(f->effect_unit, unit, sizeof(unit)),
+		    format_usec(NO_EFFECT_MS * USEC_PER_MSEC, span, sizeof(span)));
+	else
+		v = party_event(p, EVENT_FAULT, f->name, "has an effect now");
+	event_num(&v, "state", f->state);
+	event_num(&v, "no_effect", f->no_effect);
+	event_num(&v, "effect", (double)f->effect);
+	memcpy(v.unit, f->effect_unit, sizeof(v.unit));
+	drill_emit(p->d, &v);
+}
+
+static void
+say_lost(struct party *p, const struct fault_status *f)
+{
+	party_say(p, EVENT_NOTE, NULL, "%s: lost: %s", f->name,
+	    f->outcome == OUTCOME_DONE && f->err.code != 0 ?
+		f->err.msg :
+		"taken away by somebody else");
+}
+
+static void
+compare(struct party *p, size_t i, const struct fault_status *is)
+{
+	const struct fault_status *was = &p->fault[i];
+
 	if (was->active == 0 && is->active != 0)
 		say_state(p, is, FAULT_ACTIVE, is->active);
 	if (was->disarmed == 0 && is->disarmed != 0)
@@ -45,9 +82,10 @@ compare(struct party *p, const struct fault_status *was, const struct fault_stat
 		say_state(p, is, FAULT_STUCK, 0);
 	else if (was->outcome == OUTCOME_DONE && is->outcome != OUTCOME_DONE)
 		party_say(p, EVENT_ERROR, is->name, "%s", is->err.msg);
+	if (was->no_effect != is->no_effect && is->state == FAULT_ACTIVE)
+		say_effect(p, i, is);
 	if (!was->lost && is->lost)
-		party_say(
-		    p, EVENT_NOTE, NULL, "%s: taken away by somebody else", is->name);
+		say_lost(p, is);
 }
 
 /* --- of all of them ------------------------------------------------------------------- */
@@ -196,7 +234,7 @@ party_view(struct party *p, const struct drill_view *v)
 	if (!p->is_fired && v->drill.fired && v->drill.fired_at != 0)
 		party_fired(p);
 	for (size_t i = 0; i < v->count && i < p->row->count; i++) {
-		compare(p, &p->fault[i], &v->fault[i]);
+		compare(p, i, &v->fault[i]);
 		p->fault[i] = v->fault[i];
 	}
 	if (is_news && words_of(cause) != NULL)

@@ -25,13 +25,15 @@ print_fault(const struct fault_status *f, usec_t now)
 	(void)printf(
 	    "    %-16s %-9s %s\n", f->name, fault_state_name(f->state), f->summary);
 	if (f->note[0] != '\0')
-		(void)printf("    %-16s %-9s matches %s\n", "", "", f->note);
+		(void)printf("    %-16s %-9s %s\n", "", "", f->note);
 	if (f->state == FAULT_ACTIVE && f->until > now)
 		(void)printf("    %-16s %-9s %s left", "", "",
 		    status_span(f->until - now, left, sizeof(left)));
 	if (f->state == FAULT_ACTIVE && f->effect_unit[0] != '\0')
 		(void)printf("%s%llu %s so far", f->until > now ? ", " : "",
 		    (unsigned long long)f->effect, f->effect_unit);
+	if (f->state == FAULT_ACTIVE && f->no_effect)
+		(void)printf(": NO EFFECT yet");
 	if (f->state == FAULT_ACTIVE)
 		(void)putchar('\n');
 	if (f->outcome != OUTCOME_DONE || f->err.msg[0] != '\0')

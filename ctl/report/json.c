@@ -131,6 +131,8 @@ put_effect(json_t *j, const struct event *last)
 		return;
 	json_put(j, "effect", json_integer((json_int_t)event_get(last, "effect", 0)));
 	json_put(j, "effect_unit", json_text(last->unit));
+	if (event_get(last, "effect", 0) <= 0)
+		json_put(j, "no_effect", json_true());
 }
 
 /* The fault on each host that armed it, in that host's own words. */

@@ -33,7 +33,9 @@ end_row(FILE *f, const struct spec *s, const struct event *last)
 	(void)fprintf(f, "%s | %s | ", format_usec(s->at, at, sizeof(at)),
 	    s->duration > 0 ? format_usec(s->duration, duration, sizeof(duration)) :
 			      "once");
-	if (last != NULL && last->unit[0] != '\0')
+	if (last != NULL && last->unit[0] != '\0' && event_get(last, "effect", 0) <= 0)
+		(void)fprintf(f, "none (0 %s) | ", last->unit);
+	else if (last != NULL && last->unit[0] != '\0')
 		(void)fprintf(f, "%.0f %s | ", event_get(last, "effect", 0), last->unit);
 	else
 		(void)fputs("– | ", f);

@@ -16,6 +16,7 @@
 #include "fake_shop.h"
 #include "fleet.h"
 #include "hosts.h"
+#include "kind.h"
 #include "spec_json.h"
 #include "xalloc.h"
 #include <errno.h>
@@ -244,6 +245,7 @@ fleet_arm(struct fleet *f, size_t host, const struct arm_request *r)
 	a->view.count = 1;
 	(void)snprintf(a->view.drill.drill, UUID_LEN, "%s", r->drill);
 	(void)snprintf(s->name, sizeof(s->name), "%s", r->faults[0].name);
+	(void)snprintf(s->kind, sizeof(s->kind), "%s", kind_net_delay.name);
 	(void)snprintf(s->effect_unit, sizeof(s->effect_unit), "packets");
 	s->state = FAULT_STAGED;
 	s->staged = clock_boottime();
