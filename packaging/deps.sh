@@ -47,6 +47,7 @@ test     groff                groff                 cmd:groff
 test     ansible-core         ansible-core          cmd:ansible-inventory
 test     dnsmasq-base         dnsmasq               cmd:dnsmasq
 test     qemu-system-x86      qemu-system-x86-core  cmd:qemu-system-x86_64
+test     runc                 runc                  cmd:runc
 test     busybox-static       busybox               cmd:busybox
 test     cpio                 cpio                  cmd:cpio
 test     kmod                 kmod                  cmd:depmod

@@ -81,6 +81,8 @@ static int
 say_owner(int fd, const char *name, struct err *e)
 {
 	char line[256] = "", left[32], *text;
+	/* its name is a hash, which tells nobody anything */
+	const char *what = strncmp(name, "same-", 5) == 0 ? "the same fault" : name;
 	ssize_t n = pread(fd, line, sizeof(line) - 1, 0);
 	usec_t now = clock_boottime();
 	struct err none = { 0 };
@@ -93,11 +95,11 @@ say_owner(int fd, const char *name, struct err *e)
 		(void)parse_u64(line, &until, &none); /* 0: then it is not said */
 	}
 	if (text == NULL)
-		(void)err_refused(e, "%s is in use by another drill", name);
+		(void)err_refused(e, "%s is in use by another drill", what);
 	else if (until <= now)
-		(void)err_refused(e, "%s is in use by %s", name, text);
+		(void)err_refused(e, "%s is in use by %s", what, text);
 	else
-		(void)err_refused(e, "%s is in use by %s for another %s", name, text,
+		(void)err_refused(e, "%s is in use by %s for another %s", what, text,
 		    format_usec(
 			(until - now + USEC_PER_SEC - 1) / USEC_PER_SEC * USEC_PER_SEC,
 			left, sizeof(left)));
