@@ -185,8 +185,8 @@ static const char *const net_ways[]
 	     .of = "net.loss",                                                         \
 	     .group = "net.loss",                                                      \
 	     .help = "loss in bursts by a Markov chain of four states: p13, "          \
-		     "p31, p32, p23, p14 (default of those left out: 100%, "           \
-		     "0%, 100%, 0%)",                                                  \
+		     "p31, p32, p23, p14 (default of those left out: 100% "            \
+		     "less p13, 0%, 100%, 0%)",                                        \
      },                                                                                \
      {                                                                                 \
 	     .name = "loss_gemodel",                                                   \
@@ -197,7 +197,8 @@ static const char *const net_ways[]
 	     .group = "net.loss",                                                      \
 	     .help = "loss in bursts by Gilbert and Elliott: chance to turn "          \
 		     "bad, to turn good, loss while bad, loss while good "             \
-		     "(default of those left out: 100%, 100%, 0%)",                    \
+		     "(default of those left out: 100% less the first, 100%, "         \
+		     "0%)",                                                            \
      },                                                                                \
  {                                                                                     \
   .name = "ecn", .type = PARAM_BOOL, .of = "net.loss", .group = "net.loss",            \
