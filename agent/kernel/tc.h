@@ -108,6 +108,10 @@ int tc_gate_get(struct nl *n, const char *fault_id, struct tc_gate *ret, struct 
  * one was deleted.  -ENOENT and -EPERM as above. */
 int tc_gate_delete(struct nl *n, const char *fault_id, struct err *e);
 
+/* Call fn with the fault id of every gate that is ours; it must not use `n`. */
+int tc_gate_each(
+    struct nl *n, void (*fn)(void *ctx, const char *fault_id), void *ctx, struct err *e);
+
 /* One filter matches one combination: who needs several adds several. */
 struct tc_match {
 	struct net net; /* remote network: destination on egress, source on ingress */

@@ -116,6 +116,7 @@ begin_named(struct nl *n, uint16_t type, const char *fault_id)
 struct looked_at {
 	const char *fault_id;
 	bool is_ours;
+	uint32_t index;
 	struct tc_gate gate;
 };
 
@@ -135,6 +136,7 @@ read_gate(struct looked_at *l, struct nlattr *action)
 	cookie = tb[TCA_ACT_COOKIE];
 	l->is_ours = cookie != NULL && nla_len(cookie) == COOKIE_LEN &&
 		     memcmp(nla_data(cookie), l->fault_id, COOKIE_LEN) == 0;
+	l->index = parms.index;
 	l->gate.is_open = parms.action == TC_ACT_PIPE;
 	l->gate.filters = (uint32_t)parms.bindcnt;
 	return 1;
@@ -168,6 +170,63 @@ tc_gate_get(struct nl *n, const char *fault_id, struct tc_gate *ret, struct err 
 		    e, -EPERM, "gact action %u is somebody else's", tc_gate_of(fault_id));
 	*ret = l.gate;
 	return 0;
+}
+
+struct listing {
+	void (*fn)(void *ctx, const char *fault_id);
+	void *ctx;
+};
+
+/* Ours: a cookie that is a fault id, and the number that belongs to it. */
+static void
+list_one(const struct listing *l, struct nlattr *action)
+{
+	struct nlattr *tb[TCA_ACT_MAX + 1];
+	struct looked_at found = { .fault_id = "" };
+	char id[FAULT_ID_LEN] = "";
+
+	if (nla_parse_nested(tb, TCA_ACT_MAX, action, NULL) < 0 ||
+	    tb[TCA_ACT_COOKIE] == NULL || nla_len(tb[TCA_ACT_COOKIE]) != COOKIE_LEN)
+		return;
+	memcpy(id, nla_data(tb[TCA_ACT_COOKIE]), COOKIE_LEN);
+	if (is_fault_id(id) && read_gate(&found, action) > 0 &&
+	    found.index == tc_gate_of(id))
+		l->fn(l->ctx, id);
+}
+
+static int
+on_actions(void *ctx, const struct nlmsghdr *h)
+{
+	struct nlattr *tb[TCA_ROOT_MAX + 1];
+	struct nlattr *one;
+	int left;
+
+	if (nl_attrs(h, sizeof(struct tcamsg), tb, TCA_ROOT_MAX) < 0)
+		return -EBADMSG;
+	if (tb[TCA_ACT_TAB] == NULL)
+		return 0;
+	nla_for_each_nested(one, tb[TCA_ACT_TAB], left) list_one(ctx, one);
+	return 0;
+}
+
+int
+tc_gate_each(
+    struct nl *n, void (*fn)(void *ctx, const char *fault_id), void *ctx, struct err *e)
+{
+	struct listing l = { fn, ctx };
+	void *tab, *one;
+	int rc;
+
+	(void)nl_begin(n, RTM_GETACTION, NLM_F_DUMP, sizeof(struct tcamsg));
+	tab = nl_nest(n, TCA_ACT_TAB);
+	one = nl_nest(n, 1);
+	nl_put_str(n, TCA_ACT_KIND, "gact");
+	nl_nest_end(n, one);
+	nl_nest_end(n, tab);
+	rc = nl_each(n, on_actions, &l);
+	if (rc == -EINTR || rc == -EINVAL || rc == -ENOENT)
+		return 0; /* no module, no gates; and a list that changes is told anew */
+	return rc < 0 ? tc_refused(n, e, rc, "list gates") : 0;
 }
 
 int

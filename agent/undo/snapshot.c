@@ -194,6 +194,14 @@ has_network(const struct search *s)
 	return s->fault == NULL || (caps_permitted() & CAP_BIT(CAP_NET_ADMIN)) != 0;
 }
 
+static void
+on_gate(void *ctx, const char *fault_id)
+{
+	if (is_named(ctx, ours_gate, fault_id))
+		add_line(ctx, "gate of fault %s (gact action %u)", fault_id,
+		    tc_gate_of(fault_id));
+}
+
 int
 residue_list(struct undo_ctx *c, const char *fault, char *buf, size_t size, struct err *e)
 {
@@ -202,6 +210,8 @@ residue_list(struct undo_ctx *c, const char *fault, char *buf, size_t size, stru
 
 	buf[0] = '\0';
 	r = link_each(c->route, on_link, &s, e);
+	if (r == 0 && has_network(&s))
+		r = tc_gate_each(c->route, on_gate, &s, e);
 	if (r == 0 && has_network(&s))
 		r = search_sets(&s, e);
 	if (r == 0 && has_network(&s))

@@ -4,7 +4,7 @@
 /*
  * Residue: objects that carry our names, wherever they came from.  Links sd<id8>e|i, sets
  * sd-<id8>-4|6, chains SD-<id8>-*, tables sd-<id8>, cgroups stormdrill-<id8>, filters of
- * our priorities.
+ * our priorities and their gates.
  */
 #include <stddef.h>
 

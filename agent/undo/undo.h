@@ -22,15 +22,18 @@ struct err;
 
 enum undo_op {
 	UNDO_SET_FLUSH, /* disarm  name=set: the rule matches nothing any more */
+	UNDO_GATE,      /* disarm  name=fault: what all its filters lead through */
 	/* disarm  dev, num0=ifindex, num1=egress 1|ingress 2, num2=prio, num3=chain it leads
 	 * to: proof that a renamed interface still carries our filter */
 	UNDO_FILTER,
 	UNDO_CGROUP_KILL,  /* disarm  name=cgroup below the v2 root */
 	UNDO_DESCRIPTOR,   /* disarm  num0=fd of the holder: closing it is the undo */
 	UNDO_NFT_FLUSH,    /* disarm  name=table of ours: its sets of networks */
+	UNDO_FILTERS,      /* sweep   as UNDO_FILTER, of a fault whose gate is closed */
 	UNDO_FILTER_CHAIN, /* sweep   dev, num0=ifindex, num1=direction, num2=chain */
-	UNDO_LINK,  /* sweep   name=link of kind ifb; num0=longest delay held, µs */
-	UNDO_CHAIN, /* sweep   name=chain, dev=table ("filter"), num0=4|6 */
+	UNDO_LINK, /* sweep   name=link of kind ifb; num0=longest delay held, µs */
+	UNDO_GATE_DELETE,   /* sweep   name=fault */
+	UNDO_CHAIN,         /* sweep   name=chain, dev=table ("filter"), num0=4|6 */
 	UNDO_SET_DESTROY,   /* sweep   name=set */
 	UNDO_CGROUP_REMOVE, /* sweep   name=cgroup */
 	UNDO_NFT_OWN,       /* sweep   name=table of ours, family inet */
@@ -50,7 +53,7 @@ struct undo {
 	int64_t num[4];
 };
 
-#define UNDO_LIST_MAX 24
+#define UNDO_LIST_MAX 40 /* netem on eight interfaces, both ways */
 struct undo_list {
 	size_t count;
 	struct undo op[UNDO_LIST_MAX];

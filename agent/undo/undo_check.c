@@ -63,6 +63,30 @@ check_set_gone(struct undo_ctx *c, const struct undo *u, struct err *e)
 }
 
 int
+check_gate(struct undo_ctx *c, const struct undo *u, struct err *e)
+{
+	struct tc_gate gate;
+	int r = tc_gate_get(c->route, u->name, &gate, e);
+
+	if (r == 0 && gate.is_open)
+		return err_set(e, -EBUSY, "the gate of fault %s is still open", u->name);
+	return r == -ENOENT || r == -EPERM ? 0 : r;
+}
+
+int
+check_gate_gone(struct undo_ctx *c, const struct undo *u, struct err *e)
+{
+	struct tc_gate gate;
+	int r = tc_gate_get(c->route, u->name, &gate, e);
+
+	if (r == 0)
+		return err_set(e, -EBUSY,
+		    "the gate of fault %s still exists (gact action %u)", u->name,
+		    tc_gate_of(u->name));
+	return r == -ENOENT || r == -EPERM ? 0 : r;
+}
+
+int
 check_filter(struct undo_ctx *c, const struct undo *u, struct err *e)
 {
 	int ifindex = (int)u->num[0];

@@ -6,6 +6,7 @@
  */
 #include "undo_table.h"
 
+#include "tc.h"
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -71,6 +72,25 @@ void
 hand_set_destroy(const struct undo *u, char *buf, size_t size)
 {
 	(void)snprintf(buf, size, "ipset destroy %s", u->name);
+}
+
+void
+hand_gate(const struct undo *u, char *buf, size_t size)
+{
+	char cookie[2 * FAULT_ID_LEN];
+
+	for (size_t i = 0; i + 1 < FAULT_ID_LEN; i++)
+		(void)snprintf(
+		    cookie + 2 * i, sizeof(cookie) - 2 * i, "%02x", (uint8_t)u->name[i]);
+	(void)snprintf(buf, size, "tc actions change action continue index %u cookie %s",
+	    tc_gate_of(u->name), cookie);
+}
+
+void
+hand_gate_delete(const struct undo *u, char *buf, size_t size)
+{
+	(void)snprintf(
+	    buf, size, "tc actions del action gact index %u", tc_gate_of(u->name));
 }
 
 void

@@ -79,6 +79,14 @@ ours_set(const struct undo *u, const char *fault)
 }
 
 bool
+ours_gate(const struct undo *u, const char *fault)
+{
+	const char *rest;
+
+	return has_id(u->name, "", fault, &rest) && *rest == '\0';
+}
+
+bool
 ours_link(const struct undo *u, const char *fault)
 {
 	const char *rest;

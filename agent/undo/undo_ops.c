@@ -22,6 +22,7 @@
 /* A packet that netem has let go of is still on its way through the ifb's tasklet. */
 #define DRAIN_SLACK (50 * USEC_PER_MSEC)
 #define DRAIN_POLL  (1 * USEC_PER_MSEC)
+#define GATE_WAIT   (2 * USEC_PER_SEC)
 
 static int
 unless(int r, int fine)
@@ -52,6 +53,40 @@ run_set_destroy(struct undo_ctx *c, const struct undo *u, struct err *e)
 	struct nl *n = netfilter(c, e);
 
 	return n == NULL ? e->code : unless(ipset_destroy(n, u->name, e), -ENOENT);
+}
+
+static int
+unless_theirs(int r, const struct undo *u, const struct err *why)
+{
+	if (r == -EPERM)
+		log_notice("fault %s: %s: left alone", u->name, why->msg);
+	return r == -ENOENT || r == -EPERM ? 0 : r;
+}
+
+/* One look and one message, however many filters lead through it. */
+int
+run_gate(struct undo_ctx *c, const struct undo *u, struct err *e)
+{
+	struct tc_gate gate;
+	int r = tc_gate_get(c->route, u->name, &gate, e);
+
+	if (r < 0)
+		return unless_theirs(r, u, e);
+	return gate.is_open ? tc_gate_set(c->route, u->name, false, e) : 0;
+}
+
+/* The kernel frees filters some time after they were deleted, and holds the gate until
+ * then. */
+int
+run_gate_delete(struct undo_ctx *c, const struct undo *u, struct err *e)
+{
+	usec_t until = clock_boottime() + GATE_WAIT;
+	int r;
+
+	while ((r = tc_gate_delete(c->route, u->name, e)) == -EBUSY &&
+	       clock_boottime() < until)
+		sleep_usec(DRAIN_POLL);
+	return unless_theirs(r, u, e);
 }
 
 bool

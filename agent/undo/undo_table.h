@@ -46,6 +46,7 @@ bool undo_is_valid(const struct undo *u, const char *fault);
 
 /* undo_name.c: names of our making, as undo_row.is_ours */
 bool ours_set(const struct undo *u, const char *fault);
+bool ours_gate(const struct undo *u, const char *fault);
 bool ours_link(const struct undo *u, const char *fault);
 bool ours_chain(const struct undo *u, const char *fault);
 bool ours_cgroup(const struct undo *u, const char *fault);
@@ -58,20 +59,24 @@ bool ours_nft_chain(const struct undo *u, const char *fault);
 bool ours_nft_own(const struct undo *u, const char *fault);
 
 /* undo_ops.c */
-undo_action run_set_flush, run_filter, run_cgroup_kill, run_descriptor, run_filter_chain,
-    run_link, run_chain, run_set_destroy, run_cgroup_remove, run_clsact, run_nft_table,
-    run_nft_chain, run_nft_flush, run_nft_own;
+undo_action run_set_flush, run_gate, run_gate_delete, run_filter, run_cgroup_kill,
+    run_descriptor, run_filter_chain, run_link, run_chain, run_set_destroy,
+    run_cgroup_remove, run_clsact, run_nft_table, run_nft_chain, run_nft_flush,
+    run_nft_own;
 /* Is this still the interface the record means?  By name and index, or by our own chain on
  * it when it was renamed. */
 bool is_recorded_link(struct undo_ctx *c, const struct undo *u, uint32_t chain);
 
 /* undo_check.c */
-undo_action check_set_flushed, check_filter, check_cgroup_killed, check_descriptor,
-    check_filter_chain, check_link, check_chain, check_set_gone, check_cgroup_gone,
-    check_clsact, check_nft_table, check_nft_chain, check_nft_flushed, check_nft_own;
+undo_action check_set_flushed, check_gate, check_gate_gone, check_filter,
+    check_cgroup_killed, check_descriptor, check_filter_chain, check_link, check_chain,
+    check_set_gone, check_cgroup_gone, check_clsact, check_nft_table, check_nft_chain,
+    check_nft_flushed, check_nft_own;
 
 /* undo_hand.c */
 void hand_set_flush(const struct undo *u, char *buf, size_t size);
+void hand_gate(const struct undo *u, char *buf, size_t size);
+void hand_gate_delete(const struct undo *u, char *buf, size_t size);
 void hand_filter(const struct undo *u, char *buf, size_t size);
 void hand_cgroup_kill(const struct undo *u, char *buf, size_t size);
 void hand_nothing(const struct undo *u, char *buf, size_t size);

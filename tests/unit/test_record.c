@@ -36,6 +36,10 @@ sample(void)
 	undo_add(
 	    &r.undo, (struct undo){ UNDO_FILTER, "", "eth0", { 3, 1, 49153, chain } });
 	undo_add(&r.undo, (struct undo){ UNDO_SET_FLUSH, "sd-" FAULT "-4" });
+	undo_add(&r.undo, (struct undo){ UNDO_GATE_DELETE, FAULT });
+	undo_add(
+	    &r.undo, (struct undo){ UNDO_FILTERS, "", "eth0", { 3, 1, 49153, chain } });
+	undo_add(&r.undo, (struct undo){ UNDO_GATE, FAULT });
 	undo_add(&r.undo, (struct undo){ UNDO_NFT_OWN, "sd-" FAULT });
 	undo_add(&r.undo, (struct undo){ UNDO_NFT_FLUSH, "sd-" FAULT });
 	return r;
@@ -215,6 +219,9 @@ operations_on_what_is_not_ours_are_refused(void **state)
 {
 	static const char *const forged[] = {
 		"disarm flush-set name=blocklist",
+		"disarm close-gate name=7b1c09ab",
+		"disarm close-gate name=" FAULT "0",
+		"disarm delete-filters dev=eth0 ifindex=3 direction=1 prio=49153 chain=186386858",
 		"disarm flush-set name=sd-7b1c09ab-4",
 		"disarm flush-set name=sd-" FAULT "-4xx",
 		"disarm flush-nft-sets name=sd-" FAULT "-4",

@@ -178,13 +178,21 @@ make_table(void)
 	return make_owned(undo_ctx_nl(ctx, NETLINK_NETFILTER));
 }
 
+static int
+make_gate(void)
+{
+	struct nl *n = undo_ctx_nl(ctx, NETLINK_ROUTE);
+
+	return tc_gate_add(n, FAULT, &e) < 0 ? -1 : tc_gate_set(n, FAULT, true, &e);
+}
+
 struct subject {
 	struct undo undo;
 	int (*make)(void);
 	bool dies_with_us; /* until then no command can take it away */
 };
 
-#define SUBJECTS 11
+#define SUBJECTS 14
 
 static void
 subjects(struct subject *s)
@@ -198,6 +206,9 @@ subjects(struct subject *s)
 		{ { UNDO_CGROUP_KILL, CGROUP }, make_cgroup },
 		{ { UNDO_CGROUP_REMOVE, CGROUP }, make_cgroup },
 		{ { UNDO_FILTER, "", "d0", { d0, 1, 49153, chain } }, make_goto },
+		{ { UNDO_FILTERS, "", "d0", { d0, 1, 49153, chain } }, make_goto },
+		{ { UNDO_GATE, FAULT }, make_gate },
+		{ { UNDO_GATE_DELETE, FAULT }, make_gate },
 		{ { UNDO_FILTER_CHAIN, "", "d0", { d0, 1, chain } }, make_filter_chain },
 		{ { UNDO_CLSACT, "", "d0", { d0 } }, make_clsact },
 		{ { UNDO_NFT_FLUSH, TABLE }, make_table, true },
@@ -210,9 +221,9 @@ subjects(struct subject *s)
 static void
 clear(void)
 {
-	(void)shell(
-	    "iptables -F INPUT; iptables -F " CHAIN "; iptables -X " CHAIN
-	    "; ipset destroy; ip link del " LINK "; tc qdisc del dev d0 clsact; true");
+	(void)shell("iptables -F INPUT; iptables -F " CHAIN "; iptables -X " CHAIN
+		    "; ipset destroy; ip link del " LINK "; tc qdisc del dev d0 clsact"
+		    "; tc actions flush action gact; true");
 	if (undo_ctx_cgroup(ctx, &e) >= 0) {
 		(void)cgroup_kill(undo_ctx_cgroup(ctx, &e), CGROUP, &e);
 		(void)cgroup_remove(undo_ctx_cgroup(ctx, &e), CGROUP, &e);
