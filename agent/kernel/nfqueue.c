@@ -35,6 +35,7 @@ enum {
 	PACKET_MAX = 65535,
 	WHOLE_READ_MAX = 16, /* 1 MiB of buffers is enough to keep up */
 	VERDICTS_MAX = 64,
+	FREE_TRIES = 256,
 	/* The kernel charges a socket about 1 KiB for each unread message. */
 	RECEIVE_BUFFER = 64 * 1024 * 1024,
 	SEND_BUFFER = 1024 * 1024, /* a whole packet with its verdict fits */
@@ -126,6 +127,20 @@ copied_bytes(enum nfqueue_copy copy)
 	default:
 		return 0;
 	}
+}
+
+int
+nfqueue_find_free(uint64_t wish, uint16_t *ret, struct err *e)
+{
+	for (unsigned i = 0; i < FREE_TRIES; i++) {
+		uint16_t number = (uint16_t)(1 + (wish + i) % UINT16_MAX);
+
+		if (!nfqueue_taken(number)) {
+			*ret = number;
+			return 0;
+		}
+	}
+	return err_set(e, -EBUSY, "no free NFQUEUE number found");
 }
 
 static int

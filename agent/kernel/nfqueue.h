@@ -49,6 +49,8 @@ struct nfqueue_packet {
 int nfqueue_supported(struct err *e);
 /* Does somebody in this network namespace hold the queue? */
 bool nfqueue_taken(uint16_t number);
+/* A number that nobody holds, the same for the same wish as long as that is free. */
+int nfqueue_find_free(uint64_t wish, uint16_t *ret, struct err *e);
 
 /* Bind the queue: -EBUSY when somebody holds it. */
 int nfqueue_open(
