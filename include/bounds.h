@@ -14,6 +14,7 @@
 #define PORT_RANGES_MAX  7     /* of one parameter: what one rule can match on */
 #define SPEC_IFNAMES_MAX 8     /* interfaces of one parameter */
 #define SPEC_ADDRS_MAX   64    /* addresses of one parameter other than `to` */
+#define DNS_ADDRS_MAX    8     /* addresses in one answer of net.dns */
 #define SPEC_SIZE_MAX    16384 /* one fault as it crosses to root */
 #define OPS_TEXT_MAX     8192  /* the operations of one fault, as text */
 #define NAME_MAX_LEN     64    /* names of drills, faults, probes, hosts */

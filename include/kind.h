@@ -80,6 +80,7 @@ struct kind {
  X(cpu_load)         \
  X(disk_fill)        \
  X(net_delay)        \
+ X(net_dns)          \
  X(net_partition)    \
  X(net_reset)        \
  X(process_kill)

@@ -73,6 +73,7 @@ struct fault {
  X(cpu_load)          \
  X(disk_fill)         \
  X(net_delay)         \
+ X(net_dns)           \
  X(net_partition)     \
  X(net_reset)         \
  X(process_kill)

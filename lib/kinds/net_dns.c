@@ -83,6 +83,9 @@ check_answer(const struct spec *s, struct err *e)
 	size_t n = spec_addrs(s, "answer", nets, ARRAY_LEN(nets));
 	char text[64];
 
+	if (n > DNS_ADDRS_MAX)
+		return err_invalid(
+		    e, "answer: more than %d addresses do not fit in one", DNS_ADDRS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		if (nets[i].prefix != (nets[i].family == 4 ? 32 : 128))
 			return err_invalid(e,
@@ -134,8 +137,8 @@ const struct kind kind_net_dns = {
 	.undone_by =
 	    "Queries pass untouched the moment the fault's holder ends (the queue is made "
 	    "with bypass); the rules that fed it are then removed by the record.  No file "
-	    "is edited.  What a program has cached of a wrong answer it keeps for as long "
-	    "as the answer said.",
+	    "is edited, and our answers may not be cached: they live for 0 seconds, and a "
+	    "denial carries no SOA.",
 	.by_hand =
 	    "ipset flush sd-<id>-4 and ipset flush sd-<id>-6 end it.  Then delete the jumps "
 	    "to SD-<id>-O and the chains with iptables and ip6tables, and destroy the sets; "

@@ -33,6 +33,9 @@ static const struct row rows[] = {
 	{ "disk.fill", { "path=DISK", "leave=1MiB" } },
 	{ "net.delay", { "delay=50ms", "to=" WORLD_PEER "," WORLD_PEER6 } },
 	{ "net.delay", { "delay=50ms", "to=10.77.0.0/24", "direction=both" } },
+	/* whatever goes to the port waits for its holder, who has no turn here */
+	{ "net.dns", { "mode=nxdomain", "port=7777" } },
+	{ "net.dns", { "mode=delay", "delay=50ms", "to=10.77.0.0/24", "port=7777" } },
 	{ "net.partition", { "to=" WORLD_PEER "," WORLD_PEER6 } },
 	{ "net.partition", { "to=10.77.0.0/24", "mode=reject", "direction=out" } },
 	{ "net.reset", { "to=" WORLD_PEER } },

@@ -6,6 +6,7 @@
  * place (RFC 1035, 6891).  Pure, and strict: whatever is not a plain query of one question
  * is no query here, and whoever asks lets it pass.
  */
+#include "bounds.h"
 #include "parse.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +14,6 @@
 
 enum {
 	DNS_NAME_MAX = 255, /* on the wire, with the root's own zero */
-	DNS_ADDRS_MAX = 8,  /* what one answer gives */
 	/* What every asker takes over UDP; the longest of our answers is shorter. */
 	DNS_ANSWER_MAX = 512,
 };

@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net.dns against real resolvers: dnsmasq on another host and on loopback.  What is asked
+ * there is answered by them or in their place, as each mode says, over both families and
+ * both protocols; what is not meant passes; and nothing stays, whoever dies.
+ */
+#include "dns_client.h"
+#include "echo.h"
+#include "held.h"
+#include "pidns.h"
+
+#include <sys/mount.h>
+
+static pid_t far_pid, resolvers[2];
+static char link_local[64]; /* of the far resolver */
+
+static const char *const ways_to[] = { FAR4, FAR6, STUB4, STUB6 };
+
+/* --- what is answered ------------------------------------------------------------------- */
+
+static struct reply
+ask(const char *to, const char *name, uint16_t type)
+{
+	const struct question q = { .to = to, .name = name, .type = type };
+
+	return dns_ask(&q);
+}
+
+static void
+assert_answered(struct reply r, int code, const char *addr, const char *what)
+{
+	if (r.came != CAME)
+		fail_msg("%s: %s", what, r.came == WAS_RESET ? "was reset" : "no answer");
+	if (!r.echoes || r.code != code || (addr != NULL && strcmp(r.address, addr) != 0))
+		fail_msg("%s: code %d, %d records, address '%s'%s; expected %d, '%s'",
+		    what, r.code, r.count, r.address,
+		    r.echoes ? "" : ", not our question", code,
+		    addr != NULL ? addr : "any");
+}
+
+/* The resolvers themselves, as if there were no fault. */
+static void
+assert_untouched(const char *to, const char *name, const char *when)
+{
+	bool is_stub = strcmp(to, STUB4) == 0 || strcmp(to, STUB6) == 0;
+	_cleanup_free_ char *addr = xasprintf(
+	    "10.%s.%d", strcmp(name, "other.test") == 0 ? "6.6" : "5.5", is_stub ? 2 : 1);
+	_cleanup_free_ char *what = xasprintf("%s: %s of %s", when, name, to);
+	struct reply r = ask(to, name, TYPE_A);
+
+	assert_answered(r, NOERROR, addr, what);
+	assert_false(r.by_us);
+}
+
+/* A query in each form that clients send, to each resolver. */
+static const struct form {
+	bool tcp, edns;
+	uint16_t type;
+} forms[] = {
+	{ .type = TYPE_A },
+	{ .type = TYPE_AAAA },
+	{ .edns = true, .type = TYPE_A },
+	{ .edns = true, .type = TYPE_AAAA },
+	{ .tcp = true, .type = TYPE_A },
+	{ .tcp = true, .edns = true, .type = TYPE_AAAA },
+};
+
+struct expected {
+	const char *args;
+	enum came came;
+	int code;
+	const char *addr4, *addr6; /* NULL: the resolver's own */
+	double ms;                 /* at least */
+};
+
+static void
+assert_form(const struct expected *x, const char *to, const struct form *f)
+{
+	const struct question q = { .to = to,
+		.name = "www.example.com",
+		.type = f->type,
+		.tcp = f->tcp,
+		.edns = f->edns,
+		.wait_ms = x->came == CAME ? 0 : NO_ANSWER_MS };
+	_cleanup_free_ char *what = xasprintf("%s: %s over %s%s, type %u", x->args, to,
+	    f->tcp ? "TCP" : "UDP", f->edns ? " with EDNS" : "", f->type);
+	struct reply r = dns_ask(&q);
+
+	if (x->came != CAME) {
+		if (r.came != x->came)
+			fail_msg("%s: an answer", what);
+		return;
+	}
+	assert_answered(r, x->code, f->type == TYPE_A ? x->addr4 : x->addr6, what);
+	assert_true(r.edns == f->edns);
+	if (r.ms < x->ms)
+		fail_msg("%s: after %.1f ms", what, r.ms);
+	assert_true(r.by_us == (x->ms == 0));
+}
+
+static void
+lead_mode(const struct expected *x)
+{
+	_cleanup_free_ char *before = held_look_around();
+	struct held_fault h = held_new("net.dns", x->args);
+
+	held_step(&h, 's');
+	assert_untouched(FAR4, "www.example.com", "staged");
+	held_step(&h, 'a');
+	for (size_t i = 0; i < ARRAY_LEN(ways_to); i++) {
+		for (size_t k = 0; k < ARRAY_LEN(forms); k++)
+			assert_form(x, ways_to[i], &forms[k]);
+		assert_untouched(ways_to[i], "other.test", x->args);
+	}
+	held_step(&h, 'h');
+	assert_true(h.state->run.effect >= ARRAY_LEN(ways_to) * ARRAY_LEN(forms));
+	assert_false(h.state->run.lost);
+	held_off(&h);
+	for (size_t i = 0; i < ARRAY_LEN(ways_to); i++)
+		assert_untouched(ways_to[i], "www.example.com", "undone");
+	assert_as_before(before);
+}
+
+static void
+nxdomain_says_that_there_is_no_such_name(void **state)
+{
+	(void)state;
+	lead_mode(&(struct expected){ .args = "mode=nxdomain names=www.example.com",
+	    .code = NXDOMAIN,
+	    .addr4 = "",
+	    .addr6 = "" });
+}
+
+static void
+servfail_says_that_the_resolver_failed(void **state)
+{
+	(void)state;
+	lead_mode(&(struct expected){ .args = "mode=servfail names=*.example.com",
+	    .code = SERVFAIL,
+	    .addr4 = "",
+	    .addr6 = "" });
+}
+
+static void
+redirect_gives_the_addresses_of_each_family(void **state)
+{
+	(void)state;
+	lead_mode(&(struct expected){
+	    .args = "mode=redirect names=*.example.com answer=10.9.9.9,fd09::9",
+	    .code = NOERROR,
+	    .addr4 = "10.9.9.9",
+	    .addr6 = "fd09::9" });
+}
+
+static void
+redirect_to_one_family_leaves_the_other_empty(void **state)
+{
+	(void)state;
+	lead_mode(&(struct expected){
+	    .args = "mode=redirect names=*.example.com answer=10.9.9.9",
+	    .code = NOERROR,
+	    .addr4 = "10.9.9.9",
+	    .addr6 = "" });
+}
+
+static void
+drop_gives_no_answer(void **state)
+{
+	(void)state;
+	lead_mode(&(struct expected){
+	    .args = "mode=drop names=www.example.com", .came = NOTHING_CAME });
+}
+
+static void
+delay_holds_a_query_and_then_it_is_answered(void **state)
+{
+	(void)state;
+	lead_mode(&(struct expected){
+	    .args = "mode=delay delay=100ms names=www.example.com", .ms = 100 });
+}
+
+/* --- which queries ---------------------------------------------------------------------- */
+
+static void
+names_are_whole_or_all_below_one(void **state)
+{
+	static const struct {
+		const char *names, *name;
+		bool is_meant;
+	} cases[] = {
+		{ "*.example.com", "www.example.com", true },
+		{ "*.example.com", "a.b.WWW.Example.COM", true },
+		{ "*.example.com", "example.com", false },
+		{ "example.com", "www.example.com", false },
+		{ "example.com", "example.com", true },
+		{ "other.test,*.example.com", "other.test", true },
+		{ "*.ample.com", "www.example.com", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_free_ char *args =
+		    xasprintf("mode=nxdomain names=%s", cases[i].names);
+		struct held_fault h = held_on("net.dns", args);
+		struct reply r = ask(FAR4, cases[i].name, TYPE_A);
+
+		assert_int_equal(r.came, CAME);
+		assert_true(r.echoes);
+		if ((r.code == NXDOMAIN) != cases[i].is_meant)
+			fail_msg("%s: %s is answered %d", args, cases[i].name, r.code);
+		held_off(&h);
+	}
+}
+
+static void
+without_names_every_name_is_meant(void **state)
+{
+	struct held_fault h = held_on("net.dns", "mode=servfail");
+
+	(void)state;
+	assert_answered(ask(FAR4, "other.test", TYPE_A), SERVFAIL, "", "other.test");
+	assert_answered(ask(FAR6, "a", TYPE_MX), SERVFAIL, "", "a, MX");
+	held_off(&h);
+}
+
+/* Mail goes where it went; browsers are not led past the redirect by HTTPS records. */
+static void
+redirect_is_for_addresses(void **state)
+{
+	struct held_fault h =
+	    held_on("net.dns", "mode=redirect names=www.example.com answer=10.9.9.9");
+	struct reply r = ask(FAR4, "www.example.com", TYPE_MX);
+
+	(void)state;
+	assert_int_equal(r.came, CAME);
+	assert_int_equal(r.count, 1);
+	assert_false(r.by_us);
+	r = ask(FAR4, "www.example.com", TYPE_HTTPS);
+	assert_answered(r, NOERROR, "", "HTTPS");
+	assert_true(r.by_us);
+	held_off(&h);
+}
+
+static void
+resolvers_are_told_apart_by_address_and_port(void **state)
+{
+	struct held_fault h = held_on("net.dns", "mode=nxdomain to=" STUB4);
+
+	(void)state;
+	assert_answered(ask(STUB4, "other.test", TYPE_A), NXDOMAIN, "", "the stub");
+	assert_untouched(STUB6, "other.test", "by 127.0.0.53 alone");
+	assert_untouched(FAR4, "other.test", "by 127.0.0.53 alone");
+	held_off(&h);
+	h = held_on("net.dns", "mode=nxdomain to=10.99.0.0/24 port=5300-5400");
+	assert_untouched(FAR4, "other.test", "by another port");
+	held_off(&h);
+}
+
+/* Queries of one user: the child asks as nobody. */
+static int
+code_for_user(uid_t uid)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct reply r;
+
+		if (setuid(uid) < 0)
+			_exit(99);
+		r = ask(FAR4, "other.test", TYPE_A);
+		_exit(r.came == CAME ? r.code : 98);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+static void
+only_the_queries_of_a_user_are_meant(void **state)
+{
+	struct held_fault h = held_on("net.dns", "mode=nxdomain user=65534");
+
+	(void)state;
+	assert_int_equal(code_for_user(65534), NXDOMAIN);
+	assert_int_equal(code_for_user(0), NOERROR);
+	held_off(&h);
+}
+
+/* --- who asks --------------------------------------------------------------------------- */
+
+/* The C library itself, by a resolv.conf that only we see. */
+static void
+the_hosts_own_resolver_is_affected(void **state)
+{
+	const char *const lookup[] = { "/usr/bin/getent", "ahosts", "www.example.com",
+		NULL };
+	struct held_fault h;
+	char text[1024] = "";
+
+	(void)state;
+	h = held_on("net.dns", "mode=redirect names=*.example.com answer=10.9.9.9");
+	assert_int_equal(tool(lookup, NULL, text, sizeof(text)), 0);
+	assert_non_null(strstr(text, "10.9.9.9"));
+	assert_null(strstr(text, "10.5.5"));
+	assert_null(strchr(text, ':'));
+	held_off(&h);
+	assert_int_equal(tool(lookup, NULL, text, sizeof(text)), 0);
+	assert_non_null(strstr(text, "10.5.5.1"));
+	assert_non_null(strstr(text, "fd05::1"));
+}
+
+/* Resolvers like systemd's bind their sockets to the interface that they ask over. */
+static void
+answers_reach_sockets_that_are_bound_to_an_interface(void **state)
+{
+	struct question q = { .to = FAR4, .name = "other.test", .device = "near0" };
+	struct held_fault h = held_on("net.dns", "mode=nxdomain");
+
+	(void)state;
+	assert_answered(dns_ask(&q), NXDOMAIN, "", "bound, IPv4");
+	q.tcp = true;
+	assert_answered(dns_ask(&q), NXDOMAIN, "", "bound, IPv4 over TCP");
+	q.to = FAR6;
+	assert_answered(dns_ask(&q), NXDOMAIN, "", "bound, IPv6 over TCP");
+	q.tcp = false;
+	assert_answered(dns_ask(&q), NXDOMAIN, "", "bound, IPv6");
+	held_off(&h);
+}
+
+static void
+a_link_local_resolver_is_stood_in_for(void **state)
+{
+	struct question q = {
+		.to = link_local, .name = "other.test", .scope = if_nametoindex("near0")
+	};
+	struct held_fault h;
+
+	(void)state;
+	assert_answered(dns_ask(&q), NOERROR, "10.6.6.1", "link-local, no fault");
+	h = held_on("net.dns", "mode=nxdomain");
+	assert_answered(dns_ask(&q), NXDOMAIN, "", "link-local");
+	q.tcp = true;
+	assert_answered(dns_ask(&q), NXDOMAIN, "", "link-local over TCP");
+	held_off(&h);
+}
+
+/* One connection, two questions: what is not meant goes on over it as if nothing were. */
+static void
+a_connection_goes_on_for_names_that_are_not_meant(void **state)
+{
+	struct question q = { .to = FAR4, .name = "other.test", .tcp = true };
+	struct held_fault h = held_on("net.dns", "mode=nxdomain names=*.example.com");
+	int fd = dns_socket(&q);
+	struct reply r = { 0 };
+	uint8_t m[2048];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		size_t len;
+
+		q.name = i < 2 ? "other.test" : "www.example.com";
+		len = dns_query_write(&q, m + 2);
+		m[0] = (uint8_t)(len >> 8);
+		m[1] = (uint8_t)len;
+		/* the last with its length apart, as some clients write it */
+		if (i == 2)
+			assert_int_equal(send(fd, m, 2, 0), 2);
+		assert_true(send(fd, m + (i < 2 ? 0 : 2), len + (i < 2 ? 2 : 0), 0) > 0);
+		assert_true(dns_receive(fd, true, ANSWER_MS, m) > 12);
+		dns_reply_read(&q, m, sizeof(m), &r);
+		assert_int_equal(r.code, i < 2 ? NOERROR : NXDOMAIN);
+	}
+	assert_true(
+	    dns_receive(fd, true, ANSWER_MS, m) < 0); /* it ends with the answer */
+	(void)close(fd);
+	held_off(&h);
+	assert_untouched(FAR4, "www.example.com", "undone");
+}
+
+/* --- what is no query ------------------------------------------------------------------- */
+
+/* The far side's echo shows what comes through. */
+static void
+what_is_no_plain_query_passes_untouched(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} strange[] = {
+#define STRANGE(literal) { literal, sizeof(literal) - 1 }
+		STRANGE("x"),
+		STRANGE("\xab\xcd\1\0\0\2\0\0\0\0\0\0\1a\0\0\1\0\1\1b\0\0\1\0\1"),
+		STRANGE("\xab\xcd\1\0\0\1\0\0\0\0\0\0\xc0\xc\0\1\0\1"),
+		STRANGE("\xab\xcd\1\0\0\1\0\0\0\0\0\0\77www\0\0\1\0\1"),
+		STRANGE("\xab\xcd\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\3"),
+		STRANGE("\xab\xcd\x81\x80\0\1\0\0\0\0\0\0\1a\0\0\1\0\1"),
+		STRANGE("\xab\xcd\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1more"),
+	};
+	struct held_fault h = held_on("net.dns", "mode=nxdomain port=4001");
+	const struct question q = { .to = FAR4, .name = "a", .port = ECHO_PORT };
+	int fd = echo_socket(FAR4, ECHO_PORT);
+	char back[600];
+
+	(void)state;
+	assert_answered(dns_ask(&q), NXDOMAIN, "", "a plain one");
+	for (size_t i = 0; i < ARRAY_LEN(strange); i++) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+
+		assert_true(send(fd, strange[i].bytes, strange[i].len, 0) > 0);
+		assert_int_equal(poll(&p, 1, ECHO_WAIT_MS), 1);
+		assert_int_equal(recv(fd, back, sizeof(back), 0), strange[i].len);
+		assert_memory_equal(back, strange[i].bytes, strange[i].len);
+	}
+	(void)close(fd);
+	held_off(&h);
+}
+
+enum { FLOOD = 5000, FLOOD_EVERY = 10 };
+
+/* Among queries that are answered in the resolver's place as fast as they can be sent,
+ * every other one gets there and back. */
+static void
+a_flood_of_queries_loses_no_others(void **state)
+{
+	struct held_fault h = held_on("net.dns", "mode=nxdomain names=*.com port=4001");
+	const struct question meant = { .to = FAR4, .name = "www.example.com" };
+	const struct question other = { .to = FAR4, .name = "other.test" };
+	int flood = echo_socket(FAR4, ECHO_PORT), fd = echo_socket(FAR4, ECHO_PORT);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint8_t m[2048], o[600];
+	size_t len = dns_query_write(&meant, m), other_len = dns_query_write(&other, o);
+
+	(void)state;
+	for (unsigned i = 0, back = 0; i < FLOOD; i++) {
+		assert_true(send(flood, m, len, 0) > 0);
+		if (i % FLOOD_EVERY != 0)
+			continue;
+		o[0] = (uint8_t)(back >> 8);
+		o[1] = (uint8_t)back;
+		assert_true(send(fd, o, other_len, 0) > 0);
+		assert_int_equal(poll(&p, 1, ECHO_WAIT_MS), 1);
+		assert_int_equal(recv(fd, m, sizeof(m), 0), other_len);
+		assert_memory_equal(m, o, other_len);
+		len = dns_query_write(&meant, m);
+		back++;
+		while (recv(flood, m + 600, 600, MSG_DONTWAIT) > 0)
+			continue;
+	}
+	for (int i = 0; i < ANSWER_MS && h.state->run.effect < FLOOD; i++)
+		(void)poll(NULL, 0, 1);
+	assert_int_equal(h.state->run.effect, FLOOD);
+	(void)close(flood);
+	(void)close(fd);
+	held_off(&h);
+}
+
+/* --- ends ------------------------------------------------------------------------------- */
+
+static void
+a_killed_holder_lets_the_next_query_pass(void **state)
+{
+	_cleanup_free_ char *before = held_look_around();
+	struct held_fault h = held_on("net.dns", "mode=drop");
+	const struct question q = {
+		.to = FAR4, .name = "other.test", .wait_ms = NO_ANSWER_MS
+	};
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(dns_ask(&q).came, NOTHING_CAME);
+	(void)kill(h.pid, SIGKILL);
+	assert_int_equal(waitpid(h.pid, NULL, 0), h.pid);
+	for (size_t i = 0; i < ARRAY_LEN(ways_to); i++)
+		assert_untouched(ways_to[i], "www.example.com", "the holder killed");
+	assert_ok(held_undo(&held_world.store, held_world.ctx, h.state, NULL, &e), e);
+	assert_as_before(before);
+	(void)close(h.channel);
+	(void)munmap(h.state, sizeof(*h.state));
+}
+
+/* What is held when it ends goes on its way, and is answered. */
+static void
+undo_lets_go_what_is_held(void **state)
+{
+	struct held_fault h = held_on("net.dns", "mode=delay delay=60s");
+	const struct question q = { .to = FAR4, .name = "other.test" };
+	struct reply r = { .came = CAME };
+	int fd = dns_socket(&q);
+	uint8_t m[2048];
+
+	(void)state;
+	assert_true(send(fd, m, dns_query_write(&q, m), 0) > 0);
+	assert_int_equal(dns_receive(fd, false, NO_ANSWER_MS, m), 0);
+	held_off(&h);
+	assert_true(dns_receive(fd, false, ANSWER_MS, m) > 12);
+	dns_reply_read(&q, m, sizeof(m), &r);
+	assert_answered(r, NOERROR, "10.6.6.1", "let go");
+	(void)close(fd);
+}
+
+static void
+undo_after_half_of_it_leaves_nothing(void **state)
+{
+	_cleanup_free_ char *before = held_look_around();
+	struct held_fault h = held_new("net.dns", "mode=drop");
+
+	(void)state;
+	held_step(&h, 's');
+	held_off(&h);
+	assert_as_before(before);
+}
+
+static void
+the_note_says_what_it_matched(void **state)
+{
+	struct held_fault h =
+	    held_on("net.dns", "mode=nxdomain names=*.example.com,other.test");
+	const char *note = h.state->run.note;
+
+	(void)state;
+	assert_non_null(strstr(note, "*.example.com and 1 more"));
+	assert_int_equal(h.state->run.effect, 0);
+	assert_answered(ask(FAR4, "a.EXAMPLE.com", TYPE_A), NXDOMAIN, "", "a");
+	for (int i = 0; i < ANSWER_MS && strstr(note, "; last a.example.com") == NULL;
+	     i++)
+		(void)poll(NULL, 0, 1);
+	assert_non_null(strstr(note, "; last a.example.com"));
+	assert_int_equal(h.state->run.effect, 1);
+	held_off(&h);
+}
+
+static void
+rules_that_somebody_takes_away_are_told_as_lost(void **state)
+{
+	const char *const flush[] = { "/usr/sbin/iptables", "-t", "mangle", "-F", NULL };
+	struct held_fault h = held_on("net.dns", "mode=nxdomain");
+
+	(void)state;
+	if (tool(flush, NULL, NULL, 0) < 0)
+		fail_msg("flush mangle");
+	for (int i = 0; i < ANSWER_MS && !h.state->run.lost; i++)
+		(void)poll(NULL, 0, 1);
+	assert_true(h.state->run.lost);
+	assert_non_null(strstr(h.state->run.note, "somebody else"));
+	held_off(&h);
+}
+
+/* --- */
+
+/* The far side's address that comes with its interface. */
+static void
+find_link_local(void)
+{
+	char pid[16], text[256] = "", *end;
+	const char *const argv[] = { "/usr/bin/nsenter", "-t", pid, "-n", "sh", "-c",
+		"ip -6 -o addr show dev far0 scope link | sed 's/.*inet6 //; s/\\/.*//'",
+		NULL };
+
+	(void)snprintf(pid, sizeof(pid), "%d", far_pid);
+	(void)tool(argv, NULL, text, sizeof(text));
+	end = strchr(text, '\n');
+	if (end != NULL)
+		*end = '\0';
+	(void)snprintf(link_local, sizeof(link_local), "%.60s", text);
+}
+
+static int
+make_world(void **state)
+{
+	char path[64];
+	FILE *f;
+
+	(void)state;
+	if (held_world_make() < 0)
+		return -1;
+	far_pid = echo_start();
+	if (far_pid < 0)
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s/resolv.conf", held_world.dir);
+	f = fopen(path, "we");
+	if (f == NULL || fprintf(f, "nameserver " FAR4 "\n") < 0 || fclose(f) != 0 ||
+	    mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL) < 0)
+		return -1;
+	find_link_local();
+	resolvers[0] = resolver_start(far_pid, FAR4, FAR6, link_local, "1");
+	resolvers[1] = resolver_start(0, STUB4, STUB6, NULL, "2");
+	for (size_t i = 0; i < ARRAY_LEN(ways_to); i++)
+		if (resolver_wait(ways_to[i]) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+end_world(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(resolvers); i++)
+		end_sleeper(resolvers[i]);
+	end_sleeper(far_pid);
+	return held_world_end();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nxdomain_says_that_there_is_no_such_name),
+		cmocka_unit_test(servfail_says_that_the_resolver_failed),
+		cmocka_unit_test(redirect_gives_the_addresses_of_each_family),
+		cmocka_unit_test(redirect_to_one_family_leaves_the_other_empty),
+		cmocka_unit_test(drop_gives_no_answer),
+		cmocka_unit_test(delay_holds_a_query_and_then_it_is_answered),
+		cmocka_unit_test(names_are_whole_or_all_below_one),
+		cmocka_unit_test(without_names_every_name_is_meant),
+		cmocka_unit_test(redirect_is_for_addresses),
+		cmocka_unit_test(resolvers_are_told_apart_by_address_and_port),
+		cmocka_unit_test(only_the_queries_of_a_user_are_meant),
+		cmocka_unit_test(the_hosts_own_resolver_is_affected),
+		cmocka_unit_test(answers_reach_sockets_that_are_bound_to_an_interface),
+		cmocka_unit_test(a_link_local_resolver_is_stood_in_for),
+		cmocka_unit_test(a_connection_goes_on_for_names_that_are_not_meant),
+		cmocka_unit_test(what_is_no_plain_query_passes_untouched),
+		cmocka_unit_test(a_flood_of_queries_loses_no_others),
+		cmocka_unit_test(a_killed_holder_lets_the_next_query_pass),
+		cmocka_unit_test(undo_lets_go_what_is_held),
+		cmocka_unit_test(undo_after_half_of_it_leaves_nothing),
+		cmocka_unit_test(the_note_says_what_it_matched),
+		cmocka_unit_test(rules_that_somebody_takes_away_are_told_as_lost),
+	};
+	struct err e = { 0 };
+
+	pidns_enter();
+	if (access("/usr/sbin/dnsmasq", X_OK) != 0) {
+		(void)fprintf(stderr, "skip: no dnsmasq\n");
+		return 77;
+	}
+	if (fault_find("net.dns")->supported(&e) < 0) {
+		(void)fprintf(stderr, "skip: %s\n", e.msg);
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, make_world, end_world);
+}
