@@ -43,6 +43,8 @@ struct param {
 	const char *def;            /* as it would be written; NULL: absent */
 	int64_t min, max;           /* of num; both 0: the type's own range */
 	const char *const *choices; /* PARAM_ENUM, NULL-terminated */
+	/* Policy's limit is the least it may be: a rate, what is left free. */
+	bool is_worse_below;
 	/* The heading under which help shows it; NULL: what the kind is about. */
 	const char *group;
 	/* The kind whose own it is, where others take it, too: policy allows and limits it
@@ -100,6 +102,8 @@ const char *kind_param_nearest(const struct kind *k, const char *name);
 /* Is no effect after a while worth a word, and none at all an error? */
 bool kind_counts(const struct kind *k);
 const char *param_type_name(enum param_type t); /* "duration", "address list", … */
+/* The number as it would be written, and would be read again; returns buf. */
+const char *param_format(const struct param *p, int64_t num, char *buf, size_t size);
 /* "0s to 10m", "0 % to 100 %"; "" when the type's own range; returns buf. */
 const char *param_range(const struct param *p, char *buf, size_t size);
 /* May, and must, a fault of the kind have a `for`? */

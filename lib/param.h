@@ -27,7 +27,5 @@ int param_check_next(
     const struct param *p, const char *list, size_t len, const char *item, struct err *e);
 /* Has the list all that it must have? */
 int param_check_whole(const struct param *p, const char *list, size_t len, struct err *e);
-/* The number as it would be written: param_parse gives it back.  Returns buf. */
-const char *param_format(const struct param *p, int64_t num, char *buf, size_t size);
 
 #endif

@@ -130,6 +130,19 @@ allows(const struct policy *p, const struct kind *k)
 	return (p->allowed & bit) != 0;
 }
 
+/* What a fault does besides is allowed as the kind that is there for it. */
+static int
+check_parts(const struct policy *p, const struct spec *s, struct err *e)
+{
+	FOR_EACH_KIND(k) {
+		if (policy_spec_uses(s, *k) && !allows(p, *k))
+			return err_refused(e,
+			    "policy %s does not allow %s, and this %s takes its parameters",
+			    p->path, (*k)->name, s->kind);
+	}
+	return 0;
+}
+
 static int
 check_kind(const struct policy *p, const struct spec *s, struct err *e)
 {
@@ -138,42 +151,12 @@ check_kind(const struct policy *p, const struct spec *s, struct err *e)
 	if (k == NULL)
 		return err_invalid(e, "unknown fault '%s'", s->kind);
 	if (allows(p, k))
-		return 0;
+		return check_parts(p, s, e);
 	if ((p->allowed & bit_of(s->kind)) != 0)
 		return err_refused(e,
 		    "nothing can undo %s: policy %s must say 'irreversible %s'", s->kind,
 		    p->path, s->kind);
 	return err_refused(e, "policy %s does not allow %s", p->path, s->kind);
-}
-
-static int
-check_limit(const struct policy *p, const struct policy_limit *l, const struct spec *s,
-    struct err *e)
-{
-	char asked[64], most[64];
-	struct spec limit;
-
-	if (l->param == NULL) {
-		if (s->duration <= (usec_t)l->max)
-			return 0;
-		return err_refused(e, "for=%s is more than the %s of policy %s:%u",
-		    format_usec(s->duration, asked, sizeof(asked)),
-		    format_usec((usec_t)l->max, most, sizeof(most)), p->path, l->line);
-	}
-	if (!spec_has(s, l->param->name))
-		return 0;
-	/* a count of 0 is "all" */
-	if (spec_num(s, l->param->name) <= l->max &&
-	    !(l->param->type == PARAM_COUNT && spec_num(s, l->param->name) == 0))
-		return 0;
-	limit = *s;
-	for (size_t i = 0; i < limit.args_count; i++) {
-		if (strcmp(limit.args[i].name, l->param->name) == 0)
-			limit.args[i].num = l->max;
-	}
-	return err_refused(e, "%s=%s is more than the %s of policy %s:%u", l->param->name,
-	    spec_format(s, l->param->name, asked, sizeof(asked)),
-	    spec_format(&limit, l->param->name, most, sizeof(most)), p->path, l->line);
 }
 
 /* Which port of this parameter is protected; 0: none. */
@@ -257,11 +240,8 @@ policy_check(const struct policy *p, const struct spec *s, struct err *e)
 		return err_refused(e, "for=%s is more than the %s of policy %s",
 		    format_usec(s->duration, asked, sizeof(asked)),
 		    format_usec(p->max_duration, most, sizeof(most)), p->path);
-	for (size_t i = 0; i < p->limit_count; i++) {
-		if (strcmp(p->limit[i].kind->name, s->kind) == 0 &&
-		    check_limit(p, &p->limit[i], s, e) != 0)
-			return e->code;
-	}
+	if (policy_check_limits(p, s, e) != 0)
+		return e->code;
 	if (check_network(p, s, e) != 0 || check_ports(p, s, e) != 0)
 		return e->code;
 	return check_interface(p, s, e);

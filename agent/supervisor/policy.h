@@ -56,6 +56,10 @@ bool policy_is_operator(const struct policy *p, uid_t uid);
 bool policy_is_remote_operator(const struct policy *p, const char *name);
 /* 0, or OUTCOME_REFUSED naming the line that says so. */
 int policy_check(const struct policy *p, const struct spec *s, struct err *e);
+/* Its part that is limits: of the fault's own kind and of those whose parameters it takes. */
+int policy_check_limits(const struct policy *p, const struct spec *s, struct err *e);
+/* Is it a fault of this kind, or of another with one of its parameters? */
+bool policy_spec_uses(const struct spec *s, const struct kind *k);
 /* Every capability that a kind it allows may need. */
 uint64_t policy_caps(const struct policy *p);
 

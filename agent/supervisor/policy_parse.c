@@ -81,6 +81,7 @@ has_size(const struct param *param)
 	case PARAM_SIZE:
 	case PARAM_INT:
 	case PARAM_COUNT:
+	case PARAM_RATE:
 		return true;
 	default:
 		return false;

@@ -32,6 +32,7 @@ static const struct param params[] = {
 	},
 	{
 	    .name = "leave",
+	    .is_worse_below = true,
 	    .type = PARAM_SIZE,
 	    .help = "fill until only this much is free",
 	},

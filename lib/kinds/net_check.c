@@ -244,7 +244,7 @@ check_delay(const struct spec *s, struct err *e)
 static int
 check_loss_state(const struct spec *s, struct err *e)
 {
-	int64_t p[5] = { 0, ALL, 0, ALL, 0 }; /* p13 p31 p32 p23 p14 */
+	int64_t p[5] = { 0 }; /* p13 p31 p32 p23 p14 */
 	size_t n = spec_percents(s, "loss_state", p, ARRAY_LEN(p));
 
 	if (n == 0)
@@ -252,7 +252,7 @@ check_loss_state(const struct spec *s, struct err *e)
 	if (p[0] + p[4] > ALL)
 		return err_invalid(
 		    e, "loss_state: p13 and p14 are more than 100%% together");
-	if (n > 2 && p[1] + p[2] > ALL)
+	if (p[1] + p[2] > ALL)
 		return err_invalid(
 		    e, "loss_state: p31 and p32 are more than 100%% together");
 	if (p[0] == 0 && p[4] == 0)

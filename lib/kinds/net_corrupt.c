@@ -12,11 +12,11 @@ static const struct param params[] = {
 	NET_PARAMS_PACKETS(net_ways, "egress", "damage"),
 	NET_PARAMS_SHARE_COURSE("corrupt"),
 	NET_PARAMS_DELAY(false),
+	NET_PARAMS_SLOT,
 	NET_PARAMS_LOSS,
 	NET_PARAMS_DUPLICATE(false),
 	NET_PARAMS_REORDER(false),
 	NET_PARAMS_RATE(false),
-	NET_PARAMS_SLOT,
 	NET_PARAMS_MEANS,
 	{ 0 },
 };

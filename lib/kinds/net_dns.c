@@ -57,7 +57,7 @@ static const struct param params[] = {
 	    .group = "which packets",
 	    .help = "their ports, by UDP and TCP",
 	},
-	NET_PARAM_USER("queries that are"),
+	NET_PARAM_USER("queries of processes of this user"),
 	NET_PARAM_CGROUP("queries"),
 	NET_PARAM_PID,
 	NET_PARAM_CONTAINER,

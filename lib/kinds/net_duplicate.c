@@ -11,11 +11,11 @@ static const struct param params[] = {
 	NET_PARAMS_PACKETS(net_ways, "egress", "duplicate"),
 	NET_PARAMS_SHARE_COURSE("duplicate"),
 	NET_PARAMS_DELAY(false),
+	NET_PARAMS_SLOT,
 	NET_PARAMS_LOSS,
 	NET_PARAMS_CORRUPT(false),
 	NET_PARAMS_REORDER(false),
 	NET_PARAMS_RATE(false),
-	NET_PARAMS_SLOT,
 	NET_PARAMS_MEANS,
 	{ 0 },
 };

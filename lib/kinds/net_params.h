@@ -55,8 +55,7 @@ static const char *const net_ways[]
 #define NET_PARAM_USER(what)                                      \
  {                                                                \
   .name = "user", .type = PARAM_STRING, .group = "which packets", \
-  .help = "only " what " of processes of this user, by name or "  \
-	  "number",                                               \
+  .help = "only " what ", by name or number",                     \
  }
 #define NET_PARAM_CGROUP(what)                                     \
  {                                                                 \
@@ -86,43 +85,43 @@ static const char *const net_ways[]
  }
 /* `ways` are the kind's words for direction: in them in, out and both are told by their
  * first letter. */
-#define NET_PARAMS_PACKETS(ways, usual, verb)                                   \
- NET_PARAM_TO, NET_PARAM_PORT, NET_PARAM_LOCAL_PORT,                            \
-     {                                                                          \
-	     .name = "protocol",                                                \
-	     .type = PARAM_ENUM,                                                \
-	     .choices = net_protocols,                                          \
-	     .group = "which packets",                                          \
-	     .help = "only this protocol; icmp is ICMPv6, too (default: every " \
-		     "one)",                                                    \
-     },                                                                         \
-     {                                                                          \
-	     .name = "interface",                                               \
-	     .type = PARAM_IFNAMES,                                             \
-	     .group = "which packets",                                          \
-	     .help = "only on these interfaces (default: wherever the route "   \
-		     "leads; loopback only when to names an address that is "   \
-		     "reached over it)",                                        \
-     },                                                                         \
-     {                                                                          \
-	     .name = "direction",                                               \
-	     .type = PARAM_ENUM,                                                \
-	     .choices = (ways),                                                 \
-	     .def = usual,                                                      \
-	     .group = "which packets",                                          \
-	     .help = verb " what leaves, what arrives, or both",                \
-     },                                                                         \
-     NET_PARAM_EXCLUDE, NET_PARAM_EXCLUDE_PORT,                                 \
-     {                                                                          \
-	     .name = "share",                                                   \
-	     .type = PARAM_PERCENT,                                             \
-	     .min = 1,                                                          \
-	     .max = 100000,                                                     \
-	     .group = "which packets",                                          \
-	     .help = "only this share of the connections, drawn by a hash: a "  \
-		     "connection is in or out for as long as it lives",         \
-     },                                                                         \
-     NET_PARAM_USER("what sockets send that are"), NET_PARAM_CGROUP("traffic"), \
+#define NET_PARAMS_PACKETS(ways, usual, verb)                                         \
+ NET_PARAM_TO, NET_PARAM_PORT, NET_PARAM_LOCAL_PORT,                                  \
+     {                                                                                \
+	     .name = "protocol",                                                      \
+	     .type = PARAM_ENUM,                                                      \
+	     .choices = net_protocols,                                                \
+	     .group = "which packets",                                                \
+	     .help = "only this protocol; icmp is ICMPv6, too (default: every "       \
+		     "one)",                                                          \
+     },                                                                               \
+     {                                                                                \
+	     .name = "interface",                                                     \
+	     .type = PARAM_IFNAMES,                                                   \
+	     .group = "which packets",                                                \
+	     .help = "only on these interfaces (default: wherever the route "         \
+		     "leads; loopback only when to names an address that is "         \
+		     "reached over it)",                                              \
+     },                                                                               \
+     {                                                                                \
+	     .name = "direction",                                                     \
+	     .type = PARAM_ENUM,                                                      \
+	     .choices = (ways),                                                       \
+	     .def = usual,                                                            \
+	     .group = "which packets",                                                \
+	     .help = verb " what leaves, what arrives, or both",                      \
+     },                                                                               \
+     NET_PARAM_EXCLUDE, NET_PARAM_EXCLUDE_PORT,                                       \
+     {                                                                                \
+	     .name = "share",                                                         \
+	     .type = PARAM_PERCENT,                                                   \
+	     .min = 1,                                                                \
+	     .max = 100000,                                                           \
+	     .group = "which packets",                                                \
+	     .help = "only this share of the connections, drawn by a hash: a "        \
+		     "connection is in or out for as long as it lives",               \
+     },                                                                               \
+     NET_PARAM_USER("what processes of this user send"), NET_PARAM_CGROUP("traffic"), \
      NET_PARAM_PID, NET_PARAM_CONTAINER
 
 /* --- what is done to them ------------------------------------------------------------- */
@@ -232,6 +231,7 @@ static const char *const net_ways[]
 #define NET_PARAMS_RATE(must)                                                            \
  {                                                                                       \
 	 .name = "rate",                                                                 \
+	 .is_worse_below = true,                                                         \
 	 .type = PARAM_RATE,                                                             \
 	 .required = (must),                                                             \
 	 .min = 8000,                                                                    \

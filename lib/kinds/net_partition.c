@@ -13,6 +13,7 @@ static const char *const engines[] = { "auto", "iptables", "nftables", NULL };
 
 static const struct param params[] = {
 	NET_PARAMS_PACKETS(directions, "both", "cut"),
+	NET_PARAM_FLAP,
 	{
 	    .name = "mode",
 	    .type = PARAM_ENUM,
@@ -32,7 +33,6 @@ static const struct param params[] = {
 	    .help =
 		"cut connections that exist already, or keep them and cut only new ones",
 	},
-	NET_PARAM_FLAP,
 	{
 	    .name = "engine",
 	    .type = PARAM_ENUM,

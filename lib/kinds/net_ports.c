@@ -43,6 +43,7 @@ static const struct param params[] = {
 	},
 	{
 	    .name = "connections",
+	    .is_worse_below = true,
 	    .type = PARAM_INT,
 	    .min = 0,
 	    .max = 1000000,
@@ -50,6 +51,7 @@ static const struct param params[] = {
 	},
 	{
 	    .name = "leave",
+	    .is_worse_below = true,
 	    .type = PARAM_INT,
 	    .min = 0,
 	    .max = 65535,

@@ -10,11 +10,11 @@ static const struct param params[] = {
 	NET_PARAMS_PACKETS(net_ways, "egress", "slow"),
 	NET_PARAMS_COURSE("rate", PARAM_RATE, 8000, INT64_C(100000000000)),
 	NET_PARAMS_DELAY(false),
+	NET_PARAMS_SLOT,
 	NET_PARAMS_LOSS,
 	NET_PARAMS_DUPLICATE(false),
 	NET_PARAMS_CORRUPT(false),
 	NET_PARAMS_REORDER(false),
-	NET_PARAMS_SLOT,
 	NET_PARAMS_MEANS,
 	{ 0 },
 };

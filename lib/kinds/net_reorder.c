@@ -9,13 +9,13 @@
 static const struct param params[] = {
 	NET_PARAMS_REORDER(true),
 	NET_PARAMS_DELAY(true),
+	NET_PARAMS_SLOT,
 	NET_PARAMS_PACKETS(net_ways, "egress", "reorder"),
 	NET_PARAMS_SHARE_COURSE("reorder"),
 	NET_PARAMS_LOSS,
 	NET_PARAMS_DUPLICATE(false),
 	NET_PARAMS_CORRUPT(false),
 	NET_PARAMS_RATE(false),
-	NET_PARAMS_SLOT,
 	NET_PARAMS_MEANS,
 	{ 0 },
 };

@@ -21,7 +21,7 @@ static const struct param params[] = {
 	},
 	NET_PARAM_EXCLUDE,
 	NET_PARAM_EXCLUDE_PORT,
-	NET_PARAM_USER("connections that are"),
+	NET_PARAM_USER("connections of processes of this user"),
 	NET_PARAM_CGROUP("connections"),
 	NET_PARAM_PID,
 	NET_PARAM_CONTAINER,

@@ -167,6 +167,78 @@ duration_and_ports_are_held(void **state)
 	assert_refused(&p, &s, "for=61s is more than the 1m");
 }
 
+static struct spec
+spec_with(const char *kind, const char *const (*args)[2], size_t count)
+{
+	struct spec s = spec_of(kind, NULL, NULL);
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		if (spec_set(&s, args[i][0], args[i][1], &e) != 0)
+			fail_msg("%s", e.msg);
+	return s;
+}
+#define SPEC(kind, ...)                                   \
+ spec_with(kind, (const char *const[][2]){ __VA_ARGS__ }, \
+     sizeof((const char *const[][2]){ __VA_ARGS__ }) / sizeof(char *[2]))
+
+/* Every impairment takes the parameters of all: no name may be a way around a limit. */
+static void
+a_part_is_held_to_the_rules_of_its_own_kind(void **state)
+{
+	struct spec s;
+	struct policy p;
+	struct err e = { 0 };
+
+	(void)state;
+	if (kind_find("net.loss") == NULL || kind_find("net.rate") == NULL)
+		return;
+	assert_int_equal(load("allow net.delay net.rate\nlimit net.delay delay 200ms\n"
+			      "limit net.rate rate 1mbit\nlimit net.rate for 5s\n",
+			     &p, &e),
+	    0);
+	s = SPEC("net.delay", { "delay", "100ms" });
+	assert_allowed(&p, &s);
+	s = SPEC("net.delay", { "delay", "100ms" }, { "loss", "1%" });
+	assert_refused(&p, &s, "does not allow net.loss, and this net.delay takes its");
+	s = SPEC("net.delay", { "delay", "100ms" }, { "rate", "1mbit" });
+	assert_refused(&p, &s, "for=10s is more than the 5s");
+	s.duration = 5 * USEC_PER_SEC;
+	assert_allowed(&p, &s);
+	s = SPEC("net.rate", { "rate", "500kbit" });
+	s.duration = USEC_PER_SEC;
+	assert_refused(&p, &s, "rate=500kbit is less than the 1mbit of policy");
+	s = SPEC("net.rate", { "rate", "2mbit" }, { "delay", "300ms" });
+	s.duration = USEC_PER_SEC;
+	assert_refused(&p, &s, "delay=300ms is more than the 200ms");
+	s = SPEC("net.delay", { "delay", "1ms" }, { "from", "1s" }, { "ramp", "1s" });
+	assert_refused(&p, &s, "from=1s is more than the 200ms");
+}
+
+static void
+a_limit_has_no_way_around(void **state)
+{
+	struct spec s;
+	struct policy p;
+	struct err e = { 0 };
+
+	(void)state;
+	if (kind_find("net.loss") == NULL || kind_find("net.rate") == NULL)
+		return;
+	assert_int_equal(load("allow net.loss\nlimit net.loss loss 20%\n"
+			      "limit net.loss share 50%\n",
+			     &p, &e),
+	    0);
+	s = SPEC("net.loss", { "loss", "20%" }, { "share", "50%" });
+	assert_allowed(&p, &s);
+	s = SPEC("net.loss", { "loss", "20%" });
+	assert_refused(&p, &s, "share=100% is more than the 50%");
+	s = SPEC("net.loss", { "loss_gemodel", "1%" }, { "share", "1%" });
+	assert_refused(&p, &s, "limits loss, and loss_gemodel has no such measure");
+	s = SPEC("net.loss", { "loss", "21%" }, { "share", "1%" });
+	assert_refused(&p, &s, "loss=21% is more than the 20%");
+}
+
 static void
 what_is_protected_reaches_the_holder(void **state)
 {
@@ -419,6 +491,8 @@ main(void)
 		cmocka_unit_test(a_file_allows_only_what_it_names),
 		cmocka_unit_test(limits_are_read_by_the_parameters_own_parser),
 		cmocka_unit_test(duration_and_ports_are_held),
+		cmocka_unit_test(a_part_is_held_to_the_rules_of_its_own_kind),
+		cmocka_unit_test(a_limit_has_no_way_around),
 		cmocka_unit_test(what_is_protected_reaches_the_holder),
 		cmocka_unit_test(operators_are_root_and_who_is_named),
 		cmocka_unit_test(remote_operators_are_all_or_who_is_named),
