@@ -71,12 +71,71 @@ print_param(const struct param *p)
 	print_wrapped(p->help, 6);
 }
 
+/* Another kind's own that this one takes, too: described there. */
+static bool
+is_borrowed(const struct kind *k, const struct param *p)
+{
+	return p->of != NULL && !p->required && strcmp(p->of, k->name) != 0;
+}
+
+static const char *
+heading(const struct param *p)
+{
+	bool is_own = p->group == NULL || (p->of != NULL && strcmp(p->group, p->of) == 0);
+
+	return is_own ? "parameters" : p->group;
+}
+
+static void
+print_params(const struct kind *k)
+{
+	const char *last = "";
+
+	for (const struct param *p = k->params; p->name != NULL; p++) {
+		if (is_borrowed(k, p))
+			continue;
+		if (strcmp(heading(p), last) != 0)
+			(void)printf("\n%s:\n", heading(p));
+		last = heading(p);
+		print_param(p);
+	}
+}
+
+/* "  as in net.loss: loss, loss_correlation, …", a paragraph for each such kind. */
+static void
+print_borrowed(const struct kind *k)
+{
+	char names[1024] = "";
+	const char *last = "";
+	size_t used = 0;
+
+	for (const struct param *p = k->params;; p++) {
+		bool is_next = p->name != NULL && is_borrowed(k, p);
+
+		if (used > 0 &&
+		    (p->name == NULL || (is_next && strcmp(p->of, last) != 0))) {
+			print_wrapped(names, 2);
+			used = 0;
+		}
+		if (p->name == NULL)
+			return;
+		if (!is_next)
+			continue;
+		if (last[0] == '\0')
+			(void)puts("\nin addition:");
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s%s%s",
+		    used == 0 ? "as in " : ", ", used == 0 ? p->of : "",
+		    used == 0 ? ": " : "", p->name);
+		last = p->of;
+	}
+}
+
 static void
 print_kind(const struct kind *k)
 {
-	(void)printf("%s: %s\n\nparameters:\n", k->name, k->summary);
-	for (const struct param *p = k->params; p->name != NULL; p++)
-		print_param(p);
+	(void)printf("%s: %s\n", k->name, k->summary);
+	print_params(k);
+	print_borrowed(k);
 	(void)printf("\nexercises: %s\n", k->teaches);
 	if (!kind_takes_for(k))
 		(void)puts("\nIt happens once and takes no 'for'.");
@@ -100,9 +159,10 @@ param_to_json(const struct param *p)
 
 	for (const char *const *c = p->choices; c != NULL && *c != NULL; c++)
 		(void)json_array_append_new(choices, json_string(*c));
-	return json_pack("{s:s, s:s, s:b, s:s?, s:s, s:o, s:s}", "name", p->name, "type",
-	    param_type_name(p->type), "required", p->required, "default", p->def, "range",
-	    param_range(p, range, sizeof(range)), "choices", choices, "help", p->help);
+	return json_pack("{s:s, s:s, s:b, s:s?, s:s, s:o, s:s?, s:s?, s:s}", "name",
+	    p->name, "type", param_type_name(p->type), "required", p->required, "default",
+	    p->def, "range", param_range(p, range, sizeof(range)), "choices", choices,
+	    "group", p->group, "of", p->of, "help", p->help);
 }
 
 static json_t *
