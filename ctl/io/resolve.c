@@ -90,11 +90,14 @@ resolve_host(const char *name, struct net ret[static RESOLVE_MAX], struct err *e
 	return unique;
 }
 
+/* In what is shown the far side goes without saying. */
 static int
 set_host(
     struct spec *s, const char *name, const char *host, char ***resolved, struct err *e)
 {
-	_cleanup_free_ char *line = xasprintf("%s is", host);
+	bool is_far_side = strcmp(name, "to") == 0;
+	_cleanup_free_ char *line =
+	    xasprintf("%s%s%s is", is_far_side ? "" : name, is_far_side ? "" : " ", host);
 	struct net nets[RESOLVE_MAX];
 	int count = resolve_host(host, nets, e);
 
@@ -120,7 +123,7 @@ resolve_set(
 	const struct kind *k = kind_find(s->kind);
 	const struct param *p = k != NULL ? kind_param(k, name) : NULL;
 
-	if (p == NULL || p->type != PARAM_NETS)
+	if (p == NULL || (p->type != PARAM_NETS && p->type != PARAM_ADDRS))
 		return spec_set(s, name, text, e);
 	for (size_t len;; text += len + 1) {
 		_cleanup_free_ char *one = NULL;

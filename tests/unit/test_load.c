@@ -332,6 +332,38 @@ host_names_become_addresses(void **state)
 }
 
 static void
+lists_are_lists_values_or_values_with_commas(void **state)
+{
+	static const char text[] =
+	    "version: 1\nname: x\nfaults:\n  - net.delay:\n      delay: 1s\n"
+	    "      to: [10.0.0.0/8]\n      port: [80, 8000-8100, '443,8443']\n"
+	    "      local_port: 1024-65535\n      interface: eth0,eth1\n"
+	    "      exclude: [localhost, 10.0.0.1]\n      loss: 1%\n      ecn: true\n"
+	    "      rate: 10mbit\n      flap: 5s/2s\n    for: 10s\n";
+	static const char wrong[] =
+	    "version: 1\nname: x\nfaults:\n  - net.delay:\n      delay: 1s\n"
+	    "      to: any\n      port: [80, 443, 70-90]\n    for: 10s\n";
+	struct experiment *x = load_text(text, strlen(text), NULL);
+	const struct spec *s;
+
+	(void)state;
+	if (x == NULL)
+		fail_msg("%s", said);
+	s = &x->faults[0].spec;
+	assert_string_equal(spec_string(s, "port", 1), "8000-8100");
+	assert_string_equal(spec_string(s, "port", 3), "8443");
+	assert_string_equal(spec_string(s, "interface", 1), "eth1");
+	assert_int_equal(spec_num(s, "ecn"), 1);
+	assert_int_equal(spec_num(s, "rate"), 10000000);
+	assert_memory_equal(x->faults[0].resolved[0], "exclude localhost is ", 21);
+	assert_non_null(spec_string(s, "exclude", 1));
+	experiment_free(x);
+	assert_null(load_text(wrong, strlen(wrong), NULL));
+	assert_non_null(
+	    strstr(said, ":7:23: error: port: '80' and '70-90' have ports in common"));
+}
+
+static void
 missing_and_huge_files_are_errors(void **state)
 {
 	size_t size = FILE_SIZE_MAX + 2;
@@ -408,6 +440,7 @@ main(void)
 		cmocka_unit_test(secrets_are_not_said),
 		cmocka_unit_test(unknown_variables_of_the_command_line_are_refused),
 		cmocka_unit_test(host_names_become_addresses),
+		cmocka_unit_test(lists_are_lists_values_or_values_with_commas),
 		cmocka_unit_test(missing_and_huge_files_are_errors),
 		cmocka_unit_test(hostile_shapes_end_early),
 		cmocka_unit_test(damaged_files_are_answered),
