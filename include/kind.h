@@ -81,9 +81,14 @@ struct kind {
 #define KIND_LIST(X) \
  X(cpu_load)         \
  X(disk_fill)        \
+ X(net_corrupt)      \
  X(net_delay)        \
  X(net_dns)          \
+ X(net_duplicate)    \
+ X(net_loss)         \
  X(net_partition)    \
+ X(net_rate)         \
+ X(net_reorder)      \
  X(net_reset)        \
  X(process_kill)
 

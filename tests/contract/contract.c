@@ -31,13 +31,18 @@ static const struct row rows[] = {
 	{ "cpu.load", { "percent=50%", "cpus=0" } },
 	{ "disk.fill", { "path=DISK", "size=8MiB" } },
 	{ "disk.fill", { "path=DISK", "leave=1MiB" } },
+	{ "net.corrupt", { "corrupt=100%", "to=" WORLD_PEER } },
 	{ "net.delay", { "delay=50ms", "to=" WORLD_PEER "," WORLD_PEER6 } },
 	{ "net.delay", { "delay=50ms", "to=10.77.0.0/24", "direction=both" } },
 	/* whatever goes to the port waits for its holder, who has no turn here */
 	{ "net.dns", { "mode=nxdomain", "port=7777" } },
 	{ "net.dns", { "mode=delay", "delay=50ms", "to=10.77.0.0/24", "port=7777" } },
+	{ "net.duplicate", { "duplicate=100%", "delay=50ms", "to=" WORLD_PEER } },
+	{ "net.loss", { "loss=100%", "to=" WORLD_PEER } },
 	{ "net.partition", { "to=" WORLD_PEER "," WORLD_PEER6 } },
 	{ "net.partition", { "to=10.77.0.0/24", "mode=reject", "direction=out" } },
+	{ "net.rate", { "rate=8kbit", "packet_overhead=64", "to=" WORLD_PEER } },
+	{ "net.reorder", { "reorder=0.001%", "delay=50ms", "to=" WORLD_PEER } },
 	{ "net.reset", { "to=" WORLD_PEER } },
 	{ "process.kill", { "name=" VICTIM } },
 };
