@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A spec as people read it.  What equals its default is left out of the one-line form:
- * the line should say what somebody chose.  What does not fit ends in "...".
+ * the line should say what somebody chose.  Of many networks it names the first, so that
+ * what stands behind them is still read.  What does not fit ends in "...".
  */
 #include "err.h"
 #include "kind.h"
@@ -10,6 +11,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { NETS_TOLD = 6 };
 
 /* Append; on overflow the end of the buffer becomes "..." and stays so. */
 static __attribute__((format(printf, 4, 5))) void
@@ -36,19 +39,22 @@ is_any(const struct spec *s)
 	return s->nets_count == 2 && s->nets[0].prefix == 0 && s->nets[1].prefix == 0;
 }
 
+/* At most so many; then "+12", for those that are left out. */
 static void
-format_nets(const struct spec *s, char *buf, size_t size)
+format_nets(const struct spec *s, size_t most, char *buf, size_t size)
 {
+	size_t used = 0, shown = s->nets_count <= most ? s->nets_count : most;
 	char net[64];
-	size_t used = 0;
 
 	if (is_any(s)) {
 		append(buf, size, &used, "any");
 		return;
 	}
-	for (size_t i = 0; i < s->nets_count; i++)
+	for (size_t i = 0; i < shown; i++)
 		append(buf, size, &used, "%s%s", i > 0 ? "," : "",
 		    format_net(&s->nets[i], net, sizeof(net)));
+	if (s->nets_count > shown)
+		append(buf, size, &used, ",+%zu", s->nets_count - shown);
 }
 
 static void
@@ -71,7 +77,7 @@ spec_format(const struct spec *s, const char *name, char *buf, size_t size)
 	if (p == NULL || !spec_has(s, name))
 		return buf;
 	if (p->type == PARAM_NETS)
-		format_nets(s, buf, size);
+		format_nets(s, SPEC_NETS_MAX, buf, size);
 	else if (param_is_number(p))
 		return param_format(p, spec_num(s, name), buf, size);
 	else
@@ -104,9 +110,13 @@ spec_describe(const struct spec *s, char *buf, size_t size)
 	if (k == NULL)
 		return buf;
 	for (const struct param *p = k->params; p->name != NULL; p++) {
-		if (spec_has(s, p->name) && !is_default(s, p))
-			append(buf, size, &used, " %s=%s", p->name,
-			    spec_format(s, p->name, value, sizeof(value)));
+		if (!spec_has(s, p->name) || is_default(s, p))
+			continue;
+		if (p->type == PARAM_NETS)
+			format_nets(s, NETS_TOLD, value, sizeof(value));
+		else
+			(void)spec_format(s, p->name, value, sizeof(value));
+		append(buf, size, &used, " %s=%s", p->name, value);
 	}
 	return buf;
 }

@@ -320,6 +320,25 @@ written_values_are_read_back_the_same(void **state)
 }
 
 static void
+many_networks_do_not_hide_what_follows(void **state)
+{
+	char buf[400], net[32];
+
+	(void)state;
+	begin("net.partition");
+	for (int i = 1; i <= SPEC_NETS_MAX; i++) {
+		(void)snprintf(net, sizeof(net), "10.0.%d.%d", i / 256, i % 256);
+		set("to", net);
+	}
+	set("mode", "reject");
+	finish();
+	assert_string_equal(describe(),
+	    "net.partition "
+	    "to=10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4,10.0.0.5,10.0.0.6,+506 mode=reject");
+	assert_null(strchr(spec_format(&s, "to", buf, sizeof(buf)), '+'));
+}
+
+static void
 long_description_ends_in_dots(void **state)
 {
 	char buf[40];
@@ -351,6 +370,7 @@ main(void)
 		cmocka_unit_test(too_many_networks_are_refused),
 		cmocka_unit_test(too_much_text_is_refused),
 		cmocka_unit_test(written_values_are_read_back_the_same),
+		cmocka_unit_test(many_networks_do_not_hide_what_follows),
 		cmocka_unit_test(long_description_ends_in_dots),
 	};
 
