@@ -138,7 +138,7 @@ drill_of(const char *kind, const char *id, const char *args)
 		if (spec_set(&d->spec, w, value, &d->e) < 0)
 			fail_msg("%s", d->e.msg);
 	}
-	d->spec.duration = USEC_PER_SEC;
+	d->spec.duration = 60 * USEC_PER_SEC;
 	if (spec_finish(&d->spec, &d->e) < 0)
 		fail_msg("%s", d->e.msg);
 	memcpy(d->spec.id, id, FAULT_ID_LEN);
