@@ -24,6 +24,7 @@ static struct protect protect; /* what of the host no fault may touch */
 static struct farside *far_side;
 static struct store store;
 static struct undo_ctx *ctx;
+static const char *engine; /* of every partition of drill_new; NULL: the first there is */
 
 /* --- the host as it is ----------------------------------------------------------------- */
 
@@ -154,7 +155,10 @@ drill_of(const char *kind, const char *id, const char *args)
 static inline struct drill *
 drill_new(const char *id, const char *args)
 {
-	return drill_of("net.partition", id, args);
+	_cleanup_free_ char *all =
+	    engine == NULL ? xstrdup(args) : xasprintf("%s engine=%s", args, engine);
+
+	return drill_of("net.partition", id, all);
 }
 
 static inline void
@@ -326,6 +330,42 @@ net_drill_enter(const char *kind)
 	pidns_enter();
 	if (fault_find(kind)->supported(&e) < 0)
 		skip_all("%s", e.msg);
+}
+
+/* Does this host do a partition by the engine? */
+static inline bool
+has_partition_engine(const char *name)
+{
+	struct drill *d;
+	int rc;
+
+	engine = name;
+	d = drill_new("7b1c09aa", "to=192.0.2.1");
+	rc = d->fault->prepare(&d->run, &d->e);
+	if (rc < 0)
+		(void)printf("skip: engine %s: %s\n", name, d->e.msg);
+	drill_free(d);
+	return rc == 0;
+}
+
+/* The same tests by each engine there is, or by `only` one. */
+static inline int
+run_by_engine(const char *only, int (*run)(const char *name))
+{
+	static const char *const engines[] = { "iptables", "nftables" };
+	int failed = 0, ran = 0;
+
+	if (make_world(NULL) < 0)
+		return 1;
+	for (size_t i = 0; i < ARRAY_LEN(engines); i++) {
+		if ((only != NULL && strcmp(only, engines[i]) != 0) ||
+		    !has_partition_engine(engines[i]))
+			continue;
+		ran++;
+		failed += run(engines[i]);
+	}
+	(void)end_world(NULL);
+	return failed > 0 ? 1 : ran > 0 ? 0 : 77;
 }
 
 #endif
