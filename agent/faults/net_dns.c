@@ -61,7 +61,7 @@ net_dns_supported(struct err *e)
 {
 	int rc = nfqueue_supported(e);
 
-	return rc < 0 ? rc : steer_supported(e);
+	return rc < 0 ? rc : steer_queue_supported(e);
 }
 
 /* --- prepare --- */
