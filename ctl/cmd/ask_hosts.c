@@ -204,7 +204,8 @@ ask_open(struct ask *a, usec_t patience)
 
 	for (size_t i = 0; i < a->count && r >= 0; i++)
 		r = add_one(a, &a->asked[i], &e);
-	return r < 0 ? fail(a, VERDICT_AGENT_LOST, e.msg) : 0;
+	/* what is wrong is ours, and nobody was asked: refused, as a drill is */
+	return r < 0 ? fail(a, VERDICT_REFUSED, e.msg) : 0;
 }
 
 void
@@ -268,16 +269,9 @@ asked_to_json(const struct asked *x)
 char *
 asked_options(const struct ask *a, const struct asked *x)
 {
-	const char *env = getenv("STORMDRILL_INVENTORY"), *source = a->options.inventory;
-	const char *quote = "";
-
 	if (x->host == NULL)
 		return xstrdup("");
-	if (env != NULL && strcmp(env, source) == 0)
-		return xasprintf(" --host %s", x->name);
-	if (strpbrk(source, " \t*?$&;()<>|\"") != NULL)
-		quote = "'";
-	return xasprintf(" --inventory %s%s%s --host %s", quote, source, quote, x->name);
+	return hosts_option_text(a->options.inventory, x->name);
 }
 
 int

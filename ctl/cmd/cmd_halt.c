@@ -146,9 +146,9 @@ halt(struct ask *a, bool json)
 	struct halting h = { .list = json ? json_array() : NULL };
 	int code = ask_open(a, 0);
 
-	if (code != 0) {
+	if (code != 0) { /* whatever kept us from it: the storm goes on */
 		json_decref(h.list);
-		return code;
+		return VERDICT_AGENT_LOST;
 	}
 	a->on_said = on_said;
 	a->ctx = &h;

@@ -197,6 +197,7 @@ inject(
     const struct invocation *v, const struct experiment *x, const struct host_options *h)
 {
 	struct run_options ro = {
+		.inventory = h->inventory,
 		.pki_dir = h->pki_dir,
 		.include_self = h->include_self,
 		.out_dir = option_get(v, "out"),

@@ -20,6 +20,7 @@ run_on_hosts(
 	if (code != 0)
 		return code;
 	there.roster = &roster;
+	there.inventory = h->inventory;
 	there.pki_dir = h->pki_dir;
 	there.include_self = h->include_self;
 	code = (int)run_drill(x, &there);

@@ -44,6 +44,9 @@ int hosts_roster(const struct experiment *x, const struct host_options *o,
 /* The same for a command: 0, or its exit code, with the reason on stderr behind `who`. */
 int hosts_choose(const char *who, const struct experiment *x,
     const struct host_options *o, struct inventory **ret_inventory, struct roster *ret);
+/* The options by which a query reaches this one host of the inventory, each after a blank;
+ * freed by the caller. */
+char *hosts_option_text(const char *inventory, const char *name);
 void hosts_endpoint(const struct host *h, struct endpoint *ret);
 
 #endif

@@ -14,6 +14,7 @@ struct roster;
 
 struct run_options {
 	const struct roster *roster; /* NULL: all of it is done on this host */
+	const char *inventory;       /* where these hosts are listed, for messages */
 	const char *pki_dir;         /* whom we are to other hosts' agents */
 	bool include_self;           /* another name of this very host is no mistake */
 	const char *out_dir; /* NULL: results/<date>-<name> below the current directory */

@@ -5,7 +5,10 @@
  * for it until that must have happened, and say what has become of it: "lost" is no state
  * that anybody can act on.
  */
+#include "cleanup.h"
 #include "drill.h"
+#include "hosts.h"
+#include "xalloc.h"
 #include <errno.h>
 #include <stdio.h>
 
@@ -143,21 +146,23 @@ time_of(usec_t at, char *buf, size_t size)
 static void
 say_missing(struct party *p)
 {
+	const char *inventory = p->d->o->inventory;
+	_cleanup_free_ char *options = p->row->host != NULL && inventory != NULL ?
+					   hosts_option_text(inventory, p->name) :
+					   xstrdup("");
 	char when[32];
-	const char *host = p->row->host != NULL ? " --host " : "";
-	const char *name = p->row->host != NULL ? p->name : "";
 
 	p->is_sought = false;
 	if (p->is_armed)
 		party_say(p, EVENT_ERROR, NULL,
 		    "was not heard of again: its lease ended its faults at %s; check with "
-		    "stormctl status%s%s",
-		    time_of(lease_end(p), when, sizeof(when)), host, name);
+		    "stormctl status%s",
+		    time_of(lease_end(p), when, sizeof(when)), options);
 	else
 		party_say(p, EVENT_ERROR, NULL,
 		    "never said whether it had armed: nothing was in force, and its lease "
-		    "takes away what it may have prepared; check with stormctl status%s%s",
-		    host, name);
+		    "takes away what it may have prepared; check with stormctl status%s",
+		    options);
 }
 
 void

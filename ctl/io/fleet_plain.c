@@ -193,17 +193,13 @@ static void
 start_or_spare(struct plain *p, usec_t now)
 {
 	struct fleet_host *h = p->host;
-	char in[32];
 
 	if (breaker_allows(&h->breaker, now)) {
 		start(p, now);
 		return;
 	}
-	usec_t left = h->breaker.open_until > now ? h->breaker.open_until - now : 0;
-	left -= left % (100 * USEC_PER_MSEC);
-	(void)err_set(&p->err, -EAGAIN, "%s (%u attempts), next attempt in %s",
-	    h->why.msg, h->breaker.failures,
-	    left > 0 ? format_usec(left, in, sizeof(in)) : "a moment");
+	(void)err_set(
+	    &p->err, -EAGAIN, "%s (%u attempts)", h->why.msg, h->breaker.failures);
 }
 
 /* When a running request has taken too long: its own time, or that of an answer that has

@@ -133,6 +133,15 @@ is_worth_a_line(const struct event *v)
 	}
 }
 
+/* A fault that was given no name has its kind's, with which its description begins. */
+static bool
+says_subject(const struct event *v)
+{
+	size_t len = strlen(v->subject);
+
+	return len > 0 && strncmp(v->text, v->subject, len) == 0 && v->text[len] == ' ';
+}
+
 void
 event_to_text(const struct event *v, FILE *f, int colour)
 {
@@ -157,7 +166,7 @@ event_to_text(const struct event *v, FILE *f, int colour)
 		(void)fprintf(f, "%s%s%s\n", v->subject, v->text[0] ? ": " : "", v->text);
 		break;
 	default:
-		(void)fprintf(f, "%s%s%s\n", v->subject,
-		    v->subject[0] && v->text[0] ? ": " : "", v->text);
+		(void)fprintf(f, "%s%s%s\n", says_subject(v) ? "" : v->subject,
+		    v->subject[0] && v->text[0] && !says_subject(v) ? ": " : "", v->text);
 	}
 }

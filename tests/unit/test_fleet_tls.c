@@ -462,7 +462,7 @@ breaker_spares_the_wait_and_closes_again(void **state)
 		h = ear_await(&ear, ear.count + 1);
 	} while (h->err.code == -ECONNREFUSED);
 	assert_int_equal(h->err.code, -EAGAIN);
-	assert_non_null(strstr(h->err.msg, " attempts), next attempt in "));
+	assert_non_null(strstr(h->err.msg, " attempts)"));
 	atomic_store(&k->is, FAKE_WELL);
 	while (!heard_well(&ear)) {
 		assert_true(ear.count < 1000);

@@ -85,7 +85,9 @@ set_up(void **state)
 		.faults = &w->fault,
 		.fault_count = 1,
 		.lease_ms = 200 };
-	w->o = (struct run_options){ .out_dir = w->out, .quiet = true };
+	w->o = (struct run_options){
+		.out_dir = w->out, .quiet = true, .inventory = "hosts.yaml"
+	};
 	w->o.roster = &w->roster;
 	w->o.pki_dir = "/nonexistent";
 	set_hosts(w, FLEET);
@@ -395,7 +397,8 @@ a_death_in_the_middle_undoes_the_others(void **state)
 	expect_all_undone_but(3);
 	expect_result(w->out, "events.ndjson",
 	    "was not heard of again: its lease ended its faults");
-	expect_result(w->out, "events.ndjson", "stormctl status --host h3");
+	expect_result(
+	    w->out, "events.ndjson", "stormctl status --inventory hosts.yaml --host h3");
 	expect_result(w->out, "summary.md", "3 of 4 hosts");
 }
 
