@@ -27,6 +27,9 @@ int caps_limit(uint64_t keep, struct err *e);
 /* Only the bounding set; before a change of user, which takes the power to do so. */
 int caps_bound(uint64_t keep, struct err *e);
 int no_new_privs(struct err *e);
+/* No image of our memory is ever written, by us or by a debugger of our user: for who has
+ * a key in it.  A pipe in core_pattern, which no limit holds back, gets nothing either. */
+int process_no_core(struct err *e);
 
 /* Title in ps: "stormd-fault net.delay 7b1c09aa" needs argv; this sets comm (15 bytes). */
 void process_comm(const char *comm);

@@ -159,6 +159,20 @@ no_new_privs(struct err *e)
 	return 0;
 }
 
+int
+process_no_core(struct err *e)
+{
+	static const struct rlimit none = { 0, 0 };
+
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		return err_errno(e, "set the limit of core dumps");
+	if (IS_SANITIZED) /* the leak checker attaches to us */
+		return 0;
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_errno(e, "forbid core dumps");
+	return 0;
+}
+
 void
 process_comm(const char *comm)
 {

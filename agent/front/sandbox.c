@@ -70,14 +70,13 @@ set_limits(struct err *e)
 	} limits[] = {
 		{ RLIMIT_RTTIME, { 500000, 500000 } },
 		{ RLIMIT_NOFILE, { 256, 256 } },
-		{ RLIMIT_CORE, { 0, 0 } },
 	};
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		if (setrlimit(limits[i].what, &limits[i].limit) < 0)
 			return err_errno(e, "set resource limits");
 	}
-	return 0;
+	return process_no_core(e);
 }
 
 /* What libmicrohttpd, jansson and the C library call while serving: connections, the

@@ -12,6 +12,7 @@
 #include "child.h"
 #include "err.h"
 #include "log.h"
+#include "process.h"
 #include "start.h"
 #include "super.h"
 #include <errno.h>
@@ -277,7 +278,9 @@ supervisor_main(const struct options *o)
 			   o->is_ephemeral ? LOG_L_WARN :
 					     LOG_L_INFO);
 	log_no_wait();
-	if (super_start(&s, &rc, &e) != 0 || watch(&s, &e) != 0) {
+	rc = EXIT_IS_INTERNAL;
+	/* before the host's key is read */
+	if (process_no_core(&e) != 0 || super_start(&s, &rc, &e) != 0 || watch(&s, &e) != 0) {
 		log_error("%s", e.msg);
 		return rc;
 	}

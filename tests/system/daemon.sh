@@ -64,6 +64,10 @@ expect() { # expect EXIT WHAT, of the command before
 }
 said() { grep -qE "$1" "$T/ctl.log" || fail "did not say '$1'"; }
 start
+# Keys pass through both.
+for pid in "$STORMD" "$(pgrep -x stormd-front)"; do
+	grep -q '^Max core file size  *0  *0 ' "/proc/$pid/limits" || fail "$pid may dump core"
+done
 
 # --- status, halt, resume -----------------------------------------------------------------
 drill 'net.partition: {to: [10.1.1.0/24]}'
