@@ -29,6 +29,7 @@ join() { # join PID LINK NET: a pair between its network and ours
 	nsenter --net --target "$1" ip link set eth0 addrgenmode none up
 	wait_for 60 ping -q -c 1 -W 1 "$3.2" || fail "$3.2 cannot be reached"
 }
+no_records() { [ -z "$(ls "$T/host/test/undo")" ]; }
 is_gone() { ! ip link show "$1" >/dev/null 2>&1; } # with its namespace goes our end of a pair
 inside() { nsenter --net --target "$1" "${@:2}"; }
 state_of() { # state_of PID: everything a fault could leave there
@@ -142,6 +143,31 @@ snap "$T/after" "$far"
 same "$T/before" "$T/after" "a holder killed"
 ok "holder killed: undone by record in that network"
 
+# A controller that freezes before the fault is in force: its lease would last, but nothing
+# says that it still reaches us.
+printf 'version: 1\nname: frozen\nlease: 30s\nfaults: [{%s, at: 3s, for: 60s}]\n' \
+	"net.partition: {to: any, pid: $far}" >"$T/drill.yaml"
+unconfirmed() { grep -q "undo: drill 'frozen' .* cause unconfirmed" "$T/stormd.log"; }
+frozen() {
+	"$CTL" run "$T/drill.yaml" "${AT[@]}" --out "$T/out.$RANDOM$RANDOM" >"$T/drill.log" 2>&1 &
+	ctl=$!
+	wait_for 60 grep -q fired "$T/drill.log" || fail "never fired: $(cat "$T/drill.log")"
+	kill -STOP $ctl
+	! in_state active
+}
+for ((i = 0; i < ATTEMPTS; i++)); do # the machine may be so slow that it is in force by now
+	frozen && break
+	kill -KILL $ctl
+	{ wait $ctl; } 2>/dev/null
+	"$CTL" halt "${AT[@]}" >/dev/null 2>&1 && "$CTL" resume "${AT[@]}" >/dev/null 2>&1
+done
+wait_for 60 unconfirmed || fail "a network fault that nobody confirmed"
+wait_for 60 quick 10.7.1.2 || fail "the cut is left"
+kill -KILL $ctl
+{ wait $ctl; } 2>/dev/null
+wait_for 60 no_records || fail "a record is left"
+ok "a fault in another network must be confirmed, too"
+
 # the same fault in two networks is two faults
 nobody further 2
 drill "net.partition: {to: any, pid: $far}"
@@ -160,7 +186,7 @@ finish 6 "the process has ended"
 ended='the process whose network it was has ended'
 grep -rq "$ended" "$T"/out.*/events.ndjson || fail "did not say that $ended"
 wait_for 60 is_gone v-far || fail "the namespace of a process that has ended is still alive"
-[ -z "$(ls "$T/host/test/undo")" ] || fail "a record is left"
+no_records || fail "a record is left"
 ok "process ended: the fault is lost and undone, its network free"
 
 drill "net.partition: {to: 10.1.1.2, pid: $$}"
@@ -249,7 +275,7 @@ unbox "$other"
 runc kill "$id" KILL
 finish 6 "the container has ended"
 wait_for 60 is_gone v-box || fail "the network of a container that has ended is still alive"
-[ -z "$(ls "$T/host/test/undo")" ] || fail "a record is left"
+no_records || fail "a record is left"
 ok "container ended in the middle: the fault is lost and undone, its network free"
 stop
 exit 0
