@@ -116,7 +116,27 @@ impair_verify(struct fault_run *r, struct err *e)
 
 	if (rc == 0 && i->course.ramp > 0 && r->wake_ms > RAMP_STEP_MS)
 		r->wake_ms = RAMP_STEP_MS;
+	i->wake_ms = r->wake_ms;
 	return rc;
+}
+
+/* A flap's edges are met to the millisecond, whatever else there is to wake up for. */
+static void
+plan_next_step(struct fault_run *r, struct impair *i, usec_t now)
+{
+	const struct course *c = &i->course;
+	usec_t period = c->flap_on + c->flap_off, at, left;
+
+	i->next_step = now + RAMP_STEP_MS * USEC_PER_MSEC / 2;
+	if (period == 0)
+		return;
+	at = (now - i->active_at) % period;
+	left = at < c->flap_on ? c->flap_on - at : period - at;
+	if (now + left < i->next_step)
+		i->next_step = now + left;
+	r->wake_ms = i->wake_ms;
+	if (left < (usec_t)i->wake_ms * USEC_PER_MSEC)
+		r->wake_ms = (int)((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
 }
 
 /* Where in its course the fault is: on or off, and with which values. */
@@ -147,9 +167,9 @@ impair_hold(struct fault_run *r, struct err *e)
 	usec_t now = clock_boottime();
 
 	if (now >= i->next_step) {
-		i->next_step = now + RAMP_STEP_MS * USEC_PER_MSEC / 2;
 		if (follow_course(r, i, e) < 0)
 			return e->code;
+		plan_next_step(r, i, now);
 	}
 	return i->engine->hold(r, e);
 }

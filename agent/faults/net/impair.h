@@ -23,7 +23,8 @@ struct impair {
 	bool is_resting; /* the off part of a flap */
 	bool is_ramped;  /* to the end */
 	usec_t next_step;
-	void *own; /* the engine's */
+	int wake_ms; /* as the engine wants it */
+	void *own;   /* the engine's */
 };
 
 struct impair_engine {
