@@ -333,14 +333,14 @@ judge_flap(void)
 
 		for (unsigned i = 1; i < measure.series.count; i++) {
 			bool is_off = s[i].copies > 0, was_off = s[i - 1].copies > 0;
+			double want = was_off ? 200 : 300, off = 8 + 2 * slack();
 
 			if (is_off == was_off)
 				continue;
 			/* the first began before the first packet */
 			if (turns++ > 0)
 				expect(was_off ? "off" : "on", ways[w].name,
-				    s[i].sent - since, was_off ? 140 : 240,
-				    was_off ? 260 : 360);
+				    s[i].sent - since, want - off, want + off);
 			since = s[i].sent;
 		}
 		expect("turns", ways[w].name, turns, 6, 10);
