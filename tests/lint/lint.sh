@@ -140,6 +140,24 @@ check_pages() {
 	fi
 }
 
+# A test that the page names is one that there is: `file`, and after it `names` in it.
+check_safety() {
+	local word file=
+	while read -r word; do
+		case $word in
+		tests/*)
+			file=$word
+			[ -e "$file" ] || echo "docs/SAFETY.md:1" | report "there is no $file"
+			;;
+		*)
+			grep -qw "$word" "$file" 2>/dev/null ||
+				echo "docs/SAFETY.md:1" | report "no test '$word' in $file"
+			;;
+		esac
+	done < <(sed -n '/^| P[0-9]/s/.*| \([^|]*\) |$/\1/p' docs/SAFETY.md |
+		grep -o '`[^` ]*`' | tr -d '`')
+}
+
 check_scripts() {
 	have shellcheck 'shell scripts' || return
 	shellcheck -x -S warning -f gcc "${scripts[@]}" 2>&1 | report 'shellcheck'
@@ -151,6 +169,7 @@ check_text
 check_functions
 check_objects
 check_pages
+check_safety
 check_scripts
 
 [ -e "$work/findings" ] && findings=$(wc -l <"$work/findings")
