@@ -423,8 +423,8 @@ a_share_of_the_flows_is_cut_and_always_the_same(void **state)
 	}
 }
 
-int
-main(void)
+static int
+run(const char *name)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(filters_mean_what_they_say),
@@ -435,6 +435,12 @@ main(void)
 		cmocka_unit_test(a_share_of_the_flows_is_cut_and_always_the_same),
 	};
 
+	return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int
+main(int argc, char **argv)
+{
 	net_drill_enter("net.partition");
-	return cmocka_run_group_tests(tests, make_world, end_world);
+	return run_by_engine(argc > 1 ? argv[1] : NULL, run);
 }

@@ -5,10 +5,7 @@
  */
 #include "control.h"
 #include "exempt.h"
-#include "ipset.h"
 #include "net_drill.h"
-
-#include <linux/netlink.h>
 
 /* --- an unreachable host --------------------------------------------------------------- */
 
@@ -174,13 +171,7 @@ flows_of_datagrams_are_kept_too(void **state)
 static bool
 is_cut_now(void)
 {
-	struct ipset_info info;
-	struct err e = { 0 };
-
-	assert_ok(
-	    ipset_info(undo_ctx_nl(ctx, NETLINK_NETFILTER), "sd-7b1c09aa-4", &info, &e),
-	    e);
-	return info.elements > 0;
+	return try_in(far_side->beacon4, SILENCE_MS) == SILENT;
 }
 
 /* As the holder would: called when it asked for it. */
@@ -242,6 +233,8 @@ a_flap_that_somebody_ended_is_lost(void **state)
 	};
 
 	(void)state;
+	if (strcmp(engine, "nftables") == 0)
+		skip_test("nobody else can change a table that has an owner");
 	for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
 		struct drill *d = drill_on("7b1c09aa", "to=any flap=20s/20s");
 
@@ -252,8 +245,8 @@ a_flap_that_somebody_ended_is_lost(void **state)
 	}
 }
 
-int
-main(void)
+static int
+run(const char *name)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_far_side_is_unreachable_for_every_protocol),
@@ -266,6 +259,12 @@ main(void)
 		cmocka_unit_test(a_flap_that_somebody_ended_is_lost),
 	};
 
+	return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int
+main(int argc, char **argv)
+{
 	net_drill_enter("net.partition");
-	return cmocka_run_group_tests(tests, make_world, end_world);
+	return run_by_engine(argc > 1 ? argv[1] : NULL, run);
 }
