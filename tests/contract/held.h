@@ -22,7 +22,8 @@
 #include "cleanup.h"
 #include "farside.h"
 
-#define HELD_ID "7b1c09aa"
+#define HELD_ID  "7b1c09aa"
+#define HELD_ID2 "7b1c09ab" /* of a second one beside it */
 
 struct held_fault {
 	pid_t pid;
@@ -154,7 +155,7 @@ held_main(struct held_state *s, int channel)
 
 /* args: "mode=drop names=*.example.com" */
 static inline struct held_fault
-held_new(const char *kind, const char *args)
+held_new_as(const char *id, const char *kind, const char *args)
 {
 	struct held_fault h = { .state =
 				    mmap(NULL, sizeof(*h.state), PROT_READ | PROT_WRITE,
@@ -175,7 +176,7 @@ held_new(const char *kind, const char *args)
 	}
 	spec->duration = 60 * USEC_PER_SEC;
 	assert_ok(spec_finish(spec, &e), e);
-	memcpy(spec->id, HELD_ID, FAULT_ID_LEN);
+	memcpy(spec->id, id, FAULT_ID_LEN);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	(void)fflush(NULL); /* or the child would write it again */
 	h.pid = fork();
@@ -186,6 +187,12 @@ held_new(const char *kind, const char *args)
 	(void)close(ends[1]);
 	h.channel = ends[0];
 	return h;
+}
+
+static inline struct held_fault
+held_new(const char *kind, const char *args)
+{
+	return held_new_as(HELD_ID, kind, args);
 }
 
 static inline bool
@@ -258,7 +265,8 @@ assert_as_before(const char *before)
 	struct err e = { 0 };
 
 	assert_string_equal(after, before);
-	if (residue_list(held_world.ctx, HELD_ID, residue, sizeof(residue), &e) != 0)
+	if (residue_list(held_world.ctx, HELD_ID, residue, sizeof(residue), &e) != 0 ||
+	    residue_list(held_world.ctx, HELD_ID2, residue, sizeof(residue), &e) != 0)
 		fail_msg("residue: %s%s", residue, e.msg);
 }
 

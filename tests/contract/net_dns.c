@@ -2,55 +2,11 @@
 /*
  * net.dns against real resolvers: dnsmasq on another host and on loopback.  What is asked
  * there is answered by them or in their place, as each mode says, over both families and
- * both protocols; what is not meant passes; and nothing stays, whoever dies.
+ * both protocols, whoever asks; what is not meant passes.  How it ends: net_dns_life.c.
  */
-#include "dns_client.h"
-#include "echo.h"
-#include "held.h"
-#include "pidns.h"
-
-#include <sys/mount.h>
-
-static pid_t far_pid, resolvers[2];
-static char link_local[64]; /* of the far resolver */
-
-static const char *const ways_to[] = { FAR4, FAR6, STUB4, STUB6 };
+#include "dns_world.h"
 
 /* --- what is answered ------------------------------------------------------------------- */
-
-static struct reply
-ask(const char *to, const char *name, uint16_t type)
-{
-	const struct question q = { .to = to, .name = name, .type = type };
-
-	return dns_ask(&q);
-}
-
-static void
-assert_answered(struct reply r, int code, const char *addr, const char *what)
-{
-	if (r.came != CAME)
-		fail_msg("%s: %s", what, r.came == WAS_RESET ? "was reset" : "no answer");
-	if (!r.echoes || r.code != code || (addr != NULL && strcmp(r.address, addr) != 0))
-		fail_msg("%s: code %d, %d records, address '%s'%s; expected %d, '%s'",
-		    what, r.code, r.count, r.address,
-		    r.echoes ? "" : ", not our question", code,
-		    addr != NULL ? addr : "any");
-}
-
-/* The resolvers themselves, as if there were no fault. */
-static void
-assert_untouched(const char *to, const char *name, const char *when)
-{
-	bool is_stub = strcmp(to, STUB4) == 0 || strcmp(to, STUB6) == 0;
-	_cleanup_free_ char *addr = xasprintf(
-	    "10.%s.%d", strcmp(name, "other.test") == 0 ? "6.6" : "5.5", is_stub ? 2 : 1);
-	_cleanup_free_ char *what = xasprintf("%s: %s of %s", when, name, to);
-	struct reply r = ask(to, name, TYPE_A);
-
-	assert_answered(r, NOERROR, addr, what);
-	assert_false(r.by_us);
-}
 
 /* A query in each form that clients send, to each resolver. */
 static const struct form {
@@ -454,151 +410,7 @@ a_flood_of_queries_loses_no_others(void **state)
 	held_off(&h);
 }
 
-/* --- ends ------------------------------------------------------------------------------- */
-
-static void
-a_killed_holder_lets_the_next_query_pass(void **state)
-{
-	_cleanup_free_ char *before = held_look_around();
-	struct held_fault h = held_on("net.dns", "mode=drop");
-	const struct question q = {
-		.to = FAR4, .name = "other.test", .wait_ms = NO_ANSWER_MS
-	};
-	struct err e = { 0 };
-
-	(void)state;
-	assert_int_equal(dns_ask(&q).came, NOTHING_CAME);
-	(void)kill(h.pid, SIGKILL);
-	assert_int_equal(waitpid(h.pid, NULL, 0), h.pid);
-	for (size_t i = 0; i < ARRAY_LEN(ways_to); i++)
-		assert_untouched(ways_to[i], "www.example.com", "the holder killed");
-	assert_ok(held_undo(&held_world.store, held_world.ctx, h.state, NULL, &e), e);
-	assert_as_before(before);
-	(void)close(h.channel);
-	(void)munmap(h.state, sizeof(*h.state));
-}
-
-/* What is held when it ends goes on its way, and is answered. */
-static void
-undo_lets_go_what_is_held(void **state)
-{
-	struct held_fault h = held_on("net.dns", "mode=delay delay=60s");
-	const struct question q = { .to = FAR4, .name = "other.test" };
-	struct reply r = { .came = CAME };
-	int fd = dns_socket(&q);
-	uint8_t m[2048];
-
-	(void)state;
-	assert_true(send(fd, m, dns_query_write(&q, m), 0) > 0);
-	assert_int_equal(dns_receive(fd, false, NO_ANSWER_MS, m), 0);
-	held_off(&h);
-	assert_true(dns_receive(fd, false, ANSWER_MS, m) > 12);
-	dns_reply_read(&q, m, sizeof(m), &r);
-	assert_answered(r, NOERROR, "10.6.6.1", "let go");
-	(void)close(fd);
-}
-
-static void
-undo_after_half_of_it_leaves_nothing(void **state)
-{
-	_cleanup_free_ char *before = held_look_around();
-	struct held_fault h = held_new("net.dns", "mode=drop");
-
-	(void)state;
-	held_step(&h, 's');
-	held_off(&h);
-	assert_as_before(before);
-}
-
-static void
-the_note_says_what_it_matched(void **state)
-{
-	struct held_fault h =
-	    held_on("net.dns", "mode=nxdomain names=*.example.com,other.test");
-	const char *note = h.state->run.note;
-
-	(void)state;
-	assert_non_null(strstr(note, "*.example.com and 1 more"));
-	assert_int_equal(h.state->run.effect, 0);
-	assert_answered(ask(FAR4, "a.EXAMPLE.com", TYPE_A), NXDOMAIN, "", "a");
-	for (int i = 0; i < ANSWER_MS && strstr(note, "; last a.example.com") == NULL;
-	     i++)
-		(void)poll(NULL, 0, 1);
-	assert_non_null(strstr(note, "; last a.example.com"));
-	assert_int_equal(h.state->run.effect, 1);
-	held_off(&h);
-}
-
-static void
-rules_that_somebody_takes_away_are_told_as_lost(void **state)
-{
-	const char *const flush[] = { "/usr/sbin/iptables", "-t", "mangle", "-F", NULL };
-	struct held_fault h = held_on("net.dns", "mode=nxdomain");
-
-	(void)state;
-	if (tool(flush, NULL, NULL, 0) < 0)
-		fail_msg("flush mangle");
-	for (int i = 0; i < ANSWER_MS && !h.state->run.lost; i++)
-		(void)poll(NULL, 0, 1);
-	assert_true(h.state->run.lost);
-	assert_non_null(strstr(h.state->run.note, "somebody else"));
-	held_off(&h);
-}
-
 /* --- */
-
-/* The far side's address that comes with its interface. */
-static void
-find_link_local(void)
-{
-	char pid[16], text[256] = "", *end;
-	const char *const argv[] = { "/usr/bin/nsenter", "-t", pid, "-n", "sh", "-c",
-		"ip -6 -o addr show dev far0 scope link | sed 's/.*inet6 //; s/\\/.*//'",
-		NULL };
-
-	(void)snprintf(pid, sizeof(pid), "%d", far_pid);
-	(void)tool(argv, NULL, text, sizeof(text));
-	end = strchr(text, '\n');
-	if (end != NULL)
-		*end = '\0';
-	(void)snprintf(link_local, sizeof(link_local), "%.60s", text);
-}
-
-static int
-make_world(void **state)
-{
-	char path[64];
-	FILE *f;
-
-	(void)state;
-	if (held_world_make() < 0)
-		return -1;
-	far_pid = echo_start();
-	if (far_pid < 0)
-		return -1;
-	(void)snprintf(path, sizeof(path), "%s/resolv.conf", held_world.dir);
-	f = fopen(path, "we");
-	if (f == NULL || fprintf(f, "nameserver " FAR4 "\n") < 0 || fclose(f) != 0 ||
-	    mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL) < 0)
-		return -1;
-	find_link_local();
-	resolvers[0] = resolver_start(far_pid, FAR4, FAR6, link_local, "1");
-	resolvers[1] = resolver_start(0, STUB4, STUB6, NULL, "2");
-	for (size_t i = 0; i < ARRAY_LEN(ways_to); i++)
-		if (resolver_wait(ways_to[i]) < 0)
-			return -1;
-	return 0;
-}
-
-static int
-end_world(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(resolvers); i++)
-		end_sleeper(resolvers[i]);
-	end_sleeper(far_pid);
-	return held_world_end();
-}
 
 int
 main(void)
@@ -621,22 +433,7 @@ main(void)
 		cmocka_unit_test(a_connection_goes_on_for_names_that_are_not_meant),
 		cmocka_unit_test(what_is_no_plain_query_passes_untouched),
 		cmocka_unit_test(a_flood_of_queries_loses_no_others),
-		cmocka_unit_test(a_killed_holder_lets_the_next_query_pass),
-		cmocka_unit_test(undo_lets_go_what_is_held),
-		cmocka_unit_test(undo_after_half_of_it_leaves_nothing),
-		cmocka_unit_test(the_note_says_what_it_matched),
-		cmocka_unit_test(rules_that_somebody_takes_away_are_told_as_lost),
 	};
-	struct err e = { 0 };
 
-	pidns_enter();
-	if (access("/usr/sbin/dnsmasq", X_OK) != 0) {
-		(void)fprintf(stderr, "skip: no dnsmasq\n");
-		return 77;
-	}
-	if (fault_find("net.dns")->supported(&e) < 0) {
-		(void)fprintf(stderr, "skip: %s\n", e.msg);
-		return 77;
-	}
-	return cmocka_run_group_tests(tests, make_world, end_world);
+	return dns_world_run(tests, sizeof(tests) / sizeof(tests[0]));
 }
