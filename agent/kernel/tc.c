@@ -73,7 +73,8 @@ tc_dump(struct nl *n, uint16_t type, const struct tcmsg *what, tc_dump_fn fn, vo
 	int rc = -EINTR;
 
 	for (int i = 0; i < DUMP_TRIES && rc == -EINTR; i++) {
-		(void)tc_begin(n, type, NLM_F_DUMP, what->tcm_ifindex, what->tcm_parent);
+		tc_begin(n, type, NLM_F_DUMP, what->tcm_ifindex, what->tcm_parent)
+		    ->tcm_info = what->tcm_info;
 		rc = nl_each(n, on_dumped, &d);
 	}
 	return rc;
@@ -83,6 +84,22 @@ static bool
 is_kind(struct nlattr **tb, const char *kind)
 {
 	return tb[TCA_KIND] != NULL && nla_strcmp(tb[TCA_KIND], kind) == 0;
+}
+
+static int
+is_ingress(void *ctx, const struct tcmsg *t, struct nlattr **tb)
+{
+	(void)ctx;
+	(void)t;
+	return is_kind(tb, "ingress") ? 1 : 0;
+}
+
+bool
+tc_ingress_exists(struct nl *n, int ifindex)
+{
+	const struct tcmsg what = { .tcm_ifindex = ifindex, .tcm_parent = TC_H_CLSACT };
+
+	return tc_dump(n, RTM_GETQDISC, &what, is_ingress, NULL) > 0;
 }
 
 static int

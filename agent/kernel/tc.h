@@ -55,7 +55,8 @@ struct netem {
 	/* Linux 6.6; older kernels ignore it and give none back. */
 	bool has_seed;
 	uint64_t seed;
-	uint32_t limit; /* packets; computed, never the default 1000 */
+	uint32_t limit;  /* packets; computed, never the default 1000 */
+	uint32_t parent; /* TC_SPLIT: behind one; else it is the link's root */
 };
 /* A share as the kernel has it, and back; both exact at 0 and TC_SHARE_ALL. */
 uint32_t tc_fraction_of(uint32_t share);
@@ -64,6 +65,11 @@ uint32_t tc_share_of(uint32_t fraction);
  * a seed that only one of them has, do not count. */
 const char *tc_netem_differs(const struct netem *a, const struct netem *b);
 
+/* In front of netem: cuts what a card would cut, packets of more than `largest` bytes, into
+ * those that will be on the wire, so that each takes its own chance.  (It is a tbf with
+ * more tokens than anybody can use: the one qdisc that cuts.)  -EOPNOTSUPP without it. */
+enum { TC_SPLIT = 0x00010001 };
+int tc_split_add(struct nl *n, int ifindex, uint32_t largest, struct err *e);
 int tc_netem_add(struct nl *n, int ifindex, const struct netem *p, struct err *e);
 /* In place: what is held stays held until its time, nothing is lost. */
 int tc_netem_change(struct nl *n, int ifindex, const struct netem *p, struct err *e);
@@ -72,7 +78,7 @@ struct qdisc_stats {
 	uint64_t packets, bytes, drops;
 	uint32_t backlog; /* packets held right now */
 };
-/* The root qdisc of a link of ours; -ENOENT when it has none. */
+/* The netem of a link of ours, wherever it stands; -ENOENT when it has none. */
 int tc_netem_stats(struct nl *n, int ifindex, struct netem *ret,
     struct qdisc_stats *ret_stats, struct err *e);
 
@@ -80,6 +86,8 @@ int tc_netem_stats(struct nl *n, int ifindex, struct netem *ret,
  * qdisc stands in its place: an egress filter would then act on what comes in. */
 int tc_clsact_add(struct nl *n, int ifindex, struct err *e);
 bool tc_clsact_exists(struct nl *n, int ifindex);
+/* Is there an `ingress` qdisc, which keeps clsact out? */
+bool tc_ingress_exists(struct nl *n, int ifindex);
 /* 1 deleted, 0 not there or in use by a filter of anybody's. */
 int tc_clsact_remove_empty(struct nl *n, int ifindex, struct err *e);
 
@@ -154,6 +162,11 @@ int tc_program_cgroup(uint64_t id, unsigned level, struct err *e);
 int tc_goto_delete(
     struct nl *n, int ifindex, int direction, uint16_t prio, struct err *e);
 bool tc_goto_exists(struct nl *n, int ifindex, int direction, uint16_t prio);
+/* Call fn for each filter in chain 0 at one of the priorities that are ours, with its
+ * network: family 0 for any.  Stops with what fn returns unless that is 0; fn may see a
+ * filter twice. */
+int tc_goto_each(struct nl *n, int ifindex, int direction,
+    int (*fn)(void *ctx, uint16_t prio, const struct net *net), void *ctx);
 int tc_chain_delete(
     struct nl *n, int ifindex, int direction, uint32_t chain, struct err *e);
 bool tc_chain_exists(struct nl *n, int ifindex, int direction, uint32_t chain);

@@ -57,16 +57,18 @@ begin_filter(struct nl *n, uint16_t type, int ifindex, int direction, uint16_t p
 	return t;
 }
 
+/* By family, source or destination: the address and its mask. */
+static const uint16_t net_keys[2][2][2] = {
+	{ { TCA_FLOWER_KEY_IPV4_SRC, TCA_FLOWER_KEY_IPV4_SRC_MASK },
+	    { TCA_FLOWER_KEY_IPV4_DST, TCA_FLOWER_KEY_IPV4_DST_MASK } },
+	{ { TCA_FLOWER_KEY_IPV6_SRC, TCA_FLOWER_KEY_IPV6_SRC_MASK },
+	    { TCA_FLOWER_KEY_IPV6_DST, TCA_FLOWER_KEY_IPV6_DST_MASK } },
+};
+
 static void
 put_net(struct nl *n, const struct net *net, bool is_destination)
 {
-	static const uint16_t attr[2][2][2] = {
-		{ { TCA_FLOWER_KEY_IPV4_SRC, TCA_FLOWER_KEY_IPV4_SRC_MASK },
-		    { TCA_FLOWER_KEY_IPV4_DST, TCA_FLOWER_KEY_IPV4_DST_MASK } },
-		{ { TCA_FLOWER_KEY_IPV6_SRC, TCA_FLOWER_KEY_IPV6_SRC_MASK },
-		    { TCA_FLOWER_KEY_IPV6_DST, TCA_FLOWER_KEY_IPV6_DST_MASK } },
-	};
-	const uint16_t *a = attr[net->family == 6][is_destination];
+	const uint16_t *a = net_keys[net->family == 6][is_destination];
 	const size_t len = net->family == 6 ? 16 : 4;
 	uint8_t mask[16] = { 0 };
 
@@ -253,9 +255,81 @@ static bool
 block_has(struct nl *n, int ifindex, int direction, struct wanted w)
 {
 	const struct tcmsg what = { .tcm_ifindex = ifindex,
-		.tcm_parent = block_of(direction) };
+		.tcm_parent = block_of(direction),
+		.tcm_info = TC_H_MAKE((uint32_t)w.prio << 16, 0) };
 
 	return tc_dump(n, RTM_GETTFILTER, &what, on_filter, &w) == 1;
+}
+
+struct visit {
+	int (*fn)(void *ctx, uint16_t prio, const struct net *net);
+	void *ctx;
+	bool is_egress;
+};
+
+static uint8_t
+prefix_of(const uint8_t *mask, size_t len)
+{
+	uint8_t bits = 0;
+
+	while (bits < len * 8 && (mask[bits / 8] & 0x80 >> bits % 8) != 0)
+		bits++;
+	return bits;
+}
+
+/* The inverse of put_net. */
+static void
+read_net(struct net *ret, struct nlattr **tb, bool is_destination)
+{
+	const uint16_t *a;
+	int len;
+
+	if (tb[TCA_FLOWER_KEY_ETH_TYPE] == NULL)
+		return;
+	switch (ntohs(nla_get_u16(tb[TCA_FLOWER_KEY_ETH_TYPE]))) {
+	case ETH_P_IP:
+		ret->family = 4;
+		break;
+	case ETH_P_IPV6:
+		ret->family = 6;
+		break;
+	default:
+		return;
+	}
+	a = net_keys[ret->family == 6][is_destination];
+	len = ret->family == 6 ? 16 : 4;
+	if (tb[a[0]] == NULL || tb[a[1]] == NULL || nla_len(tb[a[0]]) != len ||
+	    nla_len(tb[a[1]]) != len)
+		return;
+	memcpy(ret->addr, nla_data(tb[a[0]]), (size_t)len);
+	ret->prefix = prefix_of(nla_data(tb[a[1]]), (size_t)len);
+}
+
+static int
+on_goto(void *ctx, const struct tcmsg *t, struct nlattr **tb)
+{
+	const uint16_t prio = (uint16_t)(TC_H_MAJ(t->tcm_info) >> 16);
+	struct nlattr *key[TCA_FLOWER_MAX + 1];
+	const struct visit *v = ctx;
+	struct net net = { 0 };
+
+	if (prio < TC_PRIO_FIRST || t->tcm_handle == 0 || tb[TCA_OPTIONS] == NULL ||
+	    (tb[TCA_CHAIN] != NULL && nla_get_u32(tb[TCA_CHAIN]) != 0))
+		return 0;
+	if (nla_parse_nested(key, TCA_FLOWER_MAX, tb[TCA_OPTIONS], NULL) == 0)
+		read_net(&net, key, v->is_egress);
+	return v->fn(v->ctx, prio, &net);
+}
+
+int
+tc_goto_each(struct nl *n, int ifindex, int direction,
+    int (*fn)(void *ctx, uint16_t prio, const struct net *net), void *ctx)
+{
+	const struct tcmsg what = { .tcm_ifindex = ifindex,
+		.tcm_parent = block_of(direction) };
+	struct visit v = { fn, ctx, direction == TC_EGRESS };
+
+	return tc_dump(n, RTM_GETTFILTER, &what, on_goto, &v);
 }
 
 bool

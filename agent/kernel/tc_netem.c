@@ -17,6 +17,9 @@
 
 enum { LOOPBACK = 1 };
 
+/* Bytes a second that no interface has. */
+#define SPLIT_RATE UINT64_C(1000000000000)
+
 /* An action of this kind without options: refused by the module, if there is one. */
 static int
 supports_action(struct nl *n, const char *kind)
@@ -194,7 +197,8 @@ put_options(struct nl *n, const struct netem *p)
 static int
 netem_set(struct nl *n, int ifindex, uint16_t flags, const struct netem *p)
 {
-	(void)tc_begin(n, RTM_NEWQDISC, flags, ifindex, TC_H_ROOT);
+	(void)tc_begin(n, RTM_NEWQDISC, flags, ifindex,
+	    p->parent == TC_SPLIT ? p->parent : TC_H_ROOT);
 	nl_put_str(n, TCA_KIND, "netem");
 	put_options(n, p);
 	return nl_ask(n);
@@ -216,4 +220,27 @@ tc_netem_change(struct nl *n, int ifindex, const struct netem *p, struct err *e)
 	int rc = netem_set(n, ifindex, 0, p);
 
 	return rc < 0 ? tc_refused(n, e, rc, "change netem") : 0;
+}
+
+int
+tc_split_add(struct nl *n, int ifindex, uint32_t largest, struct err *e)
+{
+	const struct tc_tbf_qopt q = { .rate = { .rate = UINT32_MAX,
+					   .linklayer = TC_LINKLAYER_ETHERNET } };
+	struct tcmsg *t =
+	    tc_begin(n, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, ifindex, TC_H_ROOT);
+	void *options;
+	int rc;
+
+	t->tcm_handle = TC_H_MAJ(TC_SPLIT);
+	nl_put_str(n, TCA_KIND, "tbf");
+	options = nl_nest(n, TCA_OPTIONS);
+	nl_put(n, TCA_TBF_PARMS, &q, sizeof(q));
+	nl_put_u32(n, TCA_TBF_BURST, largest);
+	put_s64(n, TCA_TBF_RATE64, SPLIT_RATE);
+	nl_nest_end(n, options);
+	rc = nl_ask(n);
+	if (rc == -ENOENT)
+		return tc_missing(e, "sch_tbf");
+	return rc < 0 ? tc_refused(n, e, rc, "add tbf") : 0;
 }

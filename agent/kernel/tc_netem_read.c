@@ -166,10 +166,10 @@ on_qdisc(void *ctx, const struct tcmsg *t, struct nlattr **tb)
 	struct found *f = ctx;
 	int rc;
 
-	(void)t;
 	if (tb[TCA_KIND] == NULL || nla_strcmp(tb[TCA_KIND], "netem") != 0 ||
 	    tb[TCA_OPTIONS] == NULL)
 		return 0;
+	f->netem.parent = t->tcm_parent == TC_SPLIT ? TC_SPLIT : 0;
 	rc = read_options(&f->netem, tb[TCA_OPTIONS]);
 	if (rc == 0 && tb[TCA_STATS2] != NULL)
 		read_stats(&f->stats, tb[TCA_STATS2]);
@@ -180,7 +180,7 @@ int
 tc_netem_stats(struct nl *n, int ifindex, struct netem *ret,
     struct qdisc_stats *ret_stats, struct err *e)
 {
-	const struct tcmsg what = { .tcm_ifindex = ifindex, .tcm_parent = TC_H_ROOT };
+	const struct tcmsg what = { .tcm_ifindex = ifindex };
 	struct found f = { 0 };
 	int rc = tc_dump(n, RTM_GETQDISC, &what, on_qdisc, &f);
 

@@ -16,6 +16,8 @@
 #define NET_CAPS        (CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW))
 /* SYS_PTRACE only to see which connections sshd holds: no login is ever cut. */
 #define NET_PACKET_CAPS (NET_CAPS | CAP_BIT(CAP_SYS_PTRACE))
+/* BPF for netem's filters by user and cgroup. */
+#define NET_IMPAIR_CAPS (NET_PACKET_CAPS | CAP_BIT(CAP_BPF))
 
 /* --- which packets -------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "err.h"
 #include "xalloc.h"
@@ -17,6 +18,9 @@ enum { ENGINE_AUTO, ENGINE_NETEM, ENGINE_NFQUEUE }; /* as in the kinds' choices 
 
 /* A ramp goes in steps of this; netem and the queue take far more often. */
 #define RAMP_STEP_MS 50
+
+/* To ask whose socket a packet comes from: netem's filters by user and cgroup. */
+const int impair_syscalls[] = { SYS_bpf, -1 };
 
 int
 impair_supported(struct err *e)

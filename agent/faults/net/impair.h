@@ -50,6 +50,7 @@ extern const struct impair_engine impair_engine_netem;
 extern const struct impair_engine impair_engine_nfqueue;
 
 /* The operations of the six faults. */
+extern const int impair_syscalls[];
 int impair_supported(struct err *e);
 void impair_how(char *buf, size_t size);
 int impair_prepare(struct fault_run *r, struct err *e);
@@ -60,12 +61,12 @@ int impair_hold(struct fault_run *r, struct err *e);
 int impair_release(struct fault_run *r, struct err *e);
 
 /* clang-format off: a row, as in the other faults */
-#define IMPAIR_FAULT(row)                                                  \
- {                                                                         \
-  .kind = &(row), .effect_unit = "packets", .supported = impair_supported, \
-  .how = impair_how, .prepare = impair_prepare, .stage = impair_stage,     \
-  .apply = impair_apply, .verify = impair_verify, .hold = impair_hold,     \
-  .release = impair_release, .runs_tools = true,                           \
+#define IMPAIR_FAULT(row)                                                     \
+ {                                                                            \
+  .kind = &(row), .effect_unit = "packets", .supported = impair_supported,    \
+  .how = impair_how, .prepare = impair_prepare, .stage = impair_stage,        \
+  .apply = impair_apply, .verify = impair_verify, .hold = impair_hold,        \
+  .release = impair_release, .syscalls = impair_syscalls, .runs_tools = true, \
  }
 /* clang-format on */
 

@@ -2,39 +2,32 @@
 /*
  * Impairments in the kernel: per direction one ifb of ours with netem, and on each interface
  * concerned filters that send the chosen packets through it.  The interface's own qdisc is
- * never touched.  What no fault may cut (logged-in SSH, stormd's own TCP port, neighbour
- * discovery, DHCP) passes in the fault's chain before the redirect.
+ * never touched.  All filters are staged behind a closed gate: to arm, to rest and to
+ * disarm is one message, however many they are.
+ *
+ * netem is told a packet is what will be one on the wire: large ones that a card would cut
+ * are cut before, when there is more to happen to them than a delay.
  */
 #include "netem.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
-#include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "nl.h"
 #include "xalloc.h"
 
 enum {
-	PRIO_PASS = 1,
-	PRIO_REDIRECT,
-	/* in the fault's own chain */ CHECK_EVERY_MS = 250
+	CHECK_EVERY_MS = 250,
+	FRAME_ROOM = 64, /* of a frame around what the MTU counts */
 };
-
-/* Router and neighbour solicitation and advertisement, redirect. */
-enum { ND_FIRST = 133, ND_LAST = 137 };
 
 static struct netem_plan *
 plan_of(const struct fault_run *r)
 {
 	return ((const struct impair *)r->state)->own;
-}
-
-static const struct flows *
-flows_of(const struct fault_run *r)
-{
-	return &((const struct impair *)r->state)->flows;
 }
 
 static struct nl *
@@ -55,17 +48,6 @@ netem_supported(struct err *e)
 	return rc;
 }
 
-/* netem ends there without saying so: it keeps jitter as a signed 32-bit number of ns. */
-#define NETEM_JITTER_MAX (INT32_MAX / NSEC_PER_USEC)
-
-static int
-netem_can_do(const struct impair *i, struct err *e)
-{
-	if (i->full.jitter > NETEM_JITTER_MAX)
-		return err_unsupported(e, "netem's jitter ends at 2.1s");
-	return 0;
-}
-
 static int
 netem_prepare(struct fault_run *r, struct err *e)
 {
@@ -75,105 +57,48 @@ netem_prepare(struct fault_run *r, struct err *e)
 	return netem_plan(r, d->own, e);
 }
 
-static int
-stage_way(struct fault_run *r, struct netem_plan *p, struct netem_way *w, struct err *e)
+static uint32_t
+largest_packet(const struct netem_plan *p)
 {
-	if (link_add_ifb(route(r), w->ifb, &w->index, e) < 0 ||
-	    tc_netem_add(route(r), w->index, &p->netem, e) < 0 ||
-	    link_up(route(r), w->index, e) < 0)
-		return err_wrap(e, "link '%s'", w->ifb);
+	uint32_t mtu = 0;
+
+	for (size_t i = 0; i < p->links_count; i++)
+		mtu = p->links[i].mtu > mtu ? p->links[i].mtu : mtu;
+	return mtu + FRAME_ROOM;
+}
+
+/* What cannot be cut is impaired whole: that is told, and no reason to refuse. */
+static int
+stage_split(struct fault_run *r, struct netem_plan *p, int ifb, struct err *e)
+{
+	size_t used = strlen(r->note);
+	struct err why = { 0 };
+	int rc;
+
+	if (!p->splits)
+		return 0;
+	rc = tc_split_add(route(r), ifb, largest_packet(p), &why);
+	if (rc == -EOPNOTSUPP) {
+		p->splits = false;
+		(void)snprintf(r->note + used, sizeof(r->note) - used,
+		    "; large packets are impaired whole (no sch_tbf)");
+		return 0;
+	}
+	if (rc < 0)
+		return err_set(e, rc, "%s", why.msg);
+	p->netem.parent = TC_SPLIT;
 	return 0;
 }
 
 static int
-pass(struct fault_run *r, const struct tc_filter *in, struct tc_match m, struct err *e)
+stage_way(struct fault_run *r, struct netem_plan *p, struct netem_way *w, struct err *e)
 {
-	struct tc_filter f = *in;
-
-	f.prio = PRIO_PASS;
-	f.match = m;
-	return tc_filter_add(route(r), &f, e);
-}
-
-static int
-pass_discovery(struct fault_run *r, const struct tc_filter *in, struct err *e)
-{
-	struct tc_match m = { .net.family = 6, .protocol = IPPROTO_ICMPV6 };
-	int rc = 0;
-
-	for (m.icmp6_type = ND_FIRST; m.icmp6_type <= ND_LAST && rc == 0; m.icmp6_type++)
-		rc = pass(r, in, m, e);
-	return rc;
-}
-
-static int
-pass_dhcp(struct fault_run *r, const struct tc_filter *in, struct err *e)
-{
-	static const struct {
-		uint8_t family;
-		uint16_t port;
-	} ends[] = { { 4, 67 }, { 4, 68 }, { 6, 546 }, { 6, 547 } };
-	int rc = 0;
-
-	for (size_t i = 0; i < ARRAY_LEN(ends) && rc == 0; i++) {
-		const struct tc_match m = { .net.family = ends[i].family,
-			.protocol = IPPROTO_UDP,
-			.port = { ends[i].port, ends[i].port } };
-
-		rc = pass(r, in, m, e);
-	}
-	return rc;
-}
-
-static int
-pass_ssh(struct fault_run *r, const struct tc_filter *in, struct err *e)
-{
-	const struct flows *flows = flows_of(r);
-	int rc = 0;
-
-	for (size_t i = 0; i < flows->ssh_count && rc == 0; i++) {
-		const struct tc_match m = { .net = flows->ssh[i].remote,
-			.protocol = IPPROTO_TCP,
-			.port = { flows->ssh[i].remote_port, flows->ssh[i].remote_port },
-			.local_port = {
-			    flows->ssh[i].local_port, flows->ssh[i].local_port } };
-
-		rc = pass(r, in, m, e);
-	}
-	return rc;
-}
-
-/* To and from stormd's own port: its controller's stop button. */
-static int
-pass_control(struct fault_run *r, const struct tc_filter *in, struct err *e)
-{
-	struct tc_match m = { .net.family = 4,
-		.protocol = IPPROTO_TCP,
-		.local_port = { flows_of(r)->control_port, flows_of(r)->control_port } };
-
-	if (m.local_port.from == 0)
-		return 0;
-	if (pass(r, in, m, e) < 0)
-		return e->code;
-	m.net.family = 6;
-	return pass(r, in, m, e);
-}
-
-static int
-stage_side(struct fault_run *r, const struct netem_side *s, struct err *e)
-{
-	struct tc_filter f = {
-		.ifindex = s->link->index,
-		.direction = s->way->direction,
-		.chain = plan_of(r)->chain,
-		.prio = PRIO_REDIRECT,
-	};
-
-	if (pass_ssh(r, &f, e) < 0 || pass_control(r, &f, e) < 0 ||
-	    pass_discovery(r, &f, e) < 0 || pass_dhcp(r, &f, e) < 0)
-		return err_wrap(e, "exempt on '%s'", s->link->name);
-	f.redirect = s->way->index;
-	return tc_filter_add(route(r), &f, e);
+	if (link_add_ifb(route(r), w->ifb, &w->index, e) < 0 ||
+	    stage_split(r, p, w->index, e) < 0 ||
+	    tc_netem_add(route(r), w->index, &p->netem, e) < 0 ||
+	    link_up(route(r), w->index, e) < 0)
+		return err_wrap(e, "link '%s'", w->ifb);
+	return 0;
 }
 
 /* Claimed before it is made: a clsact carries no identity of ours. */
@@ -204,35 +129,16 @@ netem_stage(struct fault_run *r, struct err *e)
 	for (size_t k = 0; k < p->ways_count; k++)
 		if (stage_way(r, p, &p->ways[k], e) < 0)
 			return e->code;
+	if (tc_gate_add(route(r), r->spec->id, e) < 0)
+		return e->code;
 	for (size_t i = 0; i < p->links_count; i++)
 		if (stage_link(r, &p->links[i], e) < 0)
 			return e->code;
 	for (size_t i = 0; i < netem_sides(p); i++) {
 		struct netem_side s = netem_side(p, i);
 
-		if (stage_side(r, &s, e) < 0)
+		if (netem_stage_side(r, &s, e) < 0)
 			return e->code;
-	}
-	return 0;
-}
-
-static int
-lead(struct fault_run *r, struct tc_filter *f, uint8_t protocol, struct err *e)
-{
-	const struct flows *flows = flows_of(r);
-
-	f->match.protocol = protocol;
-	f->match.port = flows->ports[0];
-	for (size_t i = 0; i < flows->nets_count; i++) {
-		struct err why = { 0 };
-
-		f->match.net = flows->nets[i];
-		if (tc_filter_add(route(r), f, &why) == 0)
-			continue;
-		if (why.code != -EEXIST) { /* a network that was asked for twice */
-			*e = why;
-			return e->code;
-		}
 	}
 	return 0;
 }
@@ -240,82 +146,120 @@ lead(struct fault_run *r, struct tc_filter *f, uint8_t protocol, struct err *e)
 static int
 netem_apply(struct fault_run *r, struct err *e)
 {
-	const struct impair *d = r->state;
-	const struct netem_plan *p = d->own;
-	const struct flows *flows = &d->flows;
-	bool needs_both = flows->ports_count > 0 && flows->protocol == 0;
-	int rc = 0;
-
-	for (size_t i = 0; i < netem_sides(p) && rc == 0; i++) {
-		struct netem_side s = netem_side(p, i);
-		struct tc_filter f = {
-			.ifindex = s.link->index,
-			.direction = s.way->direction,
-			.prio = p->prio,
-			.goto_chain = p->chain,
-		};
-
-		rc = lead(r, &f, needs_both ? IPPROTO_TCP : flows->protocol, e);
-		if (rc == 0 && needs_both)
-			rc = lead(r, &f, IPPROTO_UDP, e);
-	}
-	return rc;
+	return tc_gate_set(route(r), r->spec->id, true, e);
 }
 
 /* What is wrong with the links, or NULL; counts their packets into r->effect. */
 static const char *
-look_at_links(struct fault_run *r, const struct netem_plan *p, struct err *e)
+look_at_links(struct fault_run *r, struct netem_plan *p, struct err *e)
 {
 	uint64_t packets = 0;
 
 	for (size_t k = 0; k < p->ways_count; k++) {
 		struct qdisc_stats stats;
+		const char *differs;
 		struct netem now;
 
 		if (tc_netem_stats(route(r), p->ways[k].index, &now, &stats, e) < 0)
 			return e->code == -ENOENT ? "its netem is gone" : e->msg;
-		if (now.delay != p->netem.delay || now.jitter != p->netem.jitter)
-			return "its netem has another delay";
-		packets += stats.packets;
+		differs = tc_netem_differs(&p->netem, &now);
+		if (differs != NULL) {
+			(void)err_set(
+			    e, -ESTALE, "its netem has another %s now", differs);
+			return e->msg;
+		}
+		p->keeps_seed = now.has_seed;
+		packets += stats.packets + stats.drops + stats.backlog;
 	}
 	r->effect = packets;
+	return NULL;
+}
+
+static int
+is_there(void *ctx, const struct link *l)
+{
+	return l->index == *(const int *)ctx;
+}
+
+/* Which interface went away with its filters, if that is why they are gone. */
+static const char *
+why_filters_are_gone(struct fault_run *r, const struct netem_plan *p, struct err *e)
+{
+	struct err none = { 0 };
+
+	for (size_t i = 0; i < p->links_count; i++) {
+		int index = p->links[i].index;
+
+		if (link_each(route(r), is_there, &index, &none) != 0)
+			continue;
+		(void)err_set(e, -ENODEV, "interface '%s' is gone", p->links[i].name);
+		return e->msg;
+	}
+	return "its filters are gone";
+}
+
+static const char *
+look_at_filters(struct fault_run *r, const struct netem_plan *p, struct err *e)
+{
+	struct tc_gate gate;
+	int rc = tc_gate_get(route(r), r->spec->id, &gate, e);
+
+	if (rc < 0)
+		return rc == -ENOENT || rc == -EPERM ? "its gate is gone" : e->msg;
+	if (gate.filters < p->filters)
+		return why_filters_are_gone(r, p, e);
+	if (gate.is_open == p->rests)
+		return p->rests ? "its gate is open" : "its gate is closed";
+	for (size_t i = 0; i < netem_sides(p); i++) {
+		struct netem_side s = netem_side(p, i);
+
+		if (!tc_chain_exists(route(r), s.link->index, s.way->direction, p->chain))
+			return "its filter chain is gone";
+	}
 	return NULL;
 }
 
 static const char *
 look(struct fault_run *r, struct err *e)
 {
-	const struct netem_plan *p = plan_of(r);
+	struct netem_plan *p = plan_of(r);
 	const char *wrong = look_at_links(r, p, e);
 
-	for (size_t i = 0; i < netem_sides(p) && wrong == NULL && !p->rests; i++) {
-		struct netem_side s = netem_side(p, i);
-
-		if (!tc_goto_exists(route(r), s.link->index, s.way->direction, p->prio))
-			wrong = "its filters are gone";
-	}
-	return wrong;
+	return wrong != NULL ? wrong : look_at_filters(r, p, e);
 }
 
+/* Also what this kernel could not take. */
 static int
 netem_verify(struct fault_run *r, struct err *e)
 {
+	const struct netem_plan *p = plan_of(r);
 	struct err why = { 0 };
 	const char *wrong = look(r, &why);
+	size_t used = strlen(r->note);
 
 	r->wake_ms = CHECK_EVERY_MS;
 	if (wrong != NULL)
 		return err_set(e, -ENODATA, "the fault has no effect: %s", wrong);
+	if (p->netem.has_seed && !p->keeps_seed)
+		(void)snprintf(r->note + used, sizeof(r->note) - used,
+		    "; seed: this kernel's netem takes none (Linux 6.6 does)");
 	return 0;
 }
 
+/* The netlink dumps are for whoever changes things by hand, not for every step of a ramp. */
 static int
 netem_hold(struct fault_run *r, struct err *e)
 {
+	struct netem_plan *p = plan_of(r);
+	usec_t now = clock_boottime();
 	struct err why = { 0 };
-	const char *wrong = look(r, &why);
+	const char *wrong;
 
 	(void)e; /* what is wrong here is not our failure: it is told as lost */
+	if (now < p->next_look)
+		return 0;
+	p->next_look = now + CHECK_EVERY_MS * USEC_PER_MSEC / 2;
+	wrong = look(r, &why);
 	if (wrong == NULL)
 		return 0;
 	r->lost = true;
@@ -336,14 +280,20 @@ netem_release(struct fault_run *r, struct err *e)
 	return 0;
 }
 
+/* What is held stays held as it was; the table is there already.  Each change begins the
+ * seed's sequence anew, so each gets a seed of its own. */
 static int
 netem_change(struct fault_run *r, struct err *e)
 {
 	const struct impair *i = r->state;
 	struct netem_plan *p = plan_of(r);
+	struct netem now = netem_of(&i->now);
 
-	p->netem.delay = i->now.delay;
-	p->netem.jitter = i->now.jitter;
+	now.distribution = NULL;
+	now.parent = p->netem.parent;
+	now.limit = p->netem.limit;
+	now.seed += ++p->changes;
+	p->netem = now;
 	for (size_t k = 0; k < p->ways_count; k++)
 		if (tc_netem_change(route(r), p->ways[k].index, &p->netem, e) < 0)
 			return e->code;
@@ -353,21 +303,8 @@ netem_change(struct fault_run *r, struct err *e)
 static int
 netem_rest(struct fault_run *r, bool rests, struct err *e)
 {
-	struct netem_plan *p = plan_of(r);
-	struct err gone = { 0 };
-
-	p->rests = rests;
-	if (!rests)
-		return netem_apply(r, e);
-	for (size_t i = 0; i < netem_sides(p); i++) {
-		struct netem_side s = netem_side(p, i);
-
-		if (tc_goto_delete(
-			route(r), s.link->index, s.way->direction, p->prio, &gone) < 0 &&
-		    gone.code != -ENOENT)
-			return err_set(e, gone.code, "%s", gone.msg);
-	}
-	return 0;
+	plan_of(r)->rests = rests;
+	return tc_gate_set(route(r), r->spec->id, !rests, e);
 }
 
 const struct impair_engine impair_engine_netem = {

@@ -19,12 +19,10 @@
 
 #define SPEED_DEFAULT UINT64_C(10000) /* Mbit/s, where the driver does not say */
 
-enum {
-	PRIO_TRIES = 64,
-	LIMIT_MIN = 1000,
-	LIMIT_MAX = 1000000,
-	BYTES_PER_PACKET = 500, /* small, so that the limit errs on the large side */
-};
+enum { PRIO_TRIES = 64 };
+
+/* As long as a record may say that a packet is held. */
+#define HELD_MAX (600 * USEC_PER_SEC)
 
 size_t
 netem_sides(const struct netem_plan *p)
@@ -43,94 +41,6 @@ static struct nl *
 route(const struct fault_run *r)
 {
 	return undo_ctx_nl(r->ctx, NETLINK_ROUTE);
-}
-
-struct by_index {
-	int index;
-	struct link found;
-};
-
-static int
-is_index(void *ctx, const struct link *l)
-{
-	struct by_index *b = ctx;
-
-	if (l->index != b->index)
-		return 0;
-	b->found = *l;
-	return 1;
-}
-
-struct search {
-	struct fault_run *r;
-	struct netem_plan *p;
-	struct err *e;
-};
-
-/* As many sides as the undo list has room for, next to the links of our own. */
-static int
-check_room(const struct netem_plan *p, struct err *e)
-{
-	if (netem_sides(p) <= NETEM_SIDES_MAX)
-		return 0;
-	return err_set(e, -E2BIG,
-	    "the routes lead over more interfaces than one fault can take (%d, both ways "
-	    "%d): name one with interface=",
-	    NETEM_SIDES_MAX, NETEM_SIDES_MAX / NETEM_WAYS);
-}
-
-static int
-add_link(void *ctx, int index)
-{
-	struct by_index b = { .index = index };
-	const struct search *s = ctx;
-	struct netem_plan *p = s->p;
-	int rc;
-
-	for (size_t i = 0; i < p->links_count; i++)
-		if (p->links[i].index == index)
-			return 0;
-	rc = link_each(route(s->r), is_index, &b, s->e);
-	if (rc < 0)
-		return rc;
-	if (rc == 0)
-		return err_set(s->e, -ENODEV, "interface %d is gone", index);
-	if (protect_names(s->r->protect->interfaces, b.found.name))
-		return 0; /* passed over, as policy wants it */
-	p->links[p->links_count++] = b.found;
-	rc = check_room(p, s->e);
-	if (rc < 0)
-		p->links_count--;
-	return rc;
-}
-
-/* "any" of a family that this host has no route for is no reason to refuse. */
-static int
-find_links(struct fault_run *r, struct netem_plan *p, struct err *e)
-{
-	const struct impair *d = r->state;
-	struct err why = { 0 };
-	struct search s = { r, p, &why };
-
-	for (size_t i = 0; i < d->flows.interfaces_count; i++)
-		if (link_find(route(r), d->flows.interfaces[i],
-			&p->links[p->links_count++], e) < 0)
-			return e->code;
-	if (p->links_count > 0)
-		return check_room(p, e);
-	for (size_t i = 0; i < r->spec->nets_count; i++) {
-		const struct net *net = &r->spec->nets[i];
-		int rc = link_routes(route(r), net, add_link, &s, &why);
-
-		if (rc < 0 && (rc != -ENETUNREACH || net->prefix > 0))
-			return err_set(e, rc, "%s", why.msg);
-	}
-	if (p->links_count > 0)
-		return 0;
-	if (why.code == 0)
-		return err_refused(
-		    e, "every route leads over an interface that policy protects");
-	return err_set(e, -ENETUNREACH, "%s", why.msg);
 }
 
 static int
@@ -202,25 +112,28 @@ speed_of(const struct link *l)
 
 /* As many packets as arrive at full speed while one is held: netem drops what is more. */
 static uint32_t
-limit_for(const struct netem_plan *p)
+limit_for(const struct impair *i, const struct netem_plan *p)
 {
-	uint64_t bytes_per_sec = 0, packets;
+	uint64_t bytes_per_sec = 0;
 
-	for (size_t i = 0; i < p->links_count; i++)
-		bytes_per_sec += speed_of(&p->links[i]) * 1000000 / 8;
-	packets = bytes_per_sec / BYTES_PER_PACKET * (p->netem.delay + p->netem.jitter) /
-		  USEC_PER_SEC;
-	if (packets < LIMIT_MIN)
-		return LIMIT_MIN;
-	return packets > LIMIT_MAX ? LIMIT_MAX : (uint32_t)packets;
+	for (size_t k = 0; k < p->links_count; k++)
+		bytes_per_sec += speed_of(&p->links[k]) * 1000000 / 8;
+	return netem_limit(i, bytes_per_sec);
 }
 
+/* The gate outlives what leads through it, and the links the filters that lead to them. */
 static void
 add_undo(struct fault_run *r, const struct netem_plan *p)
 {
+	const struct impair *d = r->state;
+	usec_t held = impairment_longest(&d->full, &d->course);
+	struct undo gate = { .op = UNDO_GATE_DELETE };
+
+	(void)snprintf(gate.name, sizeof(gate.name), "%s", r->spec->id);
+	undo_add(&r->undo, gate);
 	for (size_t k = 0; k < p->ways_count; k++) {
 		struct undo u = { .op = UNDO_LINK,
-			.num = { (int64_t)(p->netem.delay + p->netem.jitter) } };
+			.num = { (int64_t)(held < HELD_MAX ? held : HELD_MAX) } };
 
 		(void)snprintf(u.name, sizeof(u.name), "%s", p->ways[k].ifb);
 		undo_add(&r->undo, u);
@@ -232,32 +145,38 @@ add_undo(struct fault_run *r, const struct netem_plan *p)
 
 		(void)snprintf(u.dev, sizeof(u.dev), "%s", s.link->name);
 		undo_add(&r->undo, u);
-		u.op = UNDO_FILTER;
+		u.op = UNDO_FILTERS;
 		u.num[2] = p->prio;
 		u.num[3] = p->chain;
 		undo_add(&r->undo, u);
 	}
+	gate.op = UNDO_GATE;
+	undo_add(&r->undo, gate);
 }
 
 static void
 add_ops(struct fault_run *r, const struct netem_plan *p)
 {
-	char delay[32], jitter[32];
+	const struct impair *d = r->state;
+	char what[200];
 
 	for (size_t k = 0; k < p->ways_count; k++)
-		fault_op(r, "stage: link %s (ifb) with netem delay %s jitter %s limit %u",
-		    p->ways[k].ifb, format_usec(p->netem.delay, delay, sizeof(delay)),
-		    format_usec(p->netem.jitter, jitter, sizeof(jitter)), p->netem.limit);
+		fault_op(r, "stage: link %s (ifb) with netem %s limit %u%s",
+		    p->ways[k].ifb, impairment_describe(&d->now, what, sizeof(what)),
+		    p->netem.limit,
+		    p->splits ? ", large packets cut to what is on the wire" : "");
 	for (size_t i = 0; i < netem_sides(p); i++) {
 		struct netem_side s = netem_side(p, i);
 		const char *way = s.way->direction == TC_EGRESS ? "egress" : "ingress";
 
-		fault_op(r, "stage: clsact on %s; %s chain %u redirects to %s",
-		    s.link->name, way, p->chain, s.way->ifb);
 		fault_op(r,
-		    "apply: %s filters on %s, priority %u: %u networks to chain %u", way,
-		    s.link->name, p->prio, r->spec->nets_count, p->chain);
+		    "stage: clsact on %s; %s chain %u redirects to %s; %zu filters of "
+		    "priority %u lead there",
+		    s.link->name, way, p->chain, s.way->ifb, p->filters / netem_sides(p),
+		    p->prio);
 	}
+	fault_op(
+	    r, "apply: open the gate of all filters, gact %u", tc_gate_of(r->spec->id));
 }
 
 static void
@@ -272,22 +191,37 @@ add_note(struct fault_run *r, const struct netem_plan *p)
 	}
 }
 
+static int
+check_gate(struct fault_run *r, struct err *e)
+{
+	struct err none = { 0 };
+	struct tc_gate gate;
+
+	if (tc_gate_get(route(r), r->spec->id, &gate, &none) == -ENOENT)
+		return 0;
+	return err_set(
+	    e, -EEXIST, "gact action %u exists already", tc_gate_of(r->spec->id));
+}
+
 int
 netem_plan(struct fault_run *r, struct netem_plan *p, struct err *e)
 {
 	const struct impair *d = r->state;
 
-	p->netem.delay = d->now.delay;
-	p->netem.jitter = d->now.jitter;
+	p->netem = netem_of(&d->now);
+	p->splits = netem_must_split(d);
+	p->nets_count = netem_nets(&d->flows, p->nets);
 	p->chain = tc_chain_of(r->spec->id);
 	if (d->flows.egress && add_way(r, p, TC_EGRESS, e) < 0)
 		return e->code;
 	if (d->flows.ingress && add_way(r, p, TC_INGRESS, e) < 0)
 		return e->code;
-	if (find_links(r, p, e) < 0 || check_chain(r, p, e) < 0 ||
-	    choose_prio(r, p, e) < 0)
+	if (netem_find_links(route(r), &d->flows, p, e) < 0 || check_chain(r, p, e) < 0 ||
+	    check_gate(r, e) < 0 || choose_prio(r, p, e) < 0)
 		return e->code;
-	p->netem.limit = limit_for(p);
+	p->filters =
+	    (uint32_t)(netem_filters(&d->flows, p->nets, p->nets_count) * netem_sides(p));
+	p->netem.limit = limit_for(d, p);
 	add_undo(r, p);
 	add_ops(r, p);
 	add_note(r, p);
