@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Arming and disarming a partition beside the program it would otherwise be: exec of
- * iptables -I and -D for one network, of iptables-restore for 512.  In a network namespace
- * of its own, both sides in one run, one line per row of tests/bench/bench.sh.
+ * iptables -I and -D for one network, of iptables-restore for 512, and of nft that fills
+ * and flushes a set.  In a network namespace of its own, both sides in one run, one line
+ * per row of tests/bench/bench.sh.
  */
 #include "fault.h"
 
@@ -133,6 +134,13 @@ measure_iptables(void)
 	return (struct both){ summarize(on, PEER_RUNS), summarize(off, PEER_RUNS) };
 }
 
+/* No two of them touch: they would be one range. */
+static void
+name_net(unsigned i, char *buf, size_t size)
+{
+	(void)snprintf(buf, size, "10.%u.%u.0/24", i >> 7, i << 1 & 255);
+}
+
 /* One restore with a rule per network: what a careful script would do. */
 static char *
 many_rules(const char *verb)
@@ -144,9 +152,12 @@ many_rules(const char *verb)
 	if (f == NULL)
 		abort();
 	(void)fprintf(f, "*filter\n");
-	for (unsigned i = 0; i < MANY; i++)
-		(void)fprintf(
-		    f, "%s OUTPUT -d 10.%u.%u.0/24 -j DROP\n", verb, i >> 8, i & 255);
+	for (unsigned i = 0; i < MANY; i++) {
+		char net[32];
+
+		name_net(i, net, sizeof(net));
+		(void)fprintf(f, "%s OUTPUT -d %s -j DROP\n", verb, net);
+	}
 	(void)fprintf(f, "COMMIT\n");
 	if (fclose(f) != 0)
 		abort();
@@ -174,21 +185,64 @@ measure_restore(void)
 	return (struct both){ summarize(on, PEER_RUNS), summarize(off, PEER_RUNS) };
 }
 
-static void
-report(
-    const char *what, const struct both *ours, const struct both *peer, const char *name)
+/* A set that a rule drops by, as with us: what a careful script of today would do. */
+static struct both
+measure_nft(unsigned nets)
 {
-	bool is_one = strcmp(name, "iptables") == 0;
+	static const char *const argv[] = { "/usr/sbin/nft", "-f", "-", NULL };
+	static const char table[] =
+	    "table inet peer {\n"
+	    "set to4 { type ipv4_addr; flags interval; }\n"
+	    "chain out { type filter hook output priority -310; ip daddr @to4 drop\n}\n}\n";
+	_cleanup_free_ char *add = NULL;
+	double on[PEER_RUNS], off[PEER_RUNS];
+	size_t len = 0;
+	FILE *f = open_memstream(&add, &len);
+
+	if (f == NULL)
+		abort();
+	for (unsigned i = 0; i < nets; i++) {
+		char net[32];
+
+		name_net(i, net, sizeof(net));
+		(void)fprintf(
+		    f, "%s %s", i == 0 ? "add element inet peer to4 {" : ",", net);
+	}
+	(void)fprintf(f, " }\n");
+	if (fclose(f) != 0)
+		abort();
+	exec_tool(argv, table);
+	for (size_t i = 0; i < PEER_RUNS; i++) {
+		double a = now_us(), b;
+
+		exec_tool(argv, add);
+		b = now_us();
+		exec_tool(argv, "flush set inet peer to4\n");
+		on[i] = b - a;
+		off[i] = now_us() - b;
+	}
+	exec_tool(argv, "delete table inet peer\n");
+	return (struct both){ summarize(on, PEER_RUNS), summarize(off, PEER_RUNS) };
+}
+
+struct targets {
+	const char *arm, *disarm, *disarm_p99;
+};
+
+static void
+report(const char *what, const struct both *ours, const struct both *peer,
+    const char *name, const struct targets *targets)
+{
 	char line[64];
 
 	(void)snprintf(line, sizeof(line), "partition of %s: arm, p50", what);
-	row(line, ours->on.p50, peer->on.p50, name, is_one ? "1/20" : "1/7");
+	row(line, ours->on.p50, peer->on.p50, name, targets->arm);
 	(void)snprintf(line, sizeof(line), "partition of %s: arm, p99", what);
 	row(line, ours->on.p99, peer->on.p99, name, "");
 	(void)snprintf(line, sizeof(line), "partition of %s: disarm, p50", what);
-	row(line, ours->off.p50, peer->off.p50, name, is_one ? "1/800" : "1/500");
+	row(line, ours->off.p50, peer->off.p50, name, targets->disarm);
 	(void)snprintf(line, sizeof(line), "partition of %s: disarm, p99", what);
-	row(line, ours->off.p99, peer->off.p99, name, is_one ? "1/200" : "");
+	row(line, ours->off.p99, peer->off.p99, name, targets->disarm_p99);
 }
 
 static void
@@ -209,9 +263,14 @@ run_ours(struct fault_run *run, const struct fault *fault, struct both *ret, dou
 	free(run->state);
 }
 
+struct place {
+	struct undo_ctx *ctx;
+	struct store store;
+};
+
 /* One partition of `nets` networks, made and measured; what stage and sweep took in ends. */
 static struct both
-partition(struct undo_ctx *ctx, struct store *store, unsigned nets, double *ends)
+partition(struct place *p, const char *engine, unsigned nets, double *ends)
 {
 	const struct fault *fault = fault_find("net.partition");
 	struct spec *spec = xcalloc(1, sizeof(*spec));
@@ -222,8 +281,9 @@ partition(struct undo_ctx *ctx, struct store *store, unsigned nets, double *ends
 
 	spec_init(spec, fault->kind);
 	must(spec_set(spec, "direction", "out", &e), &e);
+	must(spec_set(spec, "engine", engine, &e), &e);
 	for (unsigned i = 0; i < nets; i++) {
-		(void)snprintf(net, sizeof(net), "10.%u.%u.0/24", i >> 8, i & 255);
+		name_net(i, net, sizeof(net));
 		must(spec_set(spec, "to", net, &e), &e);
 	}
 	spec->duration = USEC_PER_SEC;
@@ -231,8 +291,8 @@ partition(struct undo_ctx *ctx, struct store *store, unsigned nets, double *ends
 	memcpy(spec->id, "7b1c09aa", FAULT_ID_LEN);
 	*run = (struct fault_run){ .protect = &nothing_protected,
 		.spec = spec,
-		.ctx = ctx,
-		.store = store,
+		.ctx = p->ctx,
+		.store = &p->store,
 		.barrier_fd = -1 };
 	run_ours(run, fault, &ours, ends);
 	free(run);
@@ -241,19 +301,38 @@ partition(struct undo_ctx *ctx, struct store *store, unsigned nets, double *ends
 }
 
 static void
-bench(struct undo_ctx *ctx, struct store *store)
+bench_iptables(struct place *p)
 {
+	static const struct targets one = { "1/20", "1/800", "1/200" };
+	static const struct targets many = { "1/7, 1 ms", "1/500", "" };
 	struct both ours, peer;
 	double ends[2];
 
-	ours = partition(ctx, store, 1, ends);
+	ours = partition(p, "iptables", 1, ends);
 	peer = measure_iptables();
-	report("1 network", &ours, &peer, "iptables");
+	report("1 network", &ours, &peer, "iptables", &one);
 	row("  staged beforehand (chain, set)", ends[0], peer.on.p50, "iptables", "");
 	row("  swept afterwards", ends[1], peer.off.p50, "iptables", "");
-	ours = partition(ctx, store, MANY, ends);
+	ours = partition(p, "iptables", MANY, ends);
 	peer = measure_restore();
-	report("512 networks", &ours, &peer, "-restore");
+	report("512 networks", &ours, &peer, "-restore", &many);
+}
+
+static void
+bench_nftables(struct place *p)
+{
+	static const struct targets none = { "", "", "" }, many = { "1 ms", "1 ms", "" };
+	struct both ours, peer;
+	double ends[2];
+
+	ours = partition(p, "nftables", 1, ends);
+	peer = measure_nft(1);
+	report("1 network, nft", &ours, &peer, "nft", &none);
+	row("  staged beforehand (table)", ends[0], peer.on.p50, "nft", "");
+	row("  swept afterwards", ends[1], peer.off.p50, "nft", "");
+	ours = partition(p, "nftables", MANY, ends);
+	peer = measure_nft(MANY);
+	report("512 networks, nft", &ours, &peer, "nft", &many);
 }
 
 int
@@ -261,8 +340,7 @@ main(void)
 {
 	char dir[] = "/tmp/stormdrill-bench-XXXXXX";
 	const char *const remove[] = { "/bin/rm", "-rf", dir, NULL };
-	struct undo_ctx *ctx = NULL;
-	struct store store;
+	static struct place place;
 	struct err e = { 0 };
 
 	pidns_enter();
@@ -270,11 +348,13 @@ main(void)
 	if (mkdtemp(dir) == NULL)
 		return 1;
 	process_fortify(); /* as a holder is */
-	must(store_open(&store, dir, dir, &e), &e);
-	must(undo_ctx_open(&ctx, -1, true, &e), &e);
-	bench(ctx, &store);
-	undo_ctx_free(ctx);
-	store_close(&store);
+	must(store_open(&place.store, dir, dir, &e), &e);
+	must(undo_ctx_open(&place.ctx, -1, true, &e), &e);
+	bench_iptables(&place);
+	if (access("/usr/sbin/nft", X_OK) == 0)
+		bench_nftables(&place);
+	undo_ctx_free(place.ctx);
+	store_close(&place.store);
 	exec_tool(remove, NULL);
 	return 0;
 }
