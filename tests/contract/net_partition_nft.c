@@ -253,6 +253,55 @@ the_note_names_the_engine(void **state)
 	drill_off(d);
 }
 
+/* --- auto ------------------------------------------------------------------------------ */
+
+static struct drill *
+drill_auto(const char *args)
+{
+	struct drill *d = drill_of("net.partition", "7b1c09aa", args);
+
+	drill_stage(d);
+	drill_apply(d);
+	return d;
+}
+
+static void
+what_iptables_cannot_name_goes_by_nftables(void **state)
+{
+	struct drill *d;
+
+	(void)state;
+	assert_int_equal(ip("link add name a+b type veth peer name a-b"), 0);
+	d = drill_auto("to=any interface=a+b");
+	assert_non_null(strstr(d->run.note, "engine nftables"));
+	drill_off(d);
+	assert_int_equal(ip("link del a+b"), 0);
+}
+
+/* Something that cannot be run stands in its place, in this test's mount namespace. */
+static void
+where_iptables_is_not_installed_nftables_does_it(void **state)
+{
+	const char *program = "/usr/sbin/iptables-restore";
+	char how[200] = "";
+	struct drill *d;
+
+	(void)state;
+	if (access(program, X_OK) != 0)
+		program = NULL;
+	if (program != NULL)
+		assert_int_equal(mount("/dev/null", program, NULL, MS_BIND, NULL), 0);
+	d = drill_auto("to=any");
+	d->fault->how(how, sizeof(how));
+	assert_passes(&cut, "without iptables");
+	drill_off(d);
+	if (program != NULL)
+		assert_int_equal(umount(program), 0);
+	assert_string_equal(how,
+	    "engine nftables: iptables-restore is not installed (Debian: iptables, "
+	    "Fedora: iptables-nft)");
+}
+
 static int
 run(const char *name)
 {
@@ -267,6 +316,8 @@ run(const char *name)
 		cmocka_unit_test(what_is_excluded_passes),
 		cmocka_unit_test(a_share_of_all_or_none_is_just_that),
 		cmocka_unit_test(the_note_names_the_engine),
+		cmocka_unit_test(what_iptables_cannot_name_goes_by_nftables),
+		cmocka_unit_test(where_iptables_is_not_installed_nftables_does_it),
 	};
 
 	return cmocka_run_group_tests_name(name, tests, NULL, NULL);

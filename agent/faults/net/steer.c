@@ -157,7 +157,7 @@ sort_nets(struct steer *s, struct err *e)
 int
 steer_prepare(struct fault_run *r, struct steer *s, struct err *e)
 {
-	if (choose_backend(s, e) < 0 || sort_nets(s, e) < 0)
+	if (sort_nets(s, e) < 0 || choose_backend(s, e) < 0)
 		return e->code;
 	(void)snprintf(r->note, sizeof(r->note), "engine %s", s->backend->name);
 	return s->backend->prepare(r, s, e);

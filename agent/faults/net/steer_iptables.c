@@ -252,19 +252,10 @@ iptables_rest(struct fault_run *r, struct steer *s, bool rests, struct err *e)
 	return rc;
 }
 
-/* What it cannot do nobody can tell beforehand: the program says so in stage. */
-static int
-iptables_can_do(const struct steer *s, struct err *e)
-{
-	(void)s;
-	(void)e;
-	return 0;
-}
-
 const struct steer_backend steer_backend_iptables = {
 	.name = "iptables",
 	.supported = iptables_steer_supported,
-	.can_do = iptables_can_do,
+	.can_do = iptables_steer_can_do,
 	.prepare = iptables_steer_prepare,
 	.stage = iptables_stage,
 	.apply = iptables_apply,

@@ -26,6 +26,7 @@ struct iptables_steer {
 int steer_version(int family); /* 4 or 6 */
 /* The backend's, of steer_iptables_plan.c. */
 int iptables_steer_supported(struct err *e);
+int iptables_steer_can_do(const struct steer *s, struct err *e);
 int iptables_steer_prepare(struct fault_run *r, struct steer *s, struct err *e);
 /* The rules of one chain as iptables-restore takes them; the caller frees them.  ret_sets
  * counts those that match on the set. */

@@ -45,17 +45,6 @@ iptables_steer_supported(struct err *e)
 	return rc;
 }
 
-static void
-make_names(struct iptables_steer *o, const char *id)
-{
-	(void)snprintf(o->set[STEER_V4], sizeof(o->set[0]), "sd-%s-4", id);
-	(void)snprintf(o->set[STEER_V6], sizeof(o->set[0]), "sd-%s-6", id);
-	(void)snprintf(o->exclude_set[STEER_V4], sizeof(o->set[0]), "sd-%s-4x", id);
-	(void)snprintf(o->exclude_set[STEER_V6], sizeof(o->set[0]), "sd-%s-6x", id);
-	(void)snprintf(o->chain_in, sizeof(o->chain_in), "SD-%s-I", id);
-	(void)snprintf(o->chain_out, sizeof(o->chain_out), "SD-%s-O", id);
-}
-
 /* In a rule "eth+" means every interface that begins with eth, and a quote opens a string:
  * such names the kernel takes and iptables does not. */
 static int
@@ -69,6 +58,25 @@ check_interfaces(const struct flows *f, struct err *e)
 			    e, "iptables cannot name interface '%s'", name);
 	}
 	return 0;
+}
+
+int
+iptables_steer_can_do(const struct steer *s, struct err *e)
+{
+	if (check_interfaces(s->flows, e) < 0)
+		return e->code;
+	return s->is_used[STEER_V6] ? iptables_supported(6, e) : 0;
+}
+
+static void
+make_names(struct iptables_steer *o, const char *id)
+{
+	(void)snprintf(o->set[STEER_V4], sizeof(o->set[0]), "sd-%s-4", id);
+	(void)snprintf(o->set[STEER_V6], sizeof(o->set[0]), "sd-%s-6", id);
+	(void)snprintf(o->exclude_set[STEER_V4], sizeof(o->set[0]), "sd-%s-4x", id);
+	(void)snprintf(o->exclude_set[STEER_V6], sizeof(o->set[0]), "sd-%s-6x", id);
+	(void)snprintf(o->chain_in, sizeof(o->chain_in), "SD-%s-I", id);
+	(void)snprintf(o->chain_out, sizeof(o->chain_out), "SD-%s-O", id);
 }
 
 static int
@@ -194,16 +202,14 @@ int
 iptables_steer_prepare(struct fault_run *r, struct steer *s, struct err *e)
 {
 	struct iptables_steer *o = xcalloc(1, sizeof(*o));
-	int rc = check_interfaces(s->flows, e);
+	int rc = 0;
 
 	s->own = o;
 	o->claim = -1;
 	o->hooks = (s->flows->ingress ? HOOK_IN : 0) | (s->flows->egress ? HOOK_OUT : 0);
 	o->table = "filter";
 	make_names(o, r->spec->id);
-	if (rc == 0 && s->is_used[STEER_V6])
-		rc = iptables_supported(6, e);
-	if (rc == 0 && s->verdict == STEER_QUEUE)
+	if (s->verdict == STEER_QUEUE)
 		choose_table(r, o);
 	for (int f = 0; f < STEER_FAMILIES && rc == 0; f++)
 		rc = s->is_used[f] ? check_unused(r, s, f, e) : 0;
