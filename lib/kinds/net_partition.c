@@ -71,6 +71,7 @@ const struct kind kind_net_partition = {
 	    "ipset flush sd-<id>-4 and ipset flush sd-<id>-6 end the partition.  Then delete "
 	    "the jumps to SD-<id>-I and SD-<id>-O in INPUT and OUTPUT, flush and delete these "
 	    "chains with iptables and ip6tables, and destroy the sets; the fault's record "
-	    "has the commands.",
+	    "has the commands.  With the nftables engine end the holder, whose pid is in the "
+	    "record: its table ends with it.",
 	.teaches = "circuit breaker, fallback, timeout, leader election",
 };
