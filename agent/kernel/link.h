@@ -24,6 +24,9 @@ int link_add_ifb(struct nl *n, const char *name, int *ret_index, struct err *e);
 int link_up(struct nl *n, int index, struct err *e);
 /* Deletes only a link of this name *and* kind: -ENODEV if none. */
 int link_delete(struct nl *n, const char *name, const char *kind, struct err *e);
+/* In Mbit/s, of the interface of this name in the network we are in; 0 when it does not say
+ * (many virtual ones).  /sys is the host's, whatever network we are in, and is not asked. */
+uint64_t link_speed(const char *name);
 /* The interface that carries the route to an address: ifindex, or -ENETUNREACH. */
 int link_route(struct nl *n, const struct net *to, int *ret_index, struct err *e);
 

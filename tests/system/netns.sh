@@ -174,11 +174,15 @@ drill "net.partition: {to: any, pid: $far}"
 first=$ctl
 drill "net.partition: {to: any, pid: $further}"
 is_cut 10.7.1.2 && is_cut 10.7.2.2 || fail "not both are cut"
+second=$ctl
+drill "net.delay: {delay: 50ms, to: any, direction: both, pid: $further}"
 inside "$further" ip link delete eth0
-sleep 0.5 # a few turns of the holder
-kill -0 $ctl || fail "the drill ended with the interface: $(cat "$T/drill.log")"
-kill -INT $ctl
-finish 8 "an interface that vanished"
+sleep 0.5 # a few turns of the holders
+for ctl in "$ctl" "$second"; do
+	kill -0 "$ctl" || fail "a drill ended with the interface: $(cat "$T/drill.log")"
+	kill -INT "$ctl"
+	finish 8 "an interface that vanished"
+done
 ok "interface gone in the middle: undone"
 kill "$far"
 ctl=$first

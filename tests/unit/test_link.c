@@ -15,6 +15,7 @@
 #include "ns.h"
 #include "parse.h"
 #include "pidns.h"
+#include "spawn.h"
 #include "test.h"
 
 TEST_WITHOUT_LEAK_CHECK
@@ -149,6 +150,23 @@ a_namespace_is_found_by_its_inode(void **state)
 	end_sleeper(pid);
 }
 
+/* /sys is still that of the network we came from: a name there is none here. */
+static void
+speeds_are_those_of_the_network_we_are_in(void **state)
+{
+	static const char *const argv[] = { "/sbin/ip", "link", "add", "d0", "type",
+		"veth", "peer", "name", "d1", NULL };
+	struct run_tool ip = { .argv = argv, .keep_fd = -1, .timeout_ms = 60000 };
+
+	(void)state;
+	assert_int_equal(link_speed("lo"), 0);
+	assert_int_equal(link_speed("nosuch0"), 0);
+	assert_ok(run_tool(&ip, &e), e);
+	assert_int_equal(link_speed("d0"), 10000);
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	assert_int_equal(link_speed("d0"), 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, open_socket, close_socket)
 
 int
@@ -162,6 +180,7 @@ main(void)
 		T(listing_ends_when_the_caller_has_seen_enough),
 		T(routes_lead_to_an_interface_or_nowhere),
 		T(a_namespace_is_found_by_its_inode),
+		T(speeds_are_those_of_the_network_we_are_in),
 	};
 
 	pidns_enter();

@@ -8,13 +8,11 @@
 #include "netem.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/netlink.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cleanup.h"
-#include "fdio.h"
 #include "nl.h"
 
 #define SPEED_DEFAULT UINT64_C(10000) /* Mbit/s, where the driver does not say */
@@ -99,15 +97,9 @@ check_chain(struct fault_run *r, const struct netem_plan *p, struct err *e)
 static uint64_t
 speed_of(const struct link *l)
 {
-	char path[64], text[32];
-	struct err why = { 0 };
-	uint64_t speed;
+	uint64_t speed = link_speed(l->name);
 
-	(void)snprintf(path, sizeof(path), "/sys/class/net/%s/speed", l->name);
-	if (read_file_at(AT_FDCWD, path, text, sizeof(text)) < 0)
-		return SPEED_DEFAULT;
-	text[strcspn(text, "\n")] = '\0';
-	return parse_u64(text, &speed, &why) == 0 && speed > 0 ? speed : SPEED_DEFAULT;
+	return speed > 0 ? speed : SPEED_DEFAULT;
 }
 
 /* As many packets as arrive at full speed while one is held: netem drops what is more. */
