@@ -23,7 +23,7 @@
 #include "xalloc.h"
 
 enum {
-	PACKETS_PER_SEC = 400000, /* more than one core can hold and let go */
+	PACKETS_PER_SEC = 1000000, /* more than one core can send, after a stall, too */
 	ROOM_MIN = 4096,
 	ROOM_MAX = 1000000,
 	/* The kernel parks some more than the line holds, so that we see those, too. */
