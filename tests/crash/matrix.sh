@@ -13,7 +13,7 @@
 set -u
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/../system/lib.sh"
-FAULTS="process.kill net.partition net.delay cpu.load disk.fill"
+FAULTS="process.kill net.partition net.delay net.dns cpu.load disk.fill"
 
 if [ $# -eq 0 ]; then
 	need_root
@@ -40,6 +40,7 @@ arguments() {
 	process.kill) echo '{name: sleep, count: 1}' ;;
 	net.partition) echo '{to: [10.1.1.0/24, "fd10:1:1::/64"]}' ;;
 	net.delay) echo '{delay: 50ms, to: [10.1.1.0/24, "fd10:1:1::/64"], direction: both}' ;;
+	net.dns) echo '{mode: delay, delay: 1s}' ;;
 	cpu.load) echo '{percent: 30%, cpus: "0"}' ;;
 	disk.fill) echo "{path: $T/disk, size: 16MiB}" ;;
 	esac
@@ -63,6 +64,11 @@ mount -o loop "$T/disk.img" "$T/disk"
 [ "$(stat -c %d "$T/disk")" != "$(stat -c %d /)" ] || fail "the test disk is the machine's"
 ping -q -i 0.05 10.1.1.2 >"$T/ping.out" 2>&1 &
 TRAFFIC=$!
+# A query for www.example.com ten times a second, to where nobody answers.
+while sleep 0.1; do
+	printf '\x12\x34\1\0\0\1\0\0\0\0\0\0\3www\7example\3com\0\0\1\0\1' >/dev/udp/10.1.1.2/53
+done 2>/dev/null &
+QUERIES=$!
 write_drill() { # write_drill VICTIM SIGNAL
 	cat >"$T/drill.yaml" <<Y
 version: 1
@@ -185,6 +191,6 @@ net.*)
 	umount "$real"
 	;;
 esac
-kill $TRAFFIC
+kill $TRAFFIC $QUERIES
 umount "$T/disk"
 exit 0
