@@ -86,6 +86,12 @@ has_ipv6(void)
 	return access("/proc/self/net/if_inet6", F_OK) == 0;
 }
 
+int
+steer_version(int family)
+{
+	return family == STEER_V4 ? 4 : 6;
+}
+
 static int
 family_of(const struct net *net)
 {

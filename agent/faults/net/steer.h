@@ -66,6 +66,8 @@ int steer_hold(struct fault_run *r, struct steer *s, struct err *e);
 /* Out of force, and in force again: the off and on of a flap. */
 int steer_rest(struct fault_run *r, struct steer *s, bool rests, struct err *e);
 
+int steer_version(int family); /* 4 or 6 */
+
 /* One way to do it.  Each is called as the function of the same name above. */
 struct steer_backend {
 	const char *name;

@@ -23,7 +23,6 @@ struct iptables_steer {
 	bool rests;
 };
 
-int steer_version(int family); /* 4 or 6 */
 /* The backend's, of steer_iptables_plan.c. */
 int iptables_steer_supported(struct err *e);
 int iptables_steer_can_do(const struct steer *s, struct err *e);

@@ -26,12 +26,6 @@ netfilter(const struct fault_run *r)
 }
 
 int
-steer_version(int family)
-{
-	return family == STEER_V4 ? 4 : 6;
-}
-
-int
 iptables_steer_supported(struct err *e)
 {
 	struct nl *n = NULL;

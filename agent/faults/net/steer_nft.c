@@ -82,7 +82,7 @@ sort_ranges(struct steer *s)
 			o->to[f][i] = range_of_net(&s->nets[f][i]);
 		o->to_count[f] = ranges_merge(o->to[f], s->count[f], len);
 		for (size_t i = 0; i < flows->excludes_count; i++)
-			if (flows->excludes[i].family == (f == STEER_V4 ? 4 : 6))
+			if (flows->excludes[i].family == steer_version(f))
 				o->excludes[f][count++] =
 				    range_of_net(&flows->excludes[i]);
 		o->excludes_count[f] = ranges_merge(o->excludes[f], count, len);

@@ -22,6 +22,30 @@ struct nft_steer {
 	bool rests;
 };
 
+/* --- the rules, over two files -------------------------------------------------------- */
+
+#define NFT_SET_EXCLUDE_PORTS "exclude-ports"
+extern const char *const steer_nft_excludes[STEER_FAMILIES];
+extern const char *const steer_nft_logins[STEER_FAMILIES];
+
+/* The chain that is being filled. */
+struct nft_rules {
+	struct nl *n;
+	const struct steer *steer;
+	const struct flows *flows;
+	const struct nft_steer *own;
+	enum nft_way way;
+	const char *chain;
+	uint32_t sets; /* so many were put */
+};
+
+struct nft_rule steer_nft_rule(const struct nft_rules *r);
+bool steer_nft_has_logins(const struct flows *f, int family);
+/* What passes before anything is matched. */
+void steer_nft_pass(const struct nft_rules *r);
+
+/* --- for the life of a fault ---------------------------------------------------------- */
+
 /* All of it as one batch, the networks to match left out. */
 void steer_nft_put(struct nl *n, const struct steer *s);
 /* An expression that its rules need and that this kernel has not, with the module that
