@@ -17,10 +17,13 @@ done
 backend shop 10.1.2.2
 backend other 10.1.3.2
 host resolver 10.1.1.2
-nsenter --net=/run/netns/resolver dnsmasq --keep-in-foreground --conf-file=/dev/null \
-	--no-resolv --no-hosts --user=root --pid-file= --cache-size=0 --local-ttl=1 \
-	--address=/shop.test/10.1.2.2 --address=/shop.test/fd10:1:2::2 \
-	--address=/other.test/10.1.3.2 >"$T/dnsmasq.log" 2>&1 &
+ip -n other address add 10.1.1.2/32 dev lo # another network with a resolver of its own
+for net in resolver other; do
+	nsenter --net=/run/netns/$net dnsmasq --keep-in-foreground --conf-file=/dev/null \
+		--no-resolv --no-hosts --user=root --pid-file= --cache-size=0 --local-ttl=1 \
+		--address=/shop.test/10.1.2.2 --address=/shop.test/fd10:1:2::2 \
+		--address=/other.test/10.1.3.2 >"$T/dnsmasq-$net.log" 2>&1 &
+done
 echo "nameserver 10.1.1.2" >"$T/resolv.conf"
 mount --bind "$T/resolv.conf" /etc/resolv.conf
 # An application that asks for the shop's name itself, again every second.
@@ -81,6 +84,18 @@ wait $ctl || code=$?
 [ $code -eq 6 ] || fail "killed: exit $code, expected 6"
 clean killed
 echo "ok: a holder that dies takes the fault with it"
+
+nsenter --net=/run/netns/other sleep 600 &
+guest=$!
+inject guest mode=redirect names=shop.test answer=10.1.3.2 pid=$guest
+expect shop http://shop.test/ "a fault of a guest's"
+nsenter --net=/run/netns/other curl -s --max-time 20 http://shop.test/ >"$T/curl.log" 2>&1
+grep -qx "hello from other" "$T/curl.log" || fail "a guest is not redirected"
+kill -INT $ctl
+wait $ctl
+kill $guest
+clean guest
+echo "ok: a container is redirected, and its host is not"
 
 # drill NAME FAULT EXPECTED
 drill() {
