@@ -31,7 +31,6 @@
 
 enum {
 	LIMIT_MAX = 1000000, /* what the kernel parks it does not count as ours */
-	QUEUE_TRIES = 256,
 	CHECK_EVERY_MS = 100,
 	STRAGGLERS_MS = 2,
 };
@@ -89,17 +88,6 @@ mark_of(const char *id)
 }
 
 static int
-choose_queue(struct own *o, const char *id, struct err *e)
-{
-	for (uint64_t i = 0; i < QUEUE_TRIES; i++) {
-		o->number = (uint16_t)(1 + (number_of(id) + i) % UINT16_MAX);
-		if (!nfqueue_taken(o->number))
-			return 0;
-	}
-	return err_set(e, -EBUSY, "no free NFQUEUE number found");
-}
-
-static int
 nfqueue_prepare(struct fault_run *r, struct err *e)
 {
 	struct impair *d = r->state;
@@ -109,7 +97,7 @@ nfqueue_prepare(struct fault_run *r, struct err *e)
 
 	d->own = o;
 	o->timer = -1;
-	rc = choose_queue(o, r->spec->id, e);
+	rc = nfqueue_find_free(number_of(r->spec->id), &o->number, e);
 	if (rc < 0)
 		return rc;
 	s->flows = &d->flows;
