@@ -19,9 +19,14 @@
 #include "fdio.h"
 #include "spawn.h"
 #include "xalloc.h"
+#include "xtables_lock.h"
+
+/* Seconds that a program waits for the xtables lock; two of them, one for each family, must
+ * fit into what stormd gives a stage (20 s). */
+#define LOCK_WAIT "8"
 
 enum {
-	TOOL_TIMEOUT_MS = 15000, /* more than the lock wait, -w 10 */
+	TOOL_TIMEOUT_MS = 15000, /* more than the wait for the lock */
 	SAVE_FIRST = 32 * 1024,
 	SAVE_MAX = SAVE_FIRST * 8 * 8 * 8, /* 16 MiB: some 200,000 rules */
 	REMOVE_TRIES = 3,
@@ -56,16 +61,28 @@ static int
 restore(int family, const char *input, int barrier_fd, struct err *e)
 {
 	char path[64];
-	const char *argv[] = { path, "--noflush", "-w", "10", NULL };
+	const char *argv[] = { path, "--noflush", "-w", LOCK_WAIT, NULL };
 	const struct run_tool t = {
 		.argv = argv,
 		.input = input,
 		.keep_fd = barrier_fd,
 		.timeout_ms = TOOL_TIMEOUT_MS,
 	};
-	int rc = find_tool(family, "restore", path, sizeof(path), e);
+	struct err why = { 0 };
+	char holder[64];
 
-	return rc < 0 ? rc : run_tool(&t, e);
+	if (find_tool(family, "restore", path, sizeof(path), e) < 0)
+		return e->code;
+	if (run_tool(&t, &why) == 0)
+		return 0;
+	*e = why;
+	if (!xtables_lock_is_why(why.msg))
+		return e->code;
+	(void)err_refused(e,
+	    "the xtables lock (%s) was not to be had in " LOCK_WAIT " s: %s holds it",
+	    xtables_lock_path(), xtables_lock_holder(holder, sizeof(holder)));
+	e->code = -EBUSY;
+	return e->code;
 }
 
 bool
@@ -239,6 +256,8 @@ iptables_remove(
 		rc = restore(family, text, barrier_fd, e);
 		if (rc == 0)
 			return 0;
+		if (rc == -EBUSY)
+			break; /* it has been waited for */
 	}
 	(void)err_wrap(e, "remove chain '%s'", chain);
 	return rc;
