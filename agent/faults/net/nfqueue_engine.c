@@ -108,7 +108,8 @@ nfqueue_prepare(struct fault_run *r, struct err *e)
 	rc = steer_prepare(r, s, e);
 	if (rc < 0)
 		return rc;
-	(void)snprintf(r->note, sizeof(r->note), "engine nfqueue, queue %u", o->number);
+	(void)snprintf(
+	    r->note, sizeof(r->note), "engine nfqueue, queue %u%s", o->number, s->remark);
 	return 0;
 }
 
@@ -187,7 +188,8 @@ check(struct fault_run *r, struct own *o, struct err *e)
 		rc = steer_hold(r, &o->steer, e);
 		if (mover_tell(&o->mover, news, sizeof(news))[0] != '\0' && !r->lost)
 			(void)snprintf(r->note, sizeof(r->note),
-			    "engine nfqueue, queue %u%s", o->number, news);
+			    "engine nfqueue, queue %u%s%s", o->number, news,
+			    o->steer.remark);
 	}
 	r->effect = o->mover.taken;
 	return rc;

@@ -163,6 +163,7 @@ sort_nets(struct steer *s, struct err *e)
 int
 steer_prepare(struct fault_run *r, struct steer *s, struct err *e)
 {
+	s->remark = "";
 	if (sort_nets(s, e) < 0 || choose_backend(s, e) < 0)
 		return e->code;
 	(void)snprintf(r->note, sizeof(r->note), "engine %s", s->backend->name);

@@ -44,7 +44,8 @@ struct steer {
 	/* the same of what is excluded, for the families that are used */
 	struct net excludes[STEER_FAMILIES][2 * FLOWS_EXCLUDES_MAX];
 	size_t excludes_count[STEER_FAMILIES];
-	void *own; /* the backend's */
+	const char *remark; /* for the note: what will not be as one might think; or "" */
+	void *own;          /* the backend's */
 };
 
 /* -EOPNOTSUPP naming what is missing when no backend can. */

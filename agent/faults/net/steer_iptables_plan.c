@@ -177,8 +177,9 @@ claim_table(const char *table)
  * somebody's firewall (filter) nor another fault's rules: the second one to queue packets
  * takes a later table, where it meets what the first has let go. */
 static void
-choose_table(struct fault_run *r, struct iptables_steer *o)
+choose_table(struct fault_run *r, struct steer *s)
 {
+	struct iptables_steer *o = s->own;
 	static const char *const tables[] = { "mangle", "security" };
 
 	for (size_t i = 0; i < ARRAY_LEN(tables) && o->claim < 0; i++) {
@@ -188,8 +189,10 @@ choose_table(struct fault_run *r, struct iptables_steer *o)
 	if (o->claim >= 0)
 		return;
 	o->table = tables[0];
-	fault_op(r, "stage: two faults queue packets here already: one that another of "
-		    "them matches, too, meets only the newest");
+	s->remark = "; two other faults queue packets here: what they match, too, meets "
+		    "only the newest";
+	fault_op(r, "stage: tables mangle and security are taken by other faults%s",
+	    s->remark);
 }
 
 int
@@ -204,7 +207,7 @@ iptables_steer_prepare(struct fault_run *r, struct steer *s, struct err *e)
 	o->table = "filter";
 	make_names(o, r->spec->id);
 	if (s->verdict == STEER_QUEUE)
-		choose_table(r, o);
+		choose_table(r, s);
 	for (int f = 0; f < STEER_FAMILIES && rc == 0; f++)
 		rc = s->is_used[f] ? check_unused(r, s, f, e) : 0;
 	if (rc < 0)
