@@ -212,13 +212,19 @@ held_step(struct held_fault *h, char step)
 }
 
 static inline struct held_fault
-held_on(const char *kind, const char *args)
+held_on_as(const char *id, const char *kind, const char *args)
 {
-	struct held_fault h = held_new(kind, args);
+	struct held_fault h = held_new_as(id, kind, args);
 
 	held_step(&h, 's');
 	held_step(&h, 'a');
 	return h;
+}
+
+static inline struct held_fault
+held_on(const char *kind, const char *args)
+{
+	return held_on_as(HELD_ID, kind, args);
 }
 
 static inline void
