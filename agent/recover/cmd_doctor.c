@@ -33,6 +33,7 @@ static int
 look_at_record(void *ctx, const char *name, const struct record *r, const struct err *why)
 {
 	struct look *l = ctx;
+	char where[64];
 
 	if (r == NULL) {
 		l->problems++;
@@ -43,14 +44,14 @@ look_at_record(void *ctx, const char *name, const struct record *r, const struct
 	if (known.count < KNOWN_MAX)
 		memcpy(known.fault[known.count++], r->fault, FAULT_ID_LEN);
 	if (process_id_alive(r->holder)) {
-		(void)printf("in force: fault %s, %s, held by process %d\n", r->fault,
-		    r->summary, r->holder.pid);
+		(void)printf("in force: fault %s, %s%s, held by process %d\n", r->fault,
+		    r->summary, other_network(r, where, sizeof(where)), r->holder.pid);
 		return 0;
 	}
 	l->problems++;
-	(void)printf("outstanding: fault %s, %s, its holder is gone; undo it: "
+	(void)printf("outstanding: fault %s, %s%s, its holder is gone; undo it: "
 		     "stormd-undo --run-dir %s --all\n",
-	    r->fault, r->summary, l->run_dir);
+	    r->fault, r->summary, other_network(r, where, sizeof(where)), l->run_dir);
 	return 0;
 }
 

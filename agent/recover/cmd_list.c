@@ -31,14 +31,15 @@ static int
 list_one(void *ctx, const char *name, const struct record *r, const struct err *why)
 {
 	struct listing *l = ctx;
-	char left[64];
+	char left[64], where[64];
 
 	if (r == NULL) {
 		l->unreadable++;
 		log_error("'%s/undo/%s': %s", l->run_dir, name, why->msg);
 		return 0;
 	}
-	(void)printf("%s  %s  (%s, %s; drill %s; %s)\n", r->fault, r->summary,
+	(void)printf("%s  %s%s  (%s, %s; drill %s; %s)\n", r->fault, r->summary,
+	    other_network(r, where, sizeof(where)),
 	    process_id_alive(r->holder) ? "held" : "holder gone",
 	    time_left(r, left, sizeof(left)), r->drill, l->run_dir);
 	print_by_hand(stdout, r);

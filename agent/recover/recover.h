@@ -59,6 +59,8 @@ int halt_or_lock(const char *run_dir, int *ret_lock, struct err *e);
 int sweep_records(const char *run_dir, const char *host_dir, int barrier_fd);
 /* The commands by which a person undoes this record, one per line. */
 void print_by_hand(FILE *to, const struct record *r);
+/* ", in network namespace 4026532281", or "" when that is ours; returns buf. */
+const char *other_network(const struct record *r, char *buf, size_t size);
 void say_undone(const struct record *r);
 void say_left(const struct record *r, const struct err *why);
 

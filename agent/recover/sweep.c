@@ -40,6 +40,17 @@ print_by_hand(FILE *to, const struct record *r)
 	}
 }
 
+const char *
+other_network(const struct record *r, char *buf, size_t size)
+{
+	if (r->netns == netns_inode())
+		(void)snprintf(buf, size, "%s", "");
+	else
+		(void)snprintf(buf, size, ", in network namespace %llu",
+		    (unsigned long long)r->netns);
+	return buf;
+}
+
 void
 say_undone(const struct record *r)
 {

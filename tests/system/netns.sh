@@ -110,6 +110,9 @@ wait_for 60 slow 10.7.1.2 || fail "no delay in the process's network: $(rtt 10.7
 wait_for 60 quick 10.1.1.2 || fail "a delay in ours"
 "$CTL" status "${AT[@]}" >"$T/status"
 grep -q "in the network of pid $far" "$T/status" || fail "status: $(cat "$T/status")"
+"$BIN/stormd-undo" --doctor "${AT[@]}" >"$T/doctor"
+grep -qE "in force: fault .*, in network namespace [0-9]+, held" "$T/doctor" ||
+	fail "doctor: $(cat "$T/doctor")"
 kill -INT $ctl
 finish 8 "a delay in a process's network"
 wait_for 60 quick 10.7.1.2 || fail "still delayed"
