@@ -156,7 +156,7 @@ check-root: all $(ROOT_T)
 	$(Q)$(SUDO) tests/run.sh $(BUILD) root $(filter-out $(BUILD)/tests/bench/%,$(ROOT_T)) \
 		$(filter-out %lib.sh,$(sort $(wildcard tests/system/*.sh tests/crash/*.sh)))
 check-vm: all $(addprefix $(BUILD)/tests/,unit/test_tc contract/net_delay)
-	$(Q)$(SUDO) tests/run.sh $(BUILD) vm tests/vm/smoke.sh
+	$(Q)$(SUDO) tests/run.sh $(BUILD) vm tests/vm/smoke.sh tests/vm/netns.sh
 # No leak check: a holder's memory is freed by its end, by design, and LeakSanitizer cannot
 # trace a process in a pid namespace of its own.
 check-asan:
