@@ -27,14 +27,21 @@ static struct err e;
 static int receiver, sender;
 
 static void
+run(const char *const *argv)
+{
+	const struct run_tool t = { .argv = argv, .keep_fd = -1, .timeout_ms = 10000 };
+
+	assert_ok(run_tool(&t, &e), e);
+}
+
+static void
 iptables(const char *how)
 {
 	const char *const argv[] = { "/usr/sbin/iptables", "-w", "-t", "mangle", how,
 		"OUTPUT", "-p", "udp", "--dport", "5353", "-j", "NFQUEUE", "--queue-num",
 		"4711", "--queue-bypass", NULL };
-	const struct run_tool t = { .argv = argv, .keep_fd = -1, .timeout_ms = 10000 };
 
-	assert_ok(run_tool(&t, &e), e);
+	run(argv);
 }
 
 static int
@@ -306,6 +313,70 @@ a_changed_packet_arrives_changed(void **state)
 	nfqueue_close(q);
 }
 
+/* What TCP hands down in one piece is cut to the size of the wire, unless we say so. */
+static void
+large_packets_are_cut_or_kept(void **state)
+{
+	enum { SENT = 200000, MTU = 1500 };
+	static const char *const mtu[] = { "/sbin/ip", "link", "set", "lo", "mtu", "1500",
+		NULL };
+	static const char *const rule[] = { "/usr/sbin/iptables", "-w", "-t", "mangle",
+		"-A", "OUTPUT", "-p", "tcp", "--dport", "5353", "-j", "NFQUEUE",
+		"--queue-num", "4711", "--queue-bypass", NULL };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons(PORT),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	static char bytes[SENT];
+
+	(void)state;
+	run(mtu);
+	run(rule);
+	for (int keeps = 0; keeps < 2; keeps++) {
+		const struct nfqueue_options o = { .number = QUEUE,
+			.room = 1000,
+			.copy = NFQUEUE_HEADERS,
+			.keeps_large = keeps };
+		int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int to = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+		struct nfqueue *q = NULL;
+		uint32_t longest = 0;
+		ssize_t left, got;
+		int from;
+
+		(void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		assert_int_equal(bind(listener, (struct sockaddr *)&a, sizeof(a)), 0);
+		assert_int_equal(listen(listener, 1), 0);
+		assert_int_equal(connect(to, (struct sockaddr *)&a, sizeof(a)), 0);
+		from = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		assert_true(from >= 0);
+		assert_ok(nfqueue_open(&q, &o, &e), e);
+		left = send(to, bytes, SENT, MSG_DONTWAIT);
+		assert_true(left > 20 * MTU);
+		while (left > 0) {
+			struct pollfd p[] = { { nfqueue_fd(q), POLLIN, 0 },
+				{ from, POLLIN, 0 } };
+			struct nfqueue_packet some[NFQUEUE_READ_MAX];
+			int n;
+
+			assert_true(poll(p, 2, WAIT_MS) > 0);
+			n = nfqueue_read(q, some);
+			for (int i = 0; i < n; i++)
+				if (some[i].len > longest)
+					longest = some[i].len;
+			if (n > 0)
+				assert_int_equal(
+				    nfqueue_accept_upto(q, some[n - 1].id), 0);
+			got = recv(from, bytes, SENT, 0);
+			left -= got > 0 ? got : 0;
+		}
+		assert_true(keeps ? longest > MTU : longest <= MTU);
+		nfqueue_close(q);
+		(void)close(from);
+		(void)close(to);
+		(void)close(listener);
+	}
+}
+
 int
 main(void)
 {
@@ -317,6 +388,7 @@ main(void)
 		cmocka_unit_test(dropped_packets_do_not_come),
 		cmocka_unit_test(copies_say_as_much_as_was_asked_for),
 		cmocka_unit_test(a_changed_packet_arrives_changed),
+		cmocka_unit_test(large_packets_are_cut_or_kept),
 	};
 
 	if (geteuid() != 0)

@@ -93,6 +93,7 @@ nfqueue_prepare(struct fault_run *r, struct err *e)
 	struct impair *d = r->state;
 	struct own *o = xcalloc(1, sizeof(*o));
 	struct steer *s = &o->steer;
+	char what[200];
 	int rc;
 
 	d->own = o;
@@ -104,7 +105,8 @@ nfqueue_prepare(struct fault_run *r, struct err *e)
 	s->verdict = STEER_QUEUE;
 	s->queue = o->number;
 	s->pass_mark = mark_of(r->spec->id);
-	fault_op(r, "stage: bind queue %u, held by this process", o->number);
+	fault_op(r, "stage: bind queue %u, held by this process: %s", o->number,
+	    impairment_describe(&d->now, what, sizeof(what)));
 	rc = steer_prepare(r, s, e);
 	if (rc < 0)
 		return rc;
