@@ -93,7 +93,7 @@ mover_open(struct mover *m, const struct mover_options *o, const struct impairme
 	const struct impairment first = impairment_at(i, c, 0);
 
 	*m = (struct mover){ .models_count = o->egress && o->ingress && !plain ? 2 : 1 };
-	m->drops_excess = i->limit > 0 || needs_lengths(i, c);
+	m->drops_excess = i->limit > 0 || i->rate > 0 || c->ramped == RAMP_RATE;
 	q.room = room * (uint32_t)m->models_count + ROOM_SPARE;
 	if (needs_contents(i, c))
 		q.copy = NFQUEUE_WHOLE;
