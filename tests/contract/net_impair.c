@@ -204,7 +204,7 @@ judge_every_fifth(void)
 
 	judge_overtaking(1.0 / 6);
 	for (unsigned i = 0; i < 2 * measure.series.count; i++, since++) {
-		const struct sample *s = &measure.samples[i % 2][i / 2];
+		const struct sample *s = in_turn(0, i);
 
 		if (s->copies == 0 || s->got[0] - s->sent > 20)
 			continue;
@@ -227,35 +227,31 @@ packets_overtake_as_asked(void **state)
 
 /* --- rate and slots ------------------------------------------------------------------- */
 
-/* What a packet of 986 bytes takes: 1000 with the header of the link. */
+/* What a packet of 986 bytes takes at a pace of one: 1000 with the header of the link. */
 static double per_packet;
 
 /* Both families share the wire of their direction; what matters is the whole time. */
 static void
 judge_rate(void)
 {
+	const double want = per_packet * measure.pace;
+
 	expect_all_came();
 	for (int w = 0; w < FAULTY_WAYS; w += 2) {
-		double first = 1e18, last = 0, before = 0;
-		unsigned n = 0;
+		const unsigned n = 2 * measure.series.count;
+		double first = in_turn(w / 2, 0)->got[0], last = first;
 
-		for (unsigned i = 0; i < measure.series.count; i++) {
-			for (int k = w; k <= w + 1; k++, n++) {
-				double got = measure.samples[k][i].got[0];
+		for (unsigned i = 1; i < n; i++) {
+			double got = in_turn(w / 2, i)->got[0];
 
-				first = got < first ? got : first;
-				last = got > last ? got : last;
-				if (got < before)
-					complain("a wire does not reorder");
-				before = got;
-			}
+			if (got < last)
+				complain("a wire does not reorder");
+			last = got;
 		}
 		expect("ms a packet", ways[w].comes_in ? "in" : "out",
-		    (last - first) / (n - 1), per_packet * 0.99,
-		    per_packet * 1.01 + slack() / n);
+		    (last - first) / (n - 1), want * 0.99, want * 1.01 + slack() / n);
 		expect("the first", ways[w].comes_in ? "in" : "out",
-		    first - measure.samples[w][0].sent, per_packet,
-		    per_packet + slack() + 1);
+		    first - measure.samples[w][0].sent, want, want + slack() + 1);
 	}
 }
 
@@ -266,18 +262,21 @@ a_wire_takes_its_time(void **state)
 
 	(void)state;
 	per_packet = 1;
-	measure_fault("net.rate", "rate=8mbit", s, judge_rate);
+	measure_fault("net.rate", "rate=^8000kbit", s, judge_rate);
 	per_packet = 1.1;
-	measure_fault("net.rate", "rate=8mbit packet_overhead=100", s, judge_rate);
+	measure_fault("net.rate", "rate=^8000kbit packet_overhead=100", s, judge_rate);
 	per_packet = 1.113; /* 21 cells of 53 */
 	measure_fault(
-	    "net.rate", "rate=8mbit cell_size=48 cell_overhead=5", s, judge_rate);
+	    "net.rate", "rate=^8000kbit cell_size=48 cell_overhead=5", s, judge_rate);
 }
 
-/* What came within 5 ms of each other is one bunch. */
+/* What came within half a slot of each other is one bunch. */
 static void
 judge_slots(void)
 {
+	const double every = measure.series.every;
+	const double span = every * measure.series.count;
+
 	expect_all_came();
 	for (int w = 0; w < FAULTY_WAYS; w += 2) {
 		size_t n = 0, bunches = 1;
@@ -287,15 +286,16 @@ judge_slots(void)
 				delays[n++] = measure.samples[k][i].got[0];
 		qsort(delays, n, sizeof(delays[0]), by_value);
 		for (size_t i = 1, first = 0; i < n; i++) {
-			if (delays[i] - delays[i - 1] < 15)
+			if (delays[i] - delays[i - 1] < 80)
 				continue;
 			expect("between two bunches", ways[w].comes_in ? "in" : "out",
-			    delays[i] - delays[first], 40 - slack(), 42 + 2 * slack());
+			    delays[i] - delays[first], 160 - slack(),
+			    160 + every + 2 * slack());
 			first = i;
 			bunches++;
 		}
 		expect("bunches", ways[w].comes_in ? "in" : "out", (double)bunches,
-		    600 / 42.0 - 2, 600 / 40.0 + 2);
+		    span / (160 + every) - 2, span / 160 + 2);
 	}
 }
 
@@ -303,8 +303,8 @@ static void
 slots_make_bunches(void **state)
 {
 	(void)state;
-	measure_fault("net.delay", "delay=1ms slot=40ms",
-	    (struct series){ .count = 300, .every = 2, .linger = 150 }, judge_slots);
+	measure_fault("net.delay", "delay=1ms slot=160ms",
+	    (struct series){ .count = 600, .every = 2, .linger = 400 }, judge_slots);
 }
 
 /* --- over time ------------------------------------------------------------------------ */
@@ -315,21 +315,20 @@ enum { RAMP_MS = 1500, RAMP_FROM = 20, RAMP_TO = 110, WINDOW = 50 };
 static void
 judge_ramp(void)
 {
-	const double start = measure.samples[0][0].sent;
+	const double start = measure.samples[0][0].sent, ramp = RAMP_MS * measure.pace;
 
 	expect_all_came();
 	for (unsigned from = 0; from + WINDOW <= measure.series.count; from += WINDOW) {
 		size_t n = 0;
 		double since = measure.samples[0][from + WINDOW / 2].sent - start;
-		double want = since >= RAMP_MS ?
+		double want = since >= ramp ?
 				  RAMP_TO :
-				  RAMP_FROM + (RAMP_TO - RAMP_FROM) * since / RAMP_MS;
+				  RAMP_FROM + (RAMP_TO - RAMP_FROM) * since / ramp;
 
-		for (unsigned i = from; i < from + WINDOW; i++)
-			for (int w = 0; w < FAULTY_WAYS; w++)
-				if (measure.samples[w][i].copies > 0)
-					delays[n++] = measure.samples[w][i].got[0] -
-						      measure.samples[w][i].sent;
+		for (unsigned i = 2 * from; i < 2 * (from + WINDOW); i++) {
+			delays[n++] = in_turn(0, i)->got[0] - in_turn(0, i)->sent;
+			delays[n++] = in_turn(1, i)->got[0] - in_turn(1, i)->sent;
+		}
 		expect("on the line", "", quantile(delays, n, 0.5), want - 4,
 		    want + 3 + slack() * 2);
 	}
@@ -341,7 +340,7 @@ a_ramp_follows_its_line(void **state)
 	const struct series s = { .count = 1000, .every = 2, .linger = 300 };
 
 	(void)state;
-	measure_fault("net.delay", "from=20ms delay=110ms ramp=1500ms", s, judge_ramp);
+	measure_fault("net.delay", "from=20ms delay=110ms ramp=@1500ms", s, judge_ramp);
 }
 
 /* Down again: what comes later is due earlier, and what is held keeps its time. */
@@ -366,7 +365,8 @@ a_ramp_down_lets_nothing_go_early(void **state)
 	const struct series s = { .count = 800, .every = 2, .linger = 300 };
 
 	(void)state;
-	measure_fault("net.delay", "from=110ms delay=20ms ramp=1s", s, judge_ramp_down);
+	measure_fault(
+	    "net.delay", "from=110ms delay=20ms ramp=@1000ms", s, judge_ramp_down);
 }
 
 int

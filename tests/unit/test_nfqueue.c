@@ -313,6 +313,49 @@ a_changed_packet_arrives_changed(void **state)
 	nfqueue_close(q);
 }
 
+/* Let go what comes until so many bytes are through: the longest packet there was. */
+static uint32_t
+longest_of(struct nfqueue *q, int from, ssize_t left)
+{
+	static char bytes[65536];
+	struct nfqueue_packet some[NFQUEUE_READ_MAX];
+	uint32_t longest = 0;
+
+	while (left > 0) {
+		struct pollfd p[] = { { nfqueue_fd(q), POLLIN, 0 }, { from, POLLIN, 0 } };
+		ssize_t got;
+		int n;
+
+		assert_true(poll(p, 2, WAIT_MS) > 0);
+		n = nfqueue_read(q, some);
+		for (int i = 0; i < n; i++)
+			longest = some[i].len > longest ? some[i].len : longest;
+		if (n > 0)
+			assert_int_equal(nfqueue_accept_upto(q, some[n - 1].id), 0);
+		got = recv(from, bytes, sizeof(bytes), MSG_DONTWAIT);
+		left -= got > 0 ? got : 0;
+	}
+	return longest;
+}
+
+static void
+tcp_pair(int ret[2])
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons(PORT),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	(void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	assert_int_equal(bind(listener, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	ret[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(ret[0], (struct sockaddr *)&a, sizeof(a)), 0);
+	ret[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(ret[1] >= 0);
+	(void)close(listener);
+}
+
 /* What TCP hands down in one piece is cut to the size of the wire, unless we say so. */
 static void
 large_packets_are_cut_or_kept(void **state)
@@ -323,10 +366,7 @@ large_packets_are_cut_or_kept(void **state)
 	static const char *const rule[] = { "/usr/sbin/iptables", "-w", "-t", "mangle",
 		"-A", "OUTPUT", "-p", "tcp", "--dport", "5353", "-j", "NFQUEUE",
 		"--queue-num", "4711", "--queue-bypass", NULL };
-	struct sockaddr_in a = { .sin_family = AF_INET,
-		.sin_port = htons(PORT),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	static char bytes[SENT];
+	static const char bytes[SENT];
 
 	(void)state;
 	run(mtu);
@@ -336,44 +376,20 @@ large_packets_are_cut_or_kept(void **state)
 			.room = 1000,
 			.copy = NFQUEUE_HEADERS,
 			.keeps_large = keeps };
-		int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		int to = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 		struct nfqueue *q = NULL;
-		uint32_t longest = 0;
-		ssize_t left, got;
-		int from;
+		uint32_t longest;
+		ssize_t sent;
+		int ends[2];
 
-		(void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-		assert_int_equal(bind(listener, (struct sockaddr *)&a, sizeof(a)), 0);
-		assert_int_equal(listen(listener, 1), 0);
-		assert_int_equal(connect(to, (struct sockaddr *)&a, sizeof(a)), 0);
-		from = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		assert_true(from >= 0);
+		tcp_pair(ends);
 		assert_ok(nfqueue_open(&q, &o, &e), e);
-		left = send(to, bytes, SENT, MSG_DONTWAIT);
-		assert_true(left > 20 * MTU);
-		while (left > 0) {
-			struct pollfd p[] = { { nfqueue_fd(q), POLLIN, 0 },
-				{ from, POLLIN, 0 } };
-			struct nfqueue_packet some[NFQUEUE_READ_MAX];
-			int n;
-
-			assert_true(poll(p, 2, WAIT_MS) > 0);
-			n = nfqueue_read(q, some);
-			for (int i = 0; i < n; i++)
-				if (some[i].len > longest)
-					longest = some[i].len;
-			if (n > 0)
-				assert_int_equal(
-				    nfqueue_accept_upto(q, some[n - 1].id), 0);
-			got = recv(from, bytes, SENT, 0);
-			left -= got > 0 ? got : 0;
-		}
+		sent = send(ends[0], bytes, SENT, MSG_DONTWAIT);
+		assert_true(sent > 20 * MTU);
+		longest = longest_of(q, ends[1], sent);
 		assert_true(keeps ? longest > MTU : longest <= MTU);
 		nfqueue_close(q);
-		(void)close(from);
-		(void)close(to);
-		(void)close(listener);
+		(void)close(ends[0]);
+		(void)close(ends[1]);
 	}
 }
 
