@@ -5,22 +5,16 @@
  * it in one period is made up for in the next, which a busy-for, idle-for loop never does.
  */
 #include "err.h"
+#include "leash.h"
 #include "load_page.h"
 #include "log.h"
 #include "parse.h"
 #include "process.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <linux/futex.h>
-#include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,23 +22,6 @@
 #define DEBT_MAX_NS (50 * PERIOD_NS) /* beyond this a lost turn stays lost */
 #define IDLE_NS     (20 * PERIOD_NS) /* how soon a new share is seen by one that had none */
 #define SPINS       2000 /* some microseconds between two looks at the clock */
-
-void
-load_wait(_Atomic uint32_t *word, unsigned timeout_ms)
-{
-	struct timespec t = { .tv_sec = timeout_ms / 1000,
-		.tv_nsec = (long)(timeout_ms % 1000) * 1000000 };
-
-	/* any return is a reason to look again */
-	(void)syscall(
-	    SYS_futex, word, FUTEX_WAIT, 0, timeout_ms == 0 ? NULL : &t, NULL, 0);
-}
-
-void
-load_wake(_Atomic uint32_t *word)
-{
-	(void)syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-}
 
 static uint64_t
 now_ns(clockid_t clock)
@@ -109,24 +86,6 @@ burn(struct load_slot *slot)
 	}
 }
 
-/* Have the kernel kill us when the leash is let go.  The signal's owner belongs to the open
- * file, and the one we inherited is every burner's: so it is opened anew. */
-static int
-wear_leash(void)
-{
-	int fd = open("/proc/self/fd/4", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	if (fd < 0 || fcntl(fd, F_SETOWN, getpid()) < 0 ||
-	    fcntl(fd, F_SETSIG, SIGKILL) < 0 || fcntl(fd, F_SETFL, O_ASYNC) < 0)
-		return -1;
-	(void)close(LEASH_FD); /* a read end */
-	if (poll(&p, 1, 0) == 0)
-		return 0;
-	errno = ESRCH; /* let go already */
-	return -1;
-}
-
 static int
 pin(unsigned cpu)
 {
@@ -148,7 +107,7 @@ get_ready(unsigned cpu, struct load_page **ret, struct err *e)
 {
 	struct load_page *page;
 
-	if (wear_leash() < 0)
+	if (leash_wear(LEASH_FD) < 0)
 		return err_errno(e, "put on the leash");
 	if (pin(cpu) < 0)
 		return err_errno(e, "pin to CPU %u", cpu);
@@ -182,8 +141,8 @@ burner_main(int argc, char **argv)
 	}
 	slot = &page->slot[index];
 	atomic_store(&slot->is_ready, 1);
-	load_wake(&slot->is_ready);
+	word_wake(&slot->is_ready);
 	while (atomic_load(&page->is_going) == 0)
-		load_wait(&page->is_going, 0);
+		word_wait(&page->is_going, 0, 0);
 	burn(slot);
 }

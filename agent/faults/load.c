@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "err.h"
+#include "leash.h"
 #include "load_page.h"
 #include "spawn.h"
 #include "xalloc.h"
@@ -200,7 +201,7 @@ wait_ready(struct load *l, size_t i, usec_t until, struct err *e)
 		if (clock_boottime() >= until)
 			return err_set(
 			    e, -ETIMEDOUT, "the burner of CPU %u does not start", cpu);
-		load_wait(is_ready, 20);
+		word_wait(is_ready, 0, 20);
 	}
 	return 0;
 }
@@ -233,7 +234,7 @@ void
 load_go(struct load *l)
 {
 	atomic_store(&l->page->is_going, 1);
-	load_wake(&l->page->is_going);
+	word_wake(&l->page->is_going);
 }
 
 uint64_t

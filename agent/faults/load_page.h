@@ -18,8 +18,4 @@ struct load_page {
 	struct load_slot slot[LOAD_CPUS_MAX];
 };
 
-/* Sleep while *word is 0; wake everybody.  Across processes, so not PRIVATE. */
-void load_wait(_Atomic uint32_t *word, unsigned timeout_ms); /* 0: for ever */
-void load_wake(_Atomic uint32_t *word);
-
 #endif
