@@ -87,6 +87,7 @@ struct kind {
  X(net_duplicate)    \
  X(net_loss)         \
  X(net_partition)    \
+ X(net_ports)        \
  X(net_rate)         \
  X(net_reorder)      \
  X(net_reset)        \

@@ -34,7 +34,9 @@ struct fault_run {
 	    [OPS_TEXT_MAX]; /* filled by prepare: what stage and apply will do, by line */
 	char note[160];     /* filled by any: what was matched, which engine */
 	uint64_t effect;    /* filled by hold and verify: see fault_status */
-	int wake_ms;        /* filled: call hold at least this often; -1 never */
+	/* the fault's own; filled by prepare when what is counted depends on what is asked */
+	const char *effect_unit;
+	int wake_ms; /* filled: call hold at least this often; -1 never */
 	struct pollfd
 	    fds[FAULT_FDS_MAX]; /* filled: call hold when one of these is ready */
 	nfds_t fds_count;
@@ -78,6 +80,7 @@ struct fault {
  X(net_duplicate)     \
  X(net_loss)          \
  X(net_partition)     \
+ X(net_ports)         \
  X(net_rate)          \
  X(net_reorder)       \
  X(net_reset)         \

@@ -139,11 +139,10 @@ holder_begin(struct holder *h, const struct asked *asked)
 	memcpy(h->status.kind, s->kind, sizeof(h->status.kind));
 	memcpy(h->status.name, s->name, sizeof(h->status.name));
 	h->status.holder_pid = getpid();
-	snprintf(h->status.effect_unit, sizeof(h->status.effect_unit), "%s",
-	    h->fault->effect_unit);
 	h->run = (struct fault_run){
 		.spec = s,
 		.protect = &h->hold.protect,
+		.effect_unit = h->fault->effect_unit,
 		.run_dir = asked->run_dir,
 		.ctx = h->ctx,
 		.store = &h->store,

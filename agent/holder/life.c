@@ -45,6 +45,8 @@ holder_report(struct holder *h, enum fault_state state)
 	h->status.effect = h->run.effect;
 	if (h->run.effect != 0)
 		h->status.no_effect = 0;
+	snprintf(h->status.effect_unit, sizeof(h->status.effect_unit), "%s",
+	    h->run.effect_unit);
 	h->status.lost = h->run.lost;
 	put_note(h);
 	h->next_report = clock_boottime() + 250 * USEC_PER_MSEC;

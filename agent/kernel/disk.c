@@ -7,7 +7,7 @@
 #include "disk.h"
 #include "cleanup.h"
 #include "err.h"
-#include "fdio.h"
+#include "proc.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -97,18 +97,11 @@ disk_counts_plainly(int fd)
 uint64_t
 disk_backing(int fd)
 {
-	char text[4096];
-	unsigned long long kib = 0;
-	const char *line;
 	struct statfs fs;
 
-	if (fstatfs(fd, &fs) < 0 || fs.f_type != TMPFS_MAGIC ||
-	    read_file_at(AT_FDCWD, "/proc/meminfo", text, sizeof(text)) < 0)
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != TMPFS_MAGIC)
 		return UINT64_MAX;
-	line = strstr(text, "MemAvailable:");
-	if (line == NULL || sscanf(line, "MemAvailable: %llu", &kib) != 1)
-		return UINT64_MAX;
-	return kib * 1024;
+	return proc_memory_available();
 }
 
 int

@@ -38,6 +38,10 @@ ssize_t proc_exe(int dir, char *buf, size_t size);
 /* Which processes listen on this TCP or UDP port: inodes from /proc/net, then fds.  Returns
  * how many there are; at most max are stored. */
 int proc_listeners(uint16_t port, pid_t *ret, size_t max, struct err *e);
+/* Bytes that could be had without swapping; UINT64_MAX when it cannot be told. */
+uint64_t proc_memory_available(void);
+/* Files that the host may open before fs.file-max; UINT64_MAX when it cannot be told. */
+uint64_t proc_files_available(void);
 /* Idle time (with iowait) of every CPU below max from /proc/stat, in microseconds to the
  * USER_HZ tick; PROC_CPU_OFFLINE for one that is not there.  Busy is the wall clock less
  * this: the kernel measures idle time, the other columns it samples by ticks. */

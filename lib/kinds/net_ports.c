@@ -12,6 +12,7 @@
 
 enum { MODE_OCCUPY, MODE_LIMIT, MODE_EXHAUST };
 enum { PROTOCOL_UDP = 1 };
+enum { ADDRESSES_MAX = 8, OCCUPIED_MAX = 4096 };
 static const char *const modes[] = { "occupy", "limit", "exhaust", NULL };
 static const char *const protocols[] = { "tcp", "udp", NULL };
 
@@ -22,7 +23,7 @@ static const struct param params[] = {
 	    .required = true,
 	    .choices = modes,
 	    .help = "occupy ports so that no service can have them, limit how many "
-		    "connections a port takes, or exhaust the ports for outgoing ones",
+		    "connections a service takes, or exhaust the ports for outgoing ones",
 	},
 	{
 	    .name = "port",
@@ -47,7 +48,9 @@ static const struct param params[] = {
 	    .type = PARAM_INT,
 	    .min = 0,
 	    .max = 1000000,
-	    .help = "with mode=limit: new connections beyond so many are reset",
+	    .help =
+		"with mode=limit: new connections beyond so many at a time are reset; "
+		"those that exist already stay, and do not count",
 	},
 	{
 	    .name = "leave",
@@ -108,12 +111,21 @@ check_mode(const struct spec *s, struct err *e)
 }
 
 static int
-check_address(const struct spec *s, struct err *e)
+check_occupied(const struct spec *s, struct err *e)
 {
 	struct net nets[SPEC_ADDRS_MAX];
-	size_t n = spec_addrs(s, "address", nets, ARRAY_LEN(nets));
+	size_t n = spec_addrs(s, "address", nets, ARRAY_LEN(nets)), places = 0;
+	struct port_range r[PORT_RANGES_MAX];
+	size_t ranges = spec_ports(s, "port", r, ARRAY_LEN(r));
 	char text[64];
 
+	if (n > ADDRESSES_MAX)
+		return err_invalid(e, "address takes at most %d", ADDRESSES_MAX);
+	for (size_t i = 0; i < ranges; i++)
+		places += (size_t)(r[i].to - r[i].from + 1) * (n > 0 ? n : 1);
+	if (places > OCCUPIED_MAX)
+		return err_invalid(e, "%zu ports are too many to occupy: at most %d",
+		    places, OCCUPIED_MAX);
 	for (size_t i = 0; i < n; i++) {
 		if (nets[i].prefix != (nets[i].family == 4 ? 32 : 128))
 			return err_invalid(e, "address: %s is a network, not an address",
@@ -127,8 +139,8 @@ net_ports_check(const struct spec *s, struct err *e)
 {
 	int r = check_mode(s, e);
 
-	if (r == 0)
-		r = check_address(s, e);
+	if (r == 0 && spec_num(s, "mode") == MODE_OCCUPY)
+		r = check_occupied(s, e);
 	return r == 0 ? net_check_packets(s, e) : r;
 }
 
@@ -140,11 +152,13 @@ const struct kind kind_net_ports = {
 	.caps = NET_PACKET_CAPS | CAP_BIT(CAP_NET_BIND_SERVICE),
 	.check = net_ports_check,
 	.undone_by =
-	    "Ports that are occupied or exhausted are held by sockets of the fault's holder "
-	    "and are free the moment it ends.  A limit is a rule that matches on a set: the "
-	    "agent, or its guardian, flushes the set and then removes the rule.",
+	    "Ports that are occupied or exhausted are held by sockets of the holder's "
+	    "children, its keepers, which the kernel kills when the holder lets them go or "
+	    "dies.  A limit is a rule that matches on a set: the agent, or its guardian, "
+	    "flushes the set and then removes the rule.",
 	.by_hand =
-	    "End the holder (stormd-fault net.ports in ps) to free the ports.  For a limit, "
+	    "End the holder (stormd-fault net.ports in ps) or its stormd-keepers to free "
+	    "the ports.  For a limit, "
 	    "ipset flush sd-<id>-4 and ipset flush sd-<id>-6 end it; the fault's record has "
 	    "the commands that remove the rest.",
 	.teaches = "connection pools, backpressure, start-up order, retry",

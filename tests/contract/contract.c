@@ -13,6 +13,7 @@
  */
 #include "cleanup.h"
 #include "fault.h"
+#include "keep.h"
 #include "load.h"
 #include "snapshot.h"
 #include "store.h"
@@ -44,6 +45,9 @@ static const struct row rows[] = {
 	{ "net.partition", { "to=" WORLD_PEER "," WORLD_PEER6, "engine=nftables" } },
 	{ "net.partition",
 	    { "to=10.77.0.0/24", "mode=reject", "direction=out", "engine=nftables" } },
+	{ "net.ports", { "mode=occupy", "port=7070" } },
+	{ "net.ports", { "mode=limit", "port=7071", "connections=0" } },
+	{ "net.ports", { "mode=exhaust", "protocol=udp" } },
 	{ "net.rate", { "rate=8kbit", "packet_overhead=64", "to=" WORLD_PEER } },
 	{ "net.reorder", { "reorder=0.001%", "delay=50ms", "to=" WORLD_PEER } },
 	{ "net.reset", { "to=" WORLD_PEER } },
@@ -620,9 +624,11 @@ main(int argc, char **argv)
 	size_t count;
 	int missing, failed;
 
-	/* a burner is the holder's own program again, and here that is this one */
+	/* a burner or keeper is the holder's own program again, and here that is this one */
 	if (argc > 1 && strcmp(argv[1], "--burner") == 0)
 		return burner_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "--keeper") == 0)
+		return keeper_main(argc, argv);
 	pidns_enter();
 	missing = every_kind_is_tried();
 	count = make_trials(trials, tests);

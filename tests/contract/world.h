@@ -366,6 +366,41 @@ echo(void)
 	return best;
 }
 
+/* Ports of this host: one that nobody has, one of a service, and any to connect from. */
+static inline const char *
+ports(void)
+{
+	static const uint16_t free_port = 7070, service_port = 7071;
+	static int service = -1;
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6,
+		.sin6_port = htons(free_port) };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(service_port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int server = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int visitor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const char *found = "free";
+
+	if (service < 0) {
+		service = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (bind(service, (struct sockaddr *)&to, sizeof(to)) < 0 ||
+		    listen(service, 64) < 0)
+			abort();
+	}
+	if (bind(server, (struct sockaddr *)&any, sizeof(any)) < 0)
+		found = "taken";
+	else if (connect(visitor, (struct sockaddr *)&to, sizeof(to)) < 0)
+		found = "refused";
+	else if (connect(sender, (struct sockaddr *)&to, sizeof(to)) < 0)
+		found = "exhausted";
+	(void)close(accept(service, NULL, NULL));
+	(void)close(server);
+	(void)close(visitor);
+	(void)close(sender);
+	return found;
+}
+
 /* A connection to the peer that is kept; one that was cut is made anew. */
 static inline const char *
 connection(void)
@@ -438,8 +473,8 @@ world_effects(void)
 	(void)statvfs(world.disk, &v);
 	(void)usleep(60000);
 	(void)snprintf(text, TEXT_MAX,
-	    "echo %s\nconnection %s\nvictims %u\navailable %lu blocks\nburning %s\n",
-	    echo(), connection(), count_lines(list, VICTIM), v.f_bavail,
+	    "echo %s\nconnection %s\nports %s\nvictims %u\navailable %lu blocks\nburning %s\n",
+	    echo(), connection(), ports(), count_lines(list, VICTIM), v.f_bavail,
 	    burnt() > before + 2 ? "yes" : "no");
 	free(list);
 	return text;
