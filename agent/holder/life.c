@@ -18,17 +18,17 @@
 #define RETRY_FIRST (100 * USEC_PER_MSEC)
 #define RETRY_MAX   (5 * USEC_PER_SEC)
 
-/* What was matched, and whose network it is in: that is never what is cut. */
+/* Whose network it is in comes first: that is never what is cut. */
 static void
 put_note(struct holder *h)
 {
 	const char *note = h->run.note;
 	char network[120];
 	size_t len = strlen(network_describe(&h->network, network, sizeof(network)));
-	size_t most = sizeof(h->status.note) - 1 - len - strlen(", ");
+	size_t room = sizeof(h->status.note) - 1 - len - strlen(": ");
 
-	(void)snprintf(h->status.note, sizeof(h->status.note), "%.*s%s%s", (int)most,
-	    note, note[0] != '\0' && len > 0 ? ", " : "", network);
+	(void)snprintf(h->status.note, sizeof(h->status.note), "%s%s%.*s", network,
+	    note[0] != '\0' && len > 0 ? ": " : "", (int)room, note);
 }
 
 void
