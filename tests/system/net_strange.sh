@@ -150,7 +150,7 @@ kill -0 $lock || fail "the lock was given back too early for this test"
 finish 8 "the lock in somebody's hand delays arming and sweeping, not disarming"
 wait $lock
 hold_lock 40
-refuse 9 "Can't lock" net.partition to=10.1.1.2
+refuse 9 'the xtables lock .* was not to be had in .*: .* holds it' net.partition to=10.1.1.2
 kill $lock
 wait $lock
 snapshot >"$T/after"

@@ -335,8 +335,6 @@ static void
 port_modes_have_their_own_parameters(void **state)
 {
 	(void)state;
-	if (kind_find("net.ports") == NULL)
-		return;
 	takes("net.ports", "mode=occupy port=8080,9000-9010 address=127.0.0.1");
 	takes("net.ports", "mode=limit port=443 connections=100 to=10.0.0.0/8");
 	takes("net.ports", "mode=exhaust leave=10 protocol=udp");
@@ -347,6 +345,8 @@ port_modes_have_their_own_parameters(void **state)
 		"to has a meaning only with mode=limit" },
 	    { "mode=occupy port=80 address=10.0.0.0/8",
 		"address: 10.0.0.0/8 is a network, not an address" },
+	    { "mode=occupy port=1-5000",
+		"5000 ports are too many to occupy: at most 4096" },
 	    { "mode=limit port=80",
 		"mode=limit needs connections: how many are let through" },
 	    { "mode=limit port=80 connections=1 protocol=udp",
