@@ -25,7 +25,7 @@
 /* Arguments by kind, "name=value" up to NULL; several rows of a kind are several tests. */
 struct row {
 	const char *kind;
-	const char *args[6];
+	const char *args[8];
 };
 
 static const struct row rows[] = {
@@ -42,6 +42,12 @@ static const struct row rows[] = {
 	{ "net.loss", { "loss=100%", "to=" WORLD_PEER } },
 	{ "net.partition", { "to=" WORLD_PEER "," WORLD_PEER6 } },
 	{ "net.partition", { "to=10.77.0.0/24", "mode=reject", "direction=out" } },
+	{ "net.partition",
+	    { "to=any", "exclude=10.9.0.0/16,fd09::/32", "exclude_port=22,9000-9100",
+		"established=keep", "mode=unreachable", "interface=v0", "flap=20s/1s" } },
+	{ "net.partition",
+	    { "to=any", "port=7000-7999", "local_port=1024-65535", "protocol=udp",
+		"user=root", "share=100%", "direction=out" } },
 	{ "net.partition", { "to=" WORLD_PEER "," WORLD_PEER6, "engine=nftables" } },
 	{ "net.partition",
 	    { "to=10.77.0.0/24", "mode=reject", "direction=out", "engine=nftables" } },
