@@ -333,6 +333,51 @@ a_connection_goes_on_for_names_that_are_not_meant(void **state)
 	assert_untouched(FAR4, "www.example.com", "undone");
 }
 
+/* Connections to port 53 that are neither listening nor waiting out their time, as the
+ * network namespace of a process has them. */
+static size_t
+connections_of(pid_t pid)
+{
+	char path[64], line[256];
+	size_t count = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/net/tcp", pid);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		unsigned local, remote, state;
+
+		if (sscanf(line, " %*u: %*x:%x %*x:%x %x", &local, &remote, &state) ==
+			3 &&
+		    (local == 53 || remote == 53) && state != TCP_LISTEN &&
+		    state != TCP_TIME_WAIT)
+			count++;
+	}
+	(void)fclose(f);
+	return count;
+}
+
+static void
+neither_end_keeps_a_connection_that_was_answered(void **state)
+{
+	struct question q = { .to = FAR4, .name = "other.test", .tcp = true };
+	struct held_fault h = held_on("net.dns", "mode=nxdomain");
+	double end = dns_clock() + ANSWER_MS;
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		q.to = i % 2 == 0 ? FAR4 : STUB4;
+		assert_answered(dns_ask(&q), NXDOMAIN, "", q.to);
+	}
+	while (
+	    connections_of(getpid()) + connections_of(far_pid) > 0 && dns_clock() < end)
+		(void)poll(NULL, 0, 10);
+	assert_int_equal(connections_of(getpid()), 0);
+	assert_int_equal(connections_of(far_pid), 0);
+	held_off(&h);
+}
+
 /* --- what is no query ------------------------------------------------------------------- */
 
 /* The far side's echo shows what comes through. */
@@ -431,6 +476,7 @@ main(void)
 		cmocka_unit_test(answers_reach_sockets_that_are_bound_to_an_interface),
 		cmocka_unit_test(a_link_local_resolver_is_stood_in_for),
 		cmocka_unit_test(a_connection_goes_on_for_names_that_are_not_meant),
+		cmocka_unit_test(neither_end_keeps_a_connection_that_was_answered),
 		cmocka_unit_test(what_is_no_plain_query_passes_untouched),
 		cmocka_unit_test(a_flood_of_queries_loses_no_others),
 	};
