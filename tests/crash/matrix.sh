@@ -13,7 +13,7 @@
 set -u
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/../system/lib.sh"
-FAULTS="process.kill net.partition net.delay net.dns cpu.load disk.fill"
+FAULTS="process.kill net.partition net.delay net.dns net.ports cpu.load disk.fill"
 
 if [ $# -eq 0 ]; then
 	need_root
@@ -41,6 +41,7 @@ arguments() {
 	net.partition) echo '{to: [10.1.1.0/24, "fd10:1:1::/64"]}' ;;
 	net.delay) echo '{delay: 50ms, to: [10.1.1.0/24, "fd10:1:1::/64"], direction: both}' ;;
 	net.dns) echo '{mode: delay, delay: 1s}' ;;
+	net.ports) echo '{mode: exhaust, leave: 100}' ;;
 	cpu.load) echo '{percent: 30%, cpus: "0"}' ;;
 	disk.fill) echo "{path: $T/disk, size: 16MiB}" ;;
 	esac
@@ -172,6 +173,7 @@ one stormd STOP $moment 30
 one holder STOP $moment 6
 
 case $FAULT in
+net.ports) ;; # it runs no program but keepers, who end with it
 net.*)
 	# A slow iptables-restore, in our private mount namespace only, and until the victim
 	# is struck: the many runs of an undo are as fast as ever.
