@@ -28,7 +28,7 @@ struct active {
 	bool is_confirmed; /* commit-confirm has been started for it */
 	bool is_over;      /* GONE: nothing is left */
 	bool is_no_effect_said;
-	usec_t patience;   /* the holder must have spoken by then; 0: none */
+	usec_t patience; /* the holder must have spoken by then; 0: none */
 	uint32_t ping_sent, ping_back;
 	usec_t ping_next;
 	/* the child that undoes by record, when there is one */

@@ -280,7 +280,8 @@ supervisor_main(const struct options *o)
 	log_no_wait();
 	rc = EXIT_IS_INTERNAL;
 	/* before the host's key is read */
-	if (process_no_core(&e) != 0 || super_start(&s, &rc, &e) != 0 || watch(&s, &e) != 0) {
+	if (process_no_core(&e) != 0 || super_start(&s, &rc, &e) != 0 ||
+	    watch(&s, &e) != 0) {
 		log_error("%s", e.msg);
 		return rc;
 	}

@@ -58,13 +58,18 @@ say_effect(struct party *p, size_t i, const struct fault_status *f)
 	drill_emit(p->d, &v);
 }
 
+/* By a third party: then its note says what is gone.  By the end of the process whose
+ * network it was, which is no failure of the fault's; or with its holder, which was one. */
 static void
 say_lost(struct party *p, const struct fault_status *f)
 {
-	party_say(p, EVENT_NOTE, NULL, "%s: lost: %s", f->name,
-	    f->outcome == OUTCOME_DONE && f->err.code != 0 ?
-		f->err.msg :
-		"taken away by somebody else");
+	const char *taken = strstr(f->note, "taken away");
+	const char *why = f->outcome != OUTCOME_DONE ? "its holder has ended" :
+			  f->err.code != 0           ? f->err.msg :
+			  taken != NULL              ? taken :
+						       "taken away by somebody else";
+
+	party_say(p, EVENT_NOTE, NULL, "%s: lost: %s", f->name, why);
 }
 
 static void
