@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "err.h"
 #include "packet_edit.h"
@@ -33,6 +34,15 @@ enum {
 	CONTENTS_BYTES = 16 * 1024 * 1024,
 	READS_PER_TURN = 16, /* then it is somebody else's turn: stop comes first */
 };
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail: the clock exists */
+	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
 
 /* --- what this impairment needs --- */
 
@@ -233,14 +243,18 @@ take_one(struct mover *m, uint64_t now, const struct nfqueue_packet *p)
 	return rc < 0 ? rc : take_packet(m, model, p, &fates[0]);
 }
 
+/* The clock is read after the packets: they came before, and none is let go early. */
 int
-mover_take(struct mover *m, uint64_t now)
+mover_take(struct mover *m)
 {
 	struct nfqueue_packet packets[NFQUEUE_READ_MAX];
 	int batch = nfqueue_batch(m->queue), got = batch, rc = 0;
 
 	for (int i = 0; i < READS_PER_TURN && got == batch && rc == 0; i++) {
+		uint64_t now;
+
 		got = nfqueue_read(m->queue, packets);
+		now = now_ns();
 		for (int k = 0; k < got && rc == 0; k++)
 			rc = take_one(m, now, &packets[k]);
 		rc = got < 0 ? got : rc;
@@ -298,8 +312,9 @@ give_singly(struct mover *m, struct model *model, uint64_t now)
 }
 
 int
-mover_give(struct mover *m, uint64_t now)
+mover_give(struct mover *m)
 {
+	uint64_t now = now_ns();
 	int rc = 0;
 
 	if (m->models_count == 1 && !m->models[0].line.is_heap)

@@ -38,8 +38,9 @@ int mover_open(struct mover *m, const struct mover_options *o, const struct impa
 int mover_let_all_go(struct mover *m);
 void mover_close(struct mover *m);
 
-int mover_take(struct mover *m, uint64_t now);
-int mover_give(struct mover *m, uint64_t now);
+/* What is new, and what is due; the clock is the monotonic one, in ns. */
+int mover_take(struct mover *m);
+int mover_give(struct mover *m);
 /* When to give again; UINT64_MAX when nothing is held. */
 uint64_t mover_next(const struct mover *m);
 void mover_change(struct mover *m, const struct impairment *i);

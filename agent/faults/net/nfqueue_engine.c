@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -48,15 +47,6 @@ static struct own *
 own_of(const struct fault_run *r)
 {
 	return ((const struct impair *)r->state)->own;
-}
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail: the clock exists */
-	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
 
 static int
@@ -201,11 +191,11 @@ static int
 nfqueue_hold(struct fault_run *r, struct err *e)
 {
 	struct own *o = own_of(r);
-	int rc = mover_take(&o->mover, now_ns());
+	int rc = mover_take(&o->mover);
 
 	if (rc < 0)
 		return err_set(e, rc, "take packets: %s", strerror(-rc));
-	rc = mover_give(&o->mover, now_ns());
+	rc = mover_give(&o->mover);
 	if (rc < 0)
 		return err_set(e, rc, "let packets go: %s", strerror(-rc));
 	rc = set_timer(o, e);
