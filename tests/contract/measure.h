@@ -23,9 +23,9 @@ enum {
 	COPIES_MAX = 3,
 	SIZE_MAX_ = 1400,
 	RECEIVE_ROOM = 32 * 1024 * 1024,
-	TRIES = 12, /* while the machine stands still */
+	TRIES = 6, /* while the machine stands still */
 	PACE_EMULATED = 4,
-	PACE_MAX = 16,
+	PACE_MAX = 8,
 };
 
 static const struct way {
@@ -451,7 +451,7 @@ measure_once(const char *kind, const char *args, struct series s, void (*judge)(
 }
 
 /* Arm the fault, send the series, judge, disarm.  When something is wrong and the machine
- * stood still meanwhile, once more and slower. */
+ * stood still meanwhile, once more and slower; when it always does, nothing was measured. */
 static inline void
 measure_fault(const char *kind, const char *args, struct series s, void (*judge)(void))
 {
@@ -463,11 +463,11 @@ measure_fault(const char *kind, const char *args, struct series s, void (*judge)
 		print_message(
 		    "         the witness was up to %.2f ms late\n", measure.stood_still);
 		if (!machine_stood_still())
-			break;
-		if (i % 3 == 2 && measure.pace < PACE_MAX)
+			fail_msg("%s %s: %s", kind, args, complaint);
+		if (i % 2 == 1 && measure.pace < PACE_MAX)
 			measure.pace *= 2;
 	}
-	fail_msg("%s %s: %s", kind, args, complaint);
+	skip_test("the machine stood still each time: %s", complaint);
 }
 
 static inline bool
@@ -483,7 +483,7 @@ has_engine(const char *name)
 	return has;
 }
 
-/* With an argument only that engine. */
+/* With an argument only that engine; with another one only the tests of that pattern. */
 static inline int
 measure_main(int argc, char **argv, const struct CMUnitTest *tests, size_t count)
 {
@@ -496,6 +496,8 @@ measure_main(int argc, char **argv, const struct CMUnitTest *tests, size_t count
 		skip_all("cannot make a network namespace");
 	if (held_world_make() < 0 || measure_start() < 0)
 		return 1;
+	if (argc > 2)
+		cmocka_set_test_filter(argv[2]);
 	for (size_t i = 0; i < ARRAY_LEN(engines); i++) {
 		if ((argc > 1 && strcmp(argv[1], engines[i]) != 0) ||
 		    !has_engine(engines[i]))
