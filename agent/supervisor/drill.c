@@ -63,6 +63,34 @@ drill_who(const struct drill *d, char *buf, size_t size)
 	return buf;
 }
 
+/* The first fault that failed to arm, or NULL. */
+static const struct active *
+first_failed(const struct drill *d)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		if (active_has_failed(&d->fault[i]))
+			return &d->fault[i];
+	}
+	return NULL;
+}
+
+static int
+refuse_to_fire(const struct drill *d, struct err *e)
+{
+	const struct active *failed = drill_is_told(d) ? first_failed(d) : NULL;
+
+	if (failed != NULL)
+		(void)err_invalid(e, "drill '%s' is undone: fault '%s': %s",
+		    d->status.name, failed->spec.name, failed->status.err.msg);
+	else
+		(void)err_invalid(e, "drill '%s' is %s", d->status.name,
+		    d->status.rehearse ? "a rehearsal: it has nothing to fire" :
+		    drill_is_told(d)   ? "undone" :
+					 "not armed yet");
+	e->code = -EALREADY;
+	return e->code;
+}
+
 int
 drill_fire(struct drill *d, usec_t at, usec_t now, struct err *e)
 {
@@ -71,14 +99,8 @@ drill_fire(struct drill *d, usec_t at, usec_t now, struct err *e)
 
 	if (d->status.fired)
 		return 0; /* a repeated request: the answer is the same */
-	if (!d->is_armed || d->status.rehearse || drill_is_told(d)) {
-		(void)err_invalid(e, "drill '%s' is %s", d->status.name,
-		    d->status.rehearse ? "a rehearsal: it has nothing to fire" :
-		    drill_is_told(d)   ? "undone" :
-					 "not armed yet");
-		e->code = -EALREADY;
-		return e->code;
-	}
+	if (!d->is_armed || d->status.rehearse || drill_is_told(d))
+		return refuse_to_fire(d, e);
 	if (begin - now > FIRE_AHEAD_MAX)
 		return err_invalid(e,
 		    "at=%llu is more than %llu s ahead of this host's clock (%llu)",
@@ -107,17 +129,6 @@ static bool
 is_staged(const struct active *a)
 {
 	return a->status.state == FAULT_STAGED;
-}
-
-/* The first fault that failed to arm, or NULL. */
-static const struct active *
-first_failed(const struct drill *d)
-{
-	for (size_t i = 0; i < d->count; i++) {
-		if (active_has_failed(&d->fault[i]))
-			return &d->fault[i];
-	}
-	return NULL;
 }
 
 /* One holder a turn: starting one takes a millisecond that another drill's undo may need. */
