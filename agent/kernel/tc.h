@@ -162,11 +162,11 @@ int tc_program_cgroup(uint64_t id, unsigned level, struct err *e);
 int tc_goto_delete(
     struct nl *n, int ifindex, int direction, uint16_t prio, struct err *e);
 bool tc_goto_exists(struct nl *n, int ifindex, int direction, uint16_t prio);
-/* Call fn for each filter in chain 0 at one of the priorities that are ours, with its
+/* Call fn for each filter in chain 0 that leads through a gate, whichever fault's, with its
  * network: family 0 for any.  Stops with what fn returns unless that is 0; fn may see a
  * filter twice. */
 int tc_goto_each(struct nl *n, int ifindex, int direction,
-    int (*fn)(void *ctx, uint16_t prio, const struct net *net), void *ctx);
+    int (*fn)(void *ctx, const struct net *net), void *ctx);
 int tc_chain_delete(
     struct nl *n, int ifindex, int direction, uint32_t chain, struct err *e);
 bool tc_chain_exists(struct nl *n, int ifindex, int direction, uint32_t chain);

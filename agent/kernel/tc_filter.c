@@ -262,7 +262,7 @@ block_has(struct nl *n, int ifindex, int direction, struct wanted w)
 }
 
 struct visit {
-	int (*fn)(void *ctx, uint16_t prio, const struct net *net);
+	int (*fn)(void *ctx, const struct net *net);
 	void *ctx;
 	bool is_egress;
 };
@@ -305,25 +305,37 @@ read_net(struct net *ret, struct nlattr **tb, bool is_destination)
 	ret->prefix = prefix_of(nla_data(tb[a[1]]), (size_t)len);
 }
 
+/* Through a gate?  That is the first action, if there is one. */
+static bool
+is_ours(struct nlattr *acts)
+{
+	struct nlattr *tb[TCA_ACT_MAX + 1];
+
+	return acts != NULL && nla_len(acts) >= NLA_HDRLEN &&
+	       nla_parse_nested(tb, TCA_ACT_MAX, nla_data(acts), NULL) == 0 &&
+	       tc_is_gate_cookie(tb[TCA_ACT_COOKIE]);
+}
+
 static int
 on_goto(void *ctx, const struct tcmsg *t, struct nlattr **tb)
 {
-	const uint16_t prio = (uint16_t)(TC_H_MAJ(t->tcm_info) >> 16);
 	struct nlattr *key[TCA_FLOWER_MAX + 1];
 	const struct visit *v = ctx;
 	struct net net = { 0 };
 
-	if (prio < TC_PRIO_FIRST || t->tcm_handle == 0 || tb[TCA_OPTIONS] == NULL ||
+	if (t->tcm_handle == 0 || tb[TCA_OPTIONS] == NULL ||
 	    (tb[TCA_CHAIN] != NULL && nla_get_u32(tb[TCA_CHAIN]) != 0))
 		return 0;
-	if (nla_parse_nested(key, TCA_FLOWER_MAX, tb[TCA_OPTIONS], NULL) == 0)
-		read_net(&net, key, v->is_egress);
-	return v->fn(v->ctx, prio, &net);
+	if (nla_parse_nested(key, TCA_FLOWER_MAX, tb[TCA_OPTIONS], NULL) < 0 ||
+	    !is_ours(key[TCA_FLOWER_ACT]))
+		return 0;
+	read_net(&net, key, v->is_egress);
+	return v->fn(v->ctx, &net);
 }
 
 int
 tc_goto_each(struct nl *n, int ifindex, int direction,
-    int (*fn)(void *ctx, uint16_t prio, const struct net *net), void *ctx)
+    int (*fn)(void *ctx, const struct net *net), void *ctx)
 {
 	const struct tcmsg what = { .tcm_ifindex = ifindex,
 		.tcm_parent = block_of(direction) };

@@ -172,6 +172,17 @@ tc_gate_get(struct nl *n, const char *fault_id, struct tc_gate *ret, struct err 
 	return 0;
 }
 
+bool
+tc_is_gate_cookie(struct nlattr *cookie)
+{
+	char id[FAULT_ID_LEN] = "";
+
+	if (cookie == NULL || nla_len(cookie) != COOKIE_LEN)
+		return false;
+	memcpy(id, nla_data(cookie), COOKIE_LEN);
+	return is_fault_id(id);
+}
+
 struct listing {
 	void (*fn)(void *ctx, const char *fault_id);
 	void *ctx;
@@ -186,11 +197,10 @@ list_one(const struct listing *l, struct nlattr *action)
 	char id[FAULT_ID_LEN] = "";
 
 	if (nla_parse_nested(tb, TCA_ACT_MAX, action, NULL) < 0 ||
-	    tb[TCA_ACT_COOKIE] == NULL || nla_len(tb[TCA_ACT_COOKIE]) != COOKIE_LEN)
+	    !tc_is_gate_cookie(tb[TCA_ACT_COOKIE]))
 		return;
 	memcpy(id, nla_data(tb[TCA_ACT_COOKIE]), COOKIE_LEN);
-	if (is_fault_id(id) && read_gate(&found, action) > 0 &&
-	    found.index == tc_gate_of(id))
+	if (read_gate(&found, action) > 0 && found.index == tc_gate_of(id))
 		l->fn(l->ctx, id);
 }
 

@@ -25,6 +25,9 @@ uint32_t tc_id_number(const char *fault_id);
 /* The gate, inside the nest of one action: as it is to be made, open or closed. */
 void tc_put_gate(struct nl *n, const char *fault_id, bool open);
 
+/* Is it a fault id?  NULL is not. */
+bool tc_is_gate_cookie(struct nlattr *cookie);
+
 /* Call fn for every answer of a dump of this type, of one interface and parent (0: all of
  * the interface's).  Begun anew when it was disturbed: fn may see an object twice. */
 typedef int (*tc_dump_fn)(void *ctx, const struct tcmsg *t, struct nlattr **tb);

@@ -39,11 +39,10 @@ struct meeting {
 };
 
 static int
-meets(void *ctx, uint16_t prio, const struct net *net)
+meets(void *ctx, const struct net *net)
 {
 	const struct meeting *m = ctx;
 
-	(void)prio;
 	for (size_t i = 0; i < m->p->nets_count; i++) {
 		const struct net *ours = &m->p->nets[i];
 
