@@ -338,16 +338,18 @@ static const char *const net_engines[]
      NET_PARAM_SEED
 
 /* What happens to the six on an agent's death, and what a person does: one body. */
-#define NET_IMPAIRMENT_UNDONE_BY                                            \
- "With the nfqueue engine packets pass untouched the moment the fault's "   \
- "holder ends (the queue is made with bypass); the rules that fed it are "  \
- "then removed by the record.  With the netem engine the agent, or its "    \
- "guardian, deletes the filter first and then the ifb link: the other way " \
- "round the matched traffic would vanish.  The interface's own queueing "   \
- "discipline is never touched."
+#define NET_IMPAIRMENT_UNDONE_BY                                             \
+ "With the nfqueue engine packets pass untouched the moment the fault's "    \
+ "holder ends (the queue is made with bypass); the rules that fed it are "   \
+ "then removed by the record.  With the netem engine the agent, or its "     \
+ "guardian, closes the gate that all filters lead through, in one message "  \
+ "however many they are; filters and links are swept afterwards, when what " \
+ "was held has gone its way.  The interface's own queueing discipline is "   \
+ "never touched."
 #define NET_IMPAIRMENT_BY_HAND                                                \
- "The fault's record names the objects and the commands.  With netem, "       \
- "delete the filter, then the link, in this order (tc filter del dev IFACE "  \
+ "The fault's record names the objects and the commands.  With netem, close " \
+ "the gate (tc actions change action continue index N cookie C), then "       \
+ "delete the filters and the link, in this order (tc filter del dev IFACE "   \
  "egress pref N; ip link del sd<id>e).  With nfqueue, ipset flush sd-<id>-4 " \
  "and ipset flush sd-<id>-6 end it; then delete the jumps to SD-<id>-I and "  \
  "SD-<id>-O in the mangle table and the chains with iptables and ip6tables, " \
