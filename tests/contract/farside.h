@@ -223,6 +223,8 @@ farside_start(struct farside **ret)
 		return -1;
 	for (int i = 0; i < PATIENCE_MS && !atomic_load(&f->ready); i++)
 		(void)poll(NULL, 0, 1);
+	/* it knows of the connection before we do */
+	(void)poll(&(struct pollfd){ .fd = listener, .events = POLLIN }, 1, PATIENCE_MS);
 	f->ssh = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	*ret = f;
 	return f->ssh < 0 ? -1 : 0;

@@ -24,7 +24,9 @@ static struct protect protect; /* what of the host no fault may touch */
 static struct farside *far_side;
 static struct store store;
 static struct undo_ctx *ctx;
-static const char *engine; /* of every partition of drill_new; NULL: the first there is */
+/* Of every fault of drill_new; NULL: a partition by the first there is.  With netem it is a
+ * loss of everything in place of a partition, since a filter means the same in both. */
+static const char *engine;
 
 /* --- the host as it is ----------------------------------------------------------------- */
 
@@ -35,16 +37,18 @@ blank_counts(char *text)
 	char *to = text;
 
 	for (const char *p = text; *p != '\0';) {
-		bool counts = strncmp(p, "packets ", 8) == 0 ||
-			      strncmp(p, "bytes ", 6) == 0 || p[0] == '[' ||
-			      (p[0] == ':' && to > text && to[-1] == '0');
+		size_t head = strncmp(p, "packets ", 8) == 0 ? 8 :
+			      strncmp(p, "bytes ", 6) == 0   ? 6 :
+			      p[0] == '['                    ? 1 :
+					    p[0] == ':' && to > text && to[-1] == '0';
 
-		if (counts && p[0] != '[' && p[0] != ':')
-			while (*p != ' ')
-				*to++ = *p++;
-		*to++ = *p++;
-		if (!counts)
+		if (head == 0 || p[head] < '0' || p[head] > '9') {
+			*to++ = *p++;
 			continue;
+		}
+		memmove(to, p, head);
+		to += head;
+		p += head;
 		while (*p >= '0' && *p <= '9')
 			p++;
 		*to++ = '0';
@@ -79,6 +83,8 @@ snapshot(void)
 		{ "/usr/sbin/ip6tables-save", NULL },
 		{ "/usr/sbin/ipset", "save", NULL },
 		{ "/usr/sbin/nft", "list", "ruleset", NULL },
+		{ "/usr/sbin/tc", "qdisc", "show", NULL },
+		{ "/usr/sbin/ip", "-br", "link", NULL },
 	};
 	char *text = xcalloc(1, SNAPSHOT_MAX);
 	size_t used = 0;
@@ -152,13 +158,42 @@ drill_of(const char *kind, const char *id, const char *args)
 	return d;
 }
 
+static inline bool
+is_by_netem(void)
+{
+	return engine != NULL && strcmp(engine, "netem") == 0;
+}
+
+/* The words of a partition as those of a loss. */
+static inline char *
+words_of_loss(const char *args)
+{
+	static const struct {
+		const char *partition, *loss;
+	} directions[] = { { "direction=in", "ingress" }, { "direction=out", "egress" } };
+	const char *direction = "both";
+	const char *at = strstr(args, " direction=");
+	size_t len = at != NULL ? strcspn(at + 1, " ") : 0;
+
+	for (size_t i = 0; at != NULL && i < ARRAY_LEN(directions); i++)
+		if (strlen(directions[i].partition) == len &&
+		    strncmp(at + 1, directions[i].partition, len) == 0)
+			direction = directions[i].loss;
+	if (at == NULL)
+		at = args + strlen(args);
+	return xasprintf("%.*s%s loss=100%% direction=%s engine=netem", (int)(at - args),
+	    args, len > 0 ? at + 1 + len : "", direction);
+}
+
 static inline struct drill *
 drill_new(const char *id, const char *args)
 {
 	_cleanup_free_ char *all =
-	    engine == NULL ? xstrdup(args) : xasprintf("%s engine=%s", args, engine);
+	    is_by_netem()  ? words_of_loss(args) :
+	    engine == NULL ? xstrdup(args) :
+			     xasprintf("%s engine=%s", args, engine);
 
-	return drill_of("net.partition", id, all);
+	return drill_of(is_by_netem() ? "net.loss" : "net.partition", id, all);
 }
 
 static inline void
@@ -332,15 +367,15 @@ net_drill_enter(const char *kind)
 		skip_all("%s", e.msg);
 }
 
-/* Does this host do a partition by the engine? */
+/* Does this host have the engine? */
 static inline bool
-has_partition_engine(const char *name)
+has_engine(const char *name)
 {
 	struct drill *d;
 	int rc;
 
 	engine = name;
-	d = drill_new("7b1c09aa", "to=192.0.2.1");
+	d = drill_new("7b1c09aa", "to=" FAR4);
 	rc = d->fault->prepare(&d->run, &d->e);
 	if (rc < 0)
 		(void)printf("skip: engine %s: %s\n", name, d->e.msg);
@@ -348,24 +383,31 @@ has_partition_engine(const char *name)
 	return rc == 0;
 }
 
-/* The same tests by each engine there is, or by `only` one. */
+/* The same tests by each engine of these (NULL at the end) that there is, or by `only` one. */
 static inline int
-run_by_engine(const char *only, int (*run)(const char *name))
+run_by_engines(const char *const *engines, const char *only, int (*run)(const char *name))
 {
-	static const char *const engines[] = { "iptables", "nftables" };
 	int failed = 0, ran = 0;
 
 	if (make_world(NULL) < 0)
 		return 1;
-	for (size_t i = 0; i < ARRAY_LEN(engines); i++) {
+	for (size_t i = 0; engines[i] != NULL; i++) {
 		if ((only != NULL && strcmp(only, engines[i]) != 0) ||
-		    !has_partition_engine(engines[i]))
+		    !has_engine(engines[i]))
 			continue;
 		ran++;
 		failed += run(engines[i]);
 	}
 	(void)end_world(NULL);
 	return failed > 0 ? 1 : ran > 0 ? 0 : 77;
+}
+
+static inline int
+run_by_engine(const char *only, int (*run)(const char *name))
+{
+	static const char *const engines[] = { "iptables", "nftables", NULL };
+
+	return run_by_engines(engines, only, run);
 }
 
 #endif

@@ -185,6 +185,9 @@ static const struct {
 	{ "net.delay", "engine=nfqueue delay=20ms direction=both to=" FAR4 "," FAR6 },
 	{ "net.loss", "engine=nfqueue loss=50% direction=both to=any "
 		      "exclude=10.99.0.3,fd99::3" },
+	{ "net.delay", "engine=netem delay=20ms direction=both to=" FAR4 "," FAR6 },
+	{ "net.loss", "engine=netem loss=50% direction=both to=any "
+		      "exclude=10.99.0.3,fd99::3" },
 };
 
 /* With a connection that the fault means, so that its rules have work. */
