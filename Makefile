@@ -155,8 +155,9 @@ check-unit: all $(UNIT_T) $(FUZZ_T)
 check-root: all $(ROOT_T)
 	$(Q)$(SUDO) tests/run.sh $(BUILD) root $(filter-out $(BUILD)/tests/bench/%,$(ROOT_T)) \
 		$(filter-out %lib.sh,$(sort $(wildcard tests/system/*.sh tests/crash/*.sh)))
-check-vm: all $(addprefix $(BUILD)/tests/,unit/test_tc contract/net_delay)
-	$(Q)$(SUDO) tests/run.sh $(BUILD) vm tests/vm/smoke.sh tests/vm/netns.sh
+check-vm: all $(BUILD)/tests/unit/test_tc $(ROOT_T)
+	$(Q)$(SUDO) tests/run.sh $(BUILD) vm tests/vm/smoke.sh tests/vm/netns.sh; code=$$?; \
+		$(SUDO) env BUILD=$(BUILD) tests/vm/suite.sh && exit $$code
 # No leak check: a holder's memory is freed by its end, by design, and LeakSanitizer cannot
 # trace a process in a pid namespace of its own.
 check-asan:
@@ -178,6 +179,7 @@ bench:
 	$(Q)packaging/deps.sh build test bench
 	$(Q)$(MAKE) -j$$(nproc) all $(ROOT_T)
 	$(Q)$(SUDO) tests/bench/bench.sh $(BUILD)
+	$(Q)$(SUDO) env BUILD=$(BUILD) tests/bench/netem.sh
 
 # make fuzz-spec FUZZ_TIME=600: look for what is wrong, by libFuzzer.  What it finds is left
 # as crash-*, and belongs into tests/fuzz/corpus once it is mended.

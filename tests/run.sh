@@ -3,7 +3,8 @@
 # usage: tests/run.sh BUILD SUITE TEST...
 #
 # Runs each test, one line per test, output kept in BUILD/test-logs/SUITE/.  A *.sh is run
-# by bash with BUILD and BIN in its environment, anything else as it is.  Exit 77 is a skip
+# by bash with BUILD and BIN in its environment, anything else as it is; the words behind a
+# program's name are its arguments.  Exit 77 is a skip
 # whose reason is the last line that starts with "skip:"; single skips inside a cmocka
 # program are counted too.  Fails when a test fails, and when everything was skipped,
 # because a suite that looked at nothing has proved nothing.
@@ -26,11 +27,11 @@ mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 limit=${TEST_TIMEOUT:-1800}
 
-run_one() {
+run_one() { # PROGRAM [ARG...]
 	case $1 in
-	*.sh) BUILD=$build BIN=$build/bin timeout -k 10 "$limit" bash "$1" ;;
-	/* | ./*) timeout -k 10 "$limit" "$1" ;;
-	*) timeout -k 10 "$limit" "./$1" ;;
+	*.sh) BUILD=$build BIN=$build/bin timeout -k 10 "$limit" bash "$@" ;;
+	/* | ./*) timeout -k 10 "$limit" "$@" ;;
+	*) timeout -k 10 "$limit" "./$1" "${@:2}" ;;
 	esac
 }
 
@@ -78,11 +79,14 @@ judge() { # NAME CODE LOG SECONDS
 }
 
 for test in "$@"; do
-	log=$logs/$(basename "$test").log
+	read -ra words <<<"$test"
+	words[0]=${words[0]##*/}
+	log=$logs/${words[*]}.log
 	begin=$SECONDS
-	run_one "$test" >"$log" 2>&1 </dev/null
+	# shellcheck disable=SC2086 # its words
+	run_one $test >"$log" 2>&1 </dev/null
 	code=$?
-	judge "$(basename "$test")" $code "$log" $((SECONDS - begin))
+	judge "${words[*]}" $code "$log" $((SECONDS - begin))
 done
 
 echo "$suite $passed $failed $skipped" >"$logs/totals"

@@ -8,17 +8,6 @@ set -u
 	echo "guest-delay.sh: only in the guest: use tests/vm/smoke.sh" >&2
 	exit 2
 }
-if [ -z "${STORM_SANDBOX:-}" ]; then
-	for program in unit/test_tc "contract/net_delay netem"; do
-		# shellcheck disable=SC2086
-		"$BUILD"/tests/$program >/tmp/program.log 2>&1 || {
-			cat /tmp/program.log
-			echo "FAIL: $program"
-			exit 1
-		}
-		echo "ok: $program: $(grep -c ' OK ' /tmp/program.log) tests"
-	done
-fi
 # shellcheck source=tests/system/lib.sh
 . tests/system/lib.sh
 sandbox "$0" "$@"

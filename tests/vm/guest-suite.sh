@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs in the guest of tests/vm/suite.sh: the programs that need a kernel with netem, with
+# flower and gact, or with the whole of cgroup v2.  The last lines are for that script.
+set -u
+[ -n "${IN_VM:-}" ] || {
+	echo "guest-suite.sh: only in the guest: use tests/vm/suite.sh" >&2
+	exit 2
+}
+programs=(
+	unit/test_tc
+	contract/contract
+	"contract/net_delay netem"
+	contract/net_netem
+	"contract/net_partition_filters netem"
+	"contract/net_impair netem"
+	"contract/net_impair_loss netem"
+	contract/net_unrelated
+)
+SUMMARY_FOLLOWS=1 tests/run.sh "$BUILD" guest "${programs[@]/#/$BUILD/tests/}"
+code=$?
+sed 's/^/GUEST-TOTALS /' "$BUILD/test-logs/guest/totals"
+sed 's/^/GUEST-SKIPS /' "$BUILD/test-logs/guest/skips"
+exit $code
