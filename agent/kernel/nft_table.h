@@ -32,6 +32,9 @@ void nft_put_base_chain(struct nl *n, enum nft_way way, const char *table,
 int nft_table_supported(struct nl *n, struct err *e);
 /* Can rules have this expression ("reject", "queue", "socket" …)?  Nothing is made. */
 bool nft_has_expression(struct nl *n, const char *name);
+/* Has it this match of iptables ("bpf")?  Loads its module, which a rule of family inet
+ * does not: the kernel finds modules of matches by the family's name, and inet has none. */
+bool nft_has_match(struct nl *n, const char *name);
 
 /* Ours say so in a comment, too: a table that has the name alone is somebody else's.
  * -ENOENT when there is none. */

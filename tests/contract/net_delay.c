@@ -463,9 +463,13 @@ what_somebody_else_takes_away_is_told_as_lost(void **state)
 		"clsact", NULL };
 	const char *const nfqueue[] = { "/usr/sbin/ipset", "flush", "sd-" ID "-4", NULL };
 	_cleanup_free_ char *before = look_around();
-	struct holder h = holder_on(ID, "delay=50ms to=" FAR4);
+	struct holder h;
 
 	(void)state;
+	if (strcmp(engine, "nfqueue") == 0 &&
+	    access("/usr/sbin/iptables-restore", X_OK) != 0)
+		skip_test("rules by nftables are nobody else's to take away");
+	h = holder_on(ID, "delay=50ms to=" FAR4);
 	step(&h, 'h');
 	assert_false(h.shared->run.lost);
 	assert_int_equal(

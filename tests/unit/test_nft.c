@@ -394,6 +394,7 @@ nft_8_reads_what_we_wrote(void **state)
 	(void)state;
 	if (access("/usr/sbin/nft", X_OK) != 0)
 		skip_test("nft(8) is not installed");
+	(void)nft_has_match(nl, "bpf"); /* loads it */
 	put_everything();
 	if (nl_try_batch(nl) == -ENOENT)
 		skip_test("this kernel lacks one of the expressions");
@@ -534,6 +535,9 @@ what_the_kernel_knows_is_asked_without_making_anything(void **state)
 	assert_true(nft_has_expression(nl, "counter"));
 	assert_true(nft_has_expression(nl, "reject"));
 	assert_false(nft_has_expression(nl, "no-such-thing"));
+	if (nft_has_expression(nl, "match"))
+		assert_true(nft_has_match(nl, "bpf"));
+	assert_false(nft_has_match(nl, "no-such-thing"));
 	assert_int_equal(nft_generation(nl, &after), 0);
 	assert_int_equal(before, after);
 }

@@ -9,6 +9,7 @@
 #include "steer_nft.h"
 
 #include <netinet/in.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "nl.h"
@@ -264,6 +265,14 @@ steer_nft_put(struct nl *n, const struct steer *s)
 		put_way(&r, NFT_OUT, "out");
 }
 
+/* The share is no expression of its own but a match of iptables. */
+static bool
+has(struct nl *n, const char *expression)
+{
+	return nft_has_expression(n, expression) &&
+	       (strcmp(expression, "match") != 0 || nft_has_match(n, "bpf"));
+}
+
 const struct nft_need *
 steer_nft_missing(struct nl *n, const struct steer *s)
 {
@@ -273,7 +282,7 @@ steer_nft_missing(struct nl *n, const struct steer *s)
 		{ "ct", "nft_ct", "established keep" },
 		{ "connlimit", "nft_connlimit", "connections" },
 		{ "socket", "nft_socket", "cgroup" },
-		{ "match", "nft_compat", "share" },
+		{ "match", "xt_bpf", "share" },
 	};
 	const bool is_needed[ARRAY_LEN(needs)] = {
 		s->verdict == STEER_REJECT || s->verdict == STEER_UNREACHABLE,
@@ -285,7 +294,7 @@ steer_nft_missing(struct nl *n, const struct steer *s)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(needs); i++)
-		if (is_needed[i] && !nft_has_expression(n, needs[i].expression))
+		if (is_needed[i] && !has(n, needs[i].expression))
 			return &needs[i];
 	return NULL;
 }
