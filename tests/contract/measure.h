@@ -64,7 +64,7 @@ static struct measure {
 	struct series series; /* as it was sent */
 	struct sample samples[WAYS][COUNT_MAX];
 	unsigned flipped;   /* bits, in all */
-	double stood_still; /* ms: the longest that the witness was late */
+	double stood_still; /* ms: the longest that the witness, or we, were late */
 } measure;
 
 /* How much later than asked packets may be at the median: under emulation (where netem is
@@ -303,6 +303,7 @@ run_series(struct series s)
 	for (unsigned i = 0; i < s.count; i++, next += s.every) {
 		while (clock_ms() < next)
 			wait_and_take(next);
+		measure.stood_still = fmax(measure.stood_still, clock_ms() - next);
 		for (int w = 0; w < WAYS; w++)
 			send_numbered(w, i);
 	}
@@ -312,8 +313,7 @@ run_series(struct series s)
 		const struct sample *one = &measure.samples[WITNESS][i];
 		double late = one->copies > 0 ? one->got[0] - one->sent : 1e9;
 
-		if (late > measure.stood_still)
-			measure.stood_still = late;
+		measure.stood_still = fmax(measure.stood_still, late);
 	}
 }
 
@@ -460,8 +460,8 @@ measure_fault(const char *kind, const char *args, struct series s, void (*judge)
 		measure_once(kind, args, s, judge);
 		if (complaint[0] == '\0')
 			return;
-		print_message(
-		    "         the witness was up to %.2f ms late\n", measure.stood_still);
+		print_message("         the witness, or we, were up to %.2f ms late\n",
+		    measure.stood_still);
 		if (!machine_stood_still())
 			fail_msg("%s %s: %s", kind, args, complaint);
 		if (i % 2 == 1 && measure.pace < PACE_MAX)

@@ -244,9 +244,10 @@ judge_rate(void)
 		for (unsigned i = 1; i < n; i++) {
 			double got = in_turn(w / 2, i)->got[0];
 
-			if (got < last)
+			/* what is read together has no order between two sockets */
+			if (i > 1 && got < in_turn(w / 2, i - 2)->got[0])
 				complain("a wire does not reorder");
-			last = got;
+			last = fmax(last, got);
 		}
 		expect("ms a packet", ways[w].comes_in ? "in" : "out",
 		    (last - first) / (n - 1), want * 0.99, want * 1.01 + slack() / n);
