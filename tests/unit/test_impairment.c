@@ -274,6 +274,136 @@ descriptions_name_what_is_set(void **state)
 	    impairment_describe(&i, text, sizeof(text)), "delay 1ms reorder 25% gap 5");
 }
 
+/* "delay=10ms loss=1%": as a fault of this kind reads it. */
+static void
+read_words(const char *kind, const char *words, struct impairment *ret, struct course *c)
+{
+	_cleanup_free_ char *copy = xstrdup(words);
+	struct spec spec;
+	struct fault_run run = { .spec = &spec };
+	char *save = NULL;
+
+	spec_init(&spec, kind_find(kind));
+	for (char *w = strtok_r(copy, " ", &save); w != NULL;
+	     w = strtok_r(NULL, " ", &save)) {
+		char *value = strchr(w, '=');
+
+		*value++ = '\0';
+		assert_ok(spec_set(&spec, w, value, &e), e);
+	}
+	spec.duration = 60 * USEC_PER_SEC;
+	assert_ok(spec_finish(&spec, &e), e);
+	assert_ok(impairment_read(&run, ret, c, &e), e);
+}
+
+static void
+every_parameter_is_read(void **state)
+{
+	struct impairment i;
+	struct course c;
+
+	(void)state;
+	read_words("net.rate",
+	    "to=any delay=10ms jitter=2ms delay_correlation=25% distribution=normal loss=1% "
+	    "loss_correlation=2% ecn=yes duplicate=3% duplicate_correlation=4% corrupt=5% "
+	    "corrupt_correlation=6% reorder=7% reorder_correlation=8% gap=9 rate=10mbit "
+	    "packet_overhead=-11 cell_size=12 cell_overhead=13 slot=14ms slot_max=15ms "
+	    "slot_packets=16 slot_bytes=1700 seed=18 limit=19 from=20mbit ramp=21s "
+	    "flap=22s/23s",
+	    &i, &c);
+	assert_int_equal(i.delay, 10000);
+	assert_int_equal(i.jitter, 2000);
+	assert_int_equal(i.delay_correlation, 25000);
+	assert_non_null(i.distribution);
+	assert_int_equal(i.loss_model, LOSS_RANDOM);
+	assert_int_equal(i.loss, 1000);
+	assert_int_equal(i.loss_correlation, 2000);
+	assert_true(i.ecn);
+	assert_int_equal(i.duplicate, 3000);
+	assert_int_equal(i.duplicate_correlation, 4000);
+	assert_int_equal(i.corrupt, 5000);
+	assert_int_equal(i.corrupt_correlation, 6000);
+	assert_int_equal(i.reorder, 7000);
+	assert_int_equal(i.reorder_correlation, 8000);
+	assert_int_equal(i.gap, 9);
+	assert_int_equal(i.rate, 10000000);
+	assert_int_equal(i.packet_overhead, -11);
+	assert_int_equal(i.cell_size, 12);
+	assert_int_equal(i.cell_overhead, 13);
+	assert_int_equal(i.slot, 14000);
+	assert_int_equal(i.slot_max, 15000);
+	assert_int_equal(i.slot_packets, 16);
+	assert_int_equal(i.slot_bytes, 1700);
+	assert_true(i.has_seed);
+	assert_int_equal(i.seed, 18);
+	assert_int_equal(i.limit, 19);
+	assert_int_equal(c.ramped, RAMP_RATE);
+	assert_int_equal(c.from, 20000000);
+	assert_int_equal(c.ramp, 21 * USEC_PER_SEC);
+	assert_int_equal(c.flap_on, 22 * USEC_PER_SEC);
+	assert_int_equal(c.flap_off, 23 * USEC_PER_SEC);
+	free((void *)i.distribution);
+}
+
+static void
+a_ramp_moves_what_the_kind_is_called_by(void **state)
+{
+	static const struct {
+		const char *kind, *words;
+		enum ramped ramped;
+		int64_t from;
+	} cases[] = {
+		{ "net.delay", "to=any delay=1s from=2s ramp=3s", RAMP_DELAY, 2000000 },
+		{ "net.loss", "to=any loss=1% from=2% ramp=3s", RAMP_LOSS, 2000 },
+		{ "net.duplicate", "to=any duplicate=1% from=2% ramp=3s", RAMP_DUPLICATE,
+		    2000 },
+		{ "net.corrupt", "to=any corrupt=1% from=0% ramp=3s", RAMP_CORRUPT, 0 },
+		{ "net.reorder", "to=any delay=1s reorder=1% from=2% ramp=3s",
+		    RAMP_REORDER, 2000 },
+		{ "net.delay", "to=any delay=1s", RAMP_NONE, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct impairment impairment;
+		struct course c;
+
+		read_words(cases[i].kind, cases[i].words, &impairment, &c);
+		assert_int_equal(c.ramped, cases[i].ramped);
+		assert_int_equal(c.from, cases[i].from);
+	}
+}
+
+/* What tc takes for the chances that are left out: one number alone is plain loss. */
+static void
+chances_left_out_are_those_of_tc(void **state)
+{
+	static const struct {
+		const char *words;
+		enum loss_model model;
+		uint32_t args[5];
+	} cases[] = {
+		{ "to=any loss_state=10%", LOSS_STATE, { 10000, 90000, 0, 100000, 0 } },
+		{ "to=any loss_state=1%,2%,3%,4%,5%", LOSS_STATE,
+		    { 1000, 2000, 3000, 4000, 5000 } },
+		{ "to=any loss_gemodel=10%", LOSS_GEMODEL, { 10000, 90000, 100000, 0 } },
+		{ "to=any loss_gemodel=1%,2%,3%,4%", LOSS_GEMODEL,
+		    { 1000, 2000, 3000, 4000 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct impairment impairment;
+		struct course c;
+		size_t n = cases[i].model == LOSS_STATE ? 5 : 4;
+
+		read_words("net.loss", cases[i].words, &impairment, &c);
+		assert_int_equal(impairment.loss_model, cases[i].model);
+		assert_memory_equal(
+		    impairment.loss_args, cases[i].args, n * sizeof(uint32_t));
+	}
+}
+
 static int
 make_dir(void **state)
 {
@@ -303,6 +433,9 @@ main(void)
 		cmocka_unit_test(a_ramp_is_a_line_between_two_values),
 		cmocka_unit_test(the_longest_delay_counts_everything_that_holds),
 		cmocka_unit_test(descriptions_name_what_is_set),
+		cmocka_unit_test(every_parameter_is_read),
+		cmocka_unit_test(a_ramp_moves_what_the_kind_is_called_by),
+		cmocka_unit_test(chances_left_out_are_those_of_tc),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
