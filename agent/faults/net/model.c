@@ -3,8 +3,8 @@
  * Written from what sch_netem.c does (netem_enqueue, netem_dequeue, get_crandom, loss_4state,
  * loss_gilb_ell, tabledist, packet_time_ns, get_slot_next), step by step in its order, but
  * for two things.  A random number becomes a delay by its share of the range, where netem
- * takes the remainder, which destroys every correlation between delays: with netem
- * delay_correlation has no effect but to narrow them.  And a slot is begun when a packet is
+ * takes the remainder, after which delays of less than a second or so no longer depend on
+ * each other (netem_fit.c refuses to correlate them).  And a slot is begun when a packet is
  * due, not whenever the queue is looked at.
  */
 #include "model.h"

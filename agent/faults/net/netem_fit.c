@@ -110,6 +110,10 @@ netem_can_do(const struct impair *i, struct err *e)
 
 	if (i->full.jitter > NETEM_JITTER_MAX)
 		return err_unsupported(e, "netem's jitter ends at 2.1s");
+	/* it takes the remainder of each random number, which no longer tells what the
+	 * one before it was */
+	if (i->full.delay_correlation > 0)
+		return err_unsupported(e, "netem cannot make delays correlate");
 	if (check_owner(&i->flows, e) < 0 || check_filters(i, p, e) < 0 ||
 	    nl_open(&n, NETLINK_ROUTE, e) < 0)
 		return e->code;
