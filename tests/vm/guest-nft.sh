@@ -1,23 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs in the guest of tests/vm/nft.sh: rules by nftables on a distribution's kernel, which
-# has modules to load, and an expression that queues, which a developer's may lack.  Nothing
-# here has to be fast.
+# Runs in the guest of tests/vm/nft.sh.  Nothing here has to be fast.
 set -u
 [ -n "${IN_VM:-}" ] || {
 	echo "guest-nft.sh: only in the guest: use tests/vm/nft.sh" >&2
 	exit 2
 }
-if [ -z "${STORM_SANDBOX:-}" ]; then
-	for program in unit/test_nft contract/net_partition_nft; do
-		"$BUILD/tests/$program" >/tmp/program.log 2>&1 || {
-			cat /tmp/program.log
-			echo "FAIL: $program"
-			exit 1
-		}
-		echo "ok: $program: $(grep -c ' OK ' /tmp/program.log) tests"
-	done
-fi
 # shellcheck source=tests/system/lib.sh
 . tests/system/lib.sh
 sandbox "$0" "$@"
