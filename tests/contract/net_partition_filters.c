@@ -363,13 +363,14 @@ close_herd(struct herd *f)
 static bool
 is_chosen(const struct herd *f, uint32_t share, uint32_t seed, int i)
 {
-	struct net near_net, far_net;
+	struct flow flow = { .local_port = (uint16_t)(SHARE_FROM + i),
+		.remote_port = SHARE_PORT,
+		.protocol = IPPROTO_UDP };
 	struct err e = { 0 };
 
-	assert_ok(parse_net(f->family == AF_INET ? NEAR4 : NEAR6, &near_net, &e), e);
-	assert_ok(parse_net(f->family == AF_INET ? FAR4 : FAR6, &far_net, &e), e);
-	return flow_hash_is_in(seed, share, &near_net, (uint16_t)(SHARE_FROM + i),
-	    &far_net, SHARE_PORT, IPPROTO_UDP);
+	assert_ok(parse_net(f->family == AF_INET ? NEAR4 : NEAR6, &flow.local, &e), e);
+	assert_ok(parse_net(f->family == AF_INET ? FAR4 : FAR6, &flow.remote, &e), e);
+	return flow_hash_is_in(seed, share, &flow);
 }
 
 /* What is not chosen comes sooner or later, what is chosen never. */

@@ -195,19 +195,19 @@ word_at(const struct net *n, size_t at)
 }
 
 bool
-flow_hash_is_in(uint32_t seed, uint32_t share, const struct net *local,
-    uint16_t local_port, const struct net *remote, uint16_t remote_port, uint8_t protocol)
+flow_hash_is_in(uint32_t seed, uint32_t share, const struct flow *f)
 {
-	size_t size = local->family == 4 ? sizeof(struct in_addr) : sizeof(local->addr);
-	uint32_t h = seed, ports = (uint32_t)local_port + remote_port;
+	size_t size =
+	    f->local.family == 4 ? sizeof(struct in_addr) : sizeof(f->local.addr);
+	uint32_t h = seed, ports = (uint32_t)f->local_port + f->remote_port;
 
 	if (share >= FLOWS_SHARE_ALL)
 		return true;
 	for (size_t at = 0; at < size; at += sizeof(h))
-		h = (h + word_at(local, at) + word_at(remote, at)) * WORD_FACTOR;
-	if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP)
+		h = (h + word_at(&f->local, at) + word_at(&f->remote, at)) * WORD_FACTOR;
+	if (f->protocol == IPPROTO_TCP || f->protocol == IPPROTO_UDP)
 		h += ports << 16;
-	h = (h + protocol) * MIX_1;
+	h = (h + f->protocol) * MIX_1;
 	h = (h ^ h >> SHIFT_1) * MIX_2;
 	h = (h ^ h >> SHIFT_2) * MIX_3;
 	return h < bound_of(share);

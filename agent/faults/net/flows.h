@@ -75,8 +75,11 @@ size_t flow_hash_program(uint8_t family, uint32_t seed, uint32_t share,
     struct sock_filter ret[static FLOW_HASH_MAX]);
 /* The same answer for one flow, for tests and for who has no packet.  Ports 0: what a
  * fragment of it gets. */
-bool flow_hash_is_in(uint32_t seed, uint32_t share, const struct net *local,
-    uint16_t local_port, const struct net *remote, uint16_t remote_port,
-    uint8_t protocol);
+struct flow {
+	struct net local, remote; /* addresses of one family */
+	uint16_t local_port, remote_port;
+	uint8_t protocol;
+};
+bool flow_hash_is_in(uint32_t seed, uint32_t share, const struct flow *f);
 
 #endif
