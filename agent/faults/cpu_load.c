@@ -4,7 +4,7 @@
  * the burning; the holder, ten times a second, gives each what the asked percentage leaves
  * beside the others' use.
  */
-#include "cgroup.h"
+#include "child_group.h"
 #include "cleanup.h"
 #include "cpu_share.h"
 #include "fault.h"
@@ -28,7 +28,7 @@ struct loading {
 	struct cpu_share *shares; /* one per burner */
 	uint64_t *idle;           /* of every CPU, as last read */
 	size_t cpus;              /* of the machine, as far as we look */
-	char cgroup[32];          /* "" when there is no v2 tree */
+	struct child_group group;
 	usec_t applied;
 };
 
@@ -47,23 +47,20 @@ describe(struct fault_run *r, const struct loading *l)
 	char percent[32];
 
 	(void)spec_format(r->spec, "percent", percent, sizeof(percent));
-	if (l->cgroup[0] != '\0')
-		fault_op(r, "create cgroup '%s'", l->cgroup);
 	fault_op(r, "start %zu burner%s, asleep, each pinned to its CPU", count,
 	    count == 1 ? "" : "s");
 	fault_op(r, "wake %s: every CPU listed is kept %s busy",
 	    count == 1 ? "it" : "them", percent);
 	(void)snprintf(r->note, sizeof(r->note), "%zu CPU%s to be kept %s busy%s", count,
 	    count == 1 ? "" : "s", percent,
-	    l->cgroup[0] != '\0' ? "" : "; no cgroup v2: burners end with their holder");
+	    l->group.name[0] != '\0' ? "" :
+				       "; no cgroup v2: burners end with their holder");
 }
 
 static int
 cpu_load_prepare(struct fault_run *r, struct err *e)
 {
 	struct loading *l = xcalloc(1, sizeof(*l));
-	struct undo cgroup = { .op = UNDO_CGROUP_REMOVE };
-	struct err why = { 0 };
 
 	r->state = l;
 	if (load_init(&l->load, spec_text(r->spec, "cpus"), e) < 0)
@@ -71,14 +68,7 @@ cpu_load_prepare(struct fault_run *r, struct err *e)
 	l->shares = xcalloc(l->load.count, sizeof(*l->shares));
 	l->cpus = (size_t)l->load.burners[l->load.count - 1].cpu + 1;
 	l->idle = xcalloc(l->cpus, sizeof(*l->idle));
-	if (undo_ctx_cgroup(r->ctx, &why) >= 0) {
-		(void)snprintf(
-		    l->cgroup, sizeof(l->cgroup), "stormdrill-%s", r->spec->id);
-		(void)snprintf(cgroup.name, sizeof(cgroup.name), "%s", l->cgroup);
-		undo_add(&r->undo, cgroup);
-		cgroup.op = UNDO_CGROUP_KILL;
-		undo_add(&r->undo, cgroup);
-	}
+	child_group_plan(&l->group, r);
 	undo_add(
 	    &r->undo, (struct undo){ .op = UNDO_DESCRIPTOR, .num = { l->load.leash } });
 	describe(r, l);
@@ -116,13 +106,9 @@ cpu_load_stage(struct fault_run *r, struct err *e)
 {
 	struct loading *l = r->state;
 	_cleanup_close_ int cgroup = -1;
-	int root;
 
-	if (l->cgroup[0] != '\0') {
-		root = undo_ctx_cgroup(r->ctx, e);
-		if (root < 0 || cgroup_create(root, l->cgroup, &cgroup, e) < 0)
-			return e->code;
-	}
+	if (child_group_make(&l->group, r, &cgroup, e) < 0)
+		return e->code;
 	if (load_start(&l->load, r->spec->id, cgroup, e) < 0)
 		return e->code;
 	/* the first sample: what others use until apply is known by then */
@@ -187,7 +173,8 @@ tell(struct fault_run *r)
 	    "asked %s, seen %" PRIu64 ".%02" PRIu64 "%% busy on %zu CPU%s%s", percent,
 	    r->effect / 1000, r->effect % 1000 / 10, l->load.count,
 	    l->load.count == 1 ? "" : "s",
-	    l->cgroup[0] != '\0' ? "" : "; no cgroup v2: burners end with their holder");
+	    l->group.name[0] != '\0' ? "" :
+				       "; no cgroup v2: burners end with their holder");
 }
 
 static int

@@ -4,6 +4,7 @@
  * so that nothing of the holder's memory, locks or descriptors is in them.
  */
 #include "keep.h"
+#include "cgroup.h"
 #include "clock.h"
 #include "err.h"
 #include "keep_page.h"
@@ -160,12 +161,14 @@ await_ready(struct keep *k, size_t i, usec_t until, struct err *e)
 }
 
 int
-keep_start(struct keep *k, const char *fault, struct err *e)
+keep_start(struct keep *k, const char *fault, int cgroup, struct err *e)
 {
 	const usec_t until = clock_boottime() + START_WAIT;
 
 	for (size_t i = 0; i < k->keepers; i++) {
 		if (start_one(k, i, fault, e) < 0)
+			return e->code;
+		if (cgroup >= 0 && cgroup_join(cgroup, k->pid[i], e) < 0)
 			return e->code;
 	}
 	for (size_t i = 0; i < k->keepers; i++) {

@@ -44,8 +44,9 @@ struct keep_plan {
 int keep_init(struct keep *k, const struct keep_plan *plan, struct err *e);
 /* What a place is for; an address by its number, before keep_start if it is not the first. */
 void keep_put(struct keep *k, size_t place, uint16_t port, unsigned address);
-/* Start the keepers; each makes its sockets and binds none. */
-int keep_start(struct keep *k, const char *fault, struct err *e);
+/* Start the keepers; each makes its sockets and binds none.  `cgroup` (a directory, or -1)
+ * is where they go. */
+int keep_start(struct keep *k, const char *fault, int cgroup, struct err *e);
 /* Bind what was put since the last time; back when all of it was tried. */
 int keep_turn(struct keep *k, struct err *e);
 

@@ -5,6 +5,8 @@
  * firewall rule that counts.  The ways have little in common but whom they hurt, so each
  * has its own row of functions here.
  */
+#include "child_group.h"
+#include "cleanup.h"
 #include "exhaust.h"
 #include "fault.h"
 #include "flows.h"
@@ -29,6 +31,7 @@ struct porting {
 	const struct way *way;
 	uint8_t protocol;
 	struct keep keep;
+	struct child_group group; /* of the keepers */
 	struct occupied occupied;
 	struct exhaust exhaust;
 	struct flows flows;
@@ -80,6 +83,7 @@ prepare_keep(
 {
 	if (check_room(plan->room, e) < 0 || keep_init(&p->keep, plan, e) < 0)
 		return e->code;
+	child_group_plan(&p->group, r);
 	undo_add(
 	    &r->undo, (struct undo){ .op = UNDO_DESCRIPTOR, .num = { p->keep.leash } });
 	fault_op(r, "stage: start %zu process%s with %zu %s socket%s, bound to nothing",
@@ -91,7 +95,11 @@ prepare_keep(
 static int
 keep_stage(struct fault_run *r, struct porting *p, struct err *e)
 {
-	return keep_start(&p->keep, r->spec->id, e);
+	_cleanup_close_ int cgroup = -1;
+
+	if (child_group_make(&p->group, r, &cgroup, e) < 0)
+		return e->code;
+	return keep_start(&p->keep, r->spec->id, cgroup, e);
 }
 
 static int

@@ -19,7 +19,8 @@
 #include <string.h>
 
 /* SIGKILL to a cgroup is asynchronous: so long may its processes take to be gone. */
-#define KILL_WAIT (200 * USEC_PER_MSEC)
+/* A process that has many sockets open takes its time to die; stormd has 2 s for this. */
+#define KILL_WAIT (1500 * USEC_PER_MSEC)
 #define KILL_POLL (1 * USEC_PER_MSEC)
 
 static const char *

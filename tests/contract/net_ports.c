@@ -383,11 +383,13 @@ a_keeper_that_is_ended_is_told_as_lost(void **state)
 static void
 nothing_outlives_the_holder(void **state)
 {
+	struct drill *d = drill_new(KIND, "mode=occupy port=8000", true);
 	int said[2];
 	pid_t holder;
 	char c;
 
 	(void)state;
+	must(d, d->fault->prepare(&d->run, &d->e));
 	assert_int_equal(pipe2(said, O_CLOEXEC), 0);
 	(void)fflush(NULL);
 	holder = fork();
@@ -406,6 +408,7 @@ nothing_outlives_the_holder(void **state)
 	for (int i = 0; i < PATIENCE_MS && keepers().count > 0; i++)
 		(void)poll(NULL, 0, 1);
 	assert_int_equal(keepers().count, 0);
+	drill_off_by_record(d);
 }
 
 /* --- limit ------------------------------------------------------------------------------ */

@@ -51,7 +51,7 @@ drill_new(const char *kind, const char *words, bool lasts)
 	d->spec.duration = lasts ? 60 * USEC_PER_SEC : 0;
 	if (spec_finish(&d->spec, &d->e) < 0)
 		fail_msg("%s: %s", words, d->e.msg);
-	memcpy(d->spec.id, "7b1c09aa", FAULT_ID_LEN);
+	fault_id_make("one fault", own_dir, 0, d->spec.id); /* no other test has it */
 	d->run = (struct fault_run){ .protect = &protect,
 		.spec = &d->spec,
 		.run_dir = own_dir,
@@ -127,6 +127,19 @@ drill_off(struct drill *d)
 {
 	drill_disarm(d);
 	drill_sweep(d);
+	drill_free(d);
+}
+
+/* What stormd, or the guardian, does when a holder has died. */
+static inline void
+drill_off_by_record(struct drill *d)
+{
+	static struct record r;
+
+	r = (struct record){ .netns = netns_inode(), .undo = d->run.undo };
+	memcpy(r.fault, d->spec.id, sizeof(r.fault));
+	must(d, clock_boot_id(r.boot_id, &d->e));
+	must(d, store_undo(&store, &r, -1, &d->e));
 	drill_free(d);
 }
 
