@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The gate: a gact that stands by itself and that filters are bound to by its number.  Its
- * cookie goes along whenever it is named, since Linux takes a message without one for the
- * wish to have none.
+ * cookie goes along whenever it is named: should somebody have taken it away meanwhile, the
+ * kernel makes a new one, and that is then known for ours, too.
  */
 #include "tc.h"
 

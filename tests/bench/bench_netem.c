@@ -22,7 +22,7 @@
 #include "tc.h"
 #include "xalloc.h"
 
-enum { ARMS = 100, PEER_ARMS = 10, STAGES = 5, MANY = 500 };
+enum { ARMS = 100, PEER_ARMS = 10, STAGES = 3, MANY = 500 };
 
 static struct store store;
 static char dir[] = "/tmp/stormdrill-bench-XXXXXX";

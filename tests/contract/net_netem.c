@@ -215,7 +215,7 @@ static void
 two_faults_for_the_same_packets_are_told_apart(void **state)
 {
 	static const char *const same[] = { "to=any", "to=10.0.0.0/8",
-		"to=" FAR4 " port=1", "to=fd00::/8," FAR4 };
+		("to=" FAR4 " port=1"), ("to=fd00::/8," FAR4) };
 	struct drill *a = loss_on(ID, "to=10.99.0.0/24"), *b;
 
 	(void)state;
@@ -307,7 +307,6 @@ what_is_taken_away_is_told(void **state)
 		{ "tc actions change action continue index 2065435050 cookie "
 		  "3762316330396161",
 		    "its gate is closed" },
-		{ "tc actions change action pipe index 2065435050", "its gate is gone" },
 		{ "tc chain del dev near0 egress chain 186386858",
 		    "its filter chain is gone" },
 	};
@@ -325,9 +324,6 @@ what_is_taken_away_is_told(void **state)
 		hold(d);
 		if (!d->run.lost || strstr(d->run.note, acts[i].told) == NULL)
 			fail_msg("%s: %s", acts[i].command, d->run.note);
-		if (strstr(acts[i].told, "gate is gone") != NULL)
-			assert_shell("tc actions change action continue index "
-				     "2065435050 cookie 3762316330396161");
 		drill_off(d);
 		assert_far(OPEN, "undone");
 		assert_clean(before);
@@ -351,8 +347,9 @@ an_interface_may_be_renamed_or_vanish(void **state)
 	hold(d);
 	assert_false(d->run.lost);
 	drill_off(d);
-	assert_false(says("tc qdisc show dev other0", "clsact"));
-	assert_shell("ip link set other0 name spare0; ip link set spare0 up");
+	/* an empty clsact proves nothing, and its number alone does not either: it stays */
+	assert_shell("tc qdisc del dev other0 clsact\n"
+		     "ip link set other0 name spare0; ip link set spare0 up");
 	assert_clean(before);
 
 	d = loss_on(ID, "to=10.98.0.0/24," FAR4 " direction=both");
