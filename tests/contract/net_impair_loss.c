@@ -269,13 +269,11 @@ judge_together(void)
 	static double delays[COUNT_MAX];
 
 	for (int w = 0; w < FAULTY_WAYS; w++) {
-		unsigned twice = 0, once = 0;
+		unsigned twice = 0;
 		size_t n = delays_of(w, w, delays);
 
-		for (unsigned i = 0; i < measure.series.count; i++) {
+		for (unsigned i = 0; i < measure.series.count; i++)
 			twice += measure.samples[w][i].copies == 2;
-			once += measure.samples[w][i].copies == 1;
-		}
 		/* copied and neither lost, or not copied and lost */
 		expect_share("twice", ways[w].name, (double)twice / measure.series.count,
 		    0.3 * 0.8 * 0.8, measure.series.count);
