@@ -76,6 +76,8 @@ judge_fifth_lost(void)
 	for (int w = 0; w < FAULTY_WAYS; w++)
 		expect_share(
 		    "lost", ways[w].name, share_lost(w, w), 0.2, measure.series.count);
+	expect_share("lost", "all ways", share_lost(OUT4, IN6), 0.2,
+	    FAULTY_WAYS * measure.series.count);
 	for (int in = 0; in < 2; in++) /* each by itself */
 		expect_share("lost after one lost", direction[in], lost_after_lost(in),
 		    0.2, both_count() * 0.2);
@@ -203,6 +205,8 @@ what_can_be_marked_is_not_lost(void **state)
 static void
 judge_copies(void)
 {
+	unsigned all = 0;
+
 	for (int w = 0; w < FAULTY_WAYS; w++) {
 		unsigned twice = 0;
 
@@ -216,9 +220,13 @@ judge_copies(void)
 				complain("%s: packet %u came early", ways[w].name, i);
 			twice += s->copies == 2;
 		}
+		all += twice;
 		expect_share("twice", ways[w].name, (double)twice / measure.series.count,
 		    0.3, measure.series.count);
 	}
+	expect_share("twice", "all ways",
+	    (double)all / FAULTY_WAYS / measure.series.count, 0.3,
+	    FAULTY_WAYS * measure.series.count);
 }
 
 static void
@@ -383,6 +391,7 @@ static void
 send_some(void)
 {
 	measure.series = (struct series){ .count = 20, .every = 1 };
+	measure.run++;
 	memset(measure.samples, 0, sizeof(measure.samples));
 	for (unsigned i = 0; i < 20; i++)
 		send_numbered(OUT4, i);
