@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which packets a network fault means: every filter that they share, by packets of IPv4 and
- * IPv6, by a partition and, where the kernel has netem, by its filters.  What one filter lets pass and what it cuts stand in one table; whose
- * packets, and which share of all flows, are tried by sockets of their own.
+ * Which packets a fault means: every filter that network faults share, by packets of IPv4
+ * and IPv6, by a partition and, where the kernel has netem, by its filters.  What one filter
+ * lets pass and what it cuts stand in one table; whose packets, and which share of all
+ * flows, are tried by sockets of their own.
  */
 #include "exempt.h"
 #include "net_drill.h"
@@ -196,7 +197,24 @@ protected_interfaces_pass_and_must_not_be_all(void **state)
 struct asker {
 	uid_t uid;
 	int cgroup;
+	bool hears; /* by a connected datagram socket, in place of asking by TCP */
 };
+
+/* Does a datagram of the far side's come to a socket that is connected to it? */
+static enum reach
+hear(const char *from, int wait_ms)
+{
+	bool four = strchr(from, ':') == NULL;
+	int family = four ? AF_INET : AF_INET6;
+	int far_fd = far_bound(far_side, family, SHARE_PORT);
+	int near_fd = bound(family, SOCK_DGRAM, SHARE_FROM);
+	struct sockaddr_storage a;
+	socklen_t len = address(&a, from, SHARE_PORT);
+
+	if (connect(near_fd, (struct sockaddr *)&a, len) < 0)
+		_exit(99);
+	return datagram(far_fd, four ? NEAR4 : NEAR6, SHARE_FROM, near_fd, wait_ms);
+}
 
 static _Noreturn void
 ask(const struct asker *who, const char *to, int wait_ms)
@@ -208,7 +226,7 @@ ask(const struct asker *who, const char *to, int wait_ms)
 	if (who->uid != 0 &&
 	    (setgroups(0, NULL) < 0 || setresuid(who->uid, who->uid, who->uid) < 0))
 		_exit(99);
-	_exit((int)try_tcp(to, FAR_TCP, wait_ms));
+	_exit((int)(who->hears ? hear(to, wait_ms) : try_tcp(to, FAR_TCP, wait_ms)));
 }
 
 static void
@@ -231,8 +249,9 @@ only_the_users_own_packets_are_cut(void **state)
 {
 	static const char *const args[] = { "to=any user=12345 direction=out",
 		"to=any user=12345 direction=out port=8080 share=100% interface=near0" };
-	const struct asker stranger = { STRANGER, -1 }, other = { STRANGER + 1, -1 };
-	const struct asker root = { 0, -1 };
+	const struct asker stranger = { .uid = STRANGER, .cgroup = -1 },
+			   other = { .uid = STRANGER + 1, .cgroup = -1 };
+	const struct asker root = { .cgroup = -1 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(args); i++) {
@@ -263,15 +282,16 @@ make_groups(int root, int *ret_outer, int *ret_inner)
 	return 0;
 }
 
-/* In: the answer to a SYN already belongs to a socket, and so to a cgroup. */
+/* In: the answer to a SYN already belongs to a socket, and so to a cgroup, as does a
+ * datagram to a connected one. */
 static void
 only_packets_of_the_cgroup_are_cut(void **state)
 {
 	static const char *const ways_of[] = { "out", "in", "both" };
 	struct err e = { 0 };
 	_cleanup_close_ int root = cgroup_root(&e);
-	struct asker outer = { 0, -1 }, inner = { 0, -1 };
-	const struct asker nobody = { 0, -1 };
+	struct asker outer = { .cgroup = -1 }, inner = { .cgroup = -1 };
+	const struct asker nobody = { .cgroup = -1 };
 
 	(void)state;
 	if (root < 0)
@@ -290,6 +310,10 @@ only_packets_of_the_cgroup_are_cut(void **state)
 		assert_asked(&outer, FAR6, i == 0 ? OPEN : SILENT, args);
 		assert_asked(&nobody, FAR4, OPEN, args);
 		assert_asked(&nobody, FAR6, OPEN, args);
+		inner.hears = true;
+		assert_asked(&inner, FAR4, i == 0 ? OPEN : SILENT, args);
+		assert_asked(&inner, FAR6, i == 0 ? OPEN : SILENT, args);
+		inner.hears = false;
 		drill_off(d);
 	}
 	(void)close(outer.cgroup);
