@@ -24,6 +24,7 @@ snapshot >"$T/before"
 # --- one fault, by `inject` -----------------------------------------------------------------
 # inject KIND PARAMETER…: in the background, its log $T/inject.log
 inject() {
+	rm -f "$T/inject.log" # or the last one's would be read
 	"$CTL" inject "$@" "${DIRS[@]}" --embedded --out "$T/i.$RANDOM$RANDOM" \
 		>"$T/inject.log" 2>&1 </dev/null &
 	RUN=$!
@@ -158,7 +159,7 @@ overlap() {
 	    id: lossy
 	    for: 300s
 	Y
-	rm -rf "$T/overlap"
+	rm -rf "$T/overlap" "$T/inject.log"
 	"$CTL" run "$T/overlap.yaml" "${DIRS[@]}" --embedded --out "$T/overlap" \
 		>"$T/inject.log" 2>&1 &
 	RUN=$!
