@@ -142,12 +142,10 @@ silence(struct nl *n, int index)
 	(void)nl_ask(n);
 }
 
-int
-link_add_ifb(struct nl *n, const char *name, int *ret_index, struct err *e)
+static void
+begin_ifb(struct nl *n, const char *name)
 {
-	struct link l;
 	void *nest;
-	int rc;
 
 	(void)nl_begin(
 	    n, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
@@ -155,11 +153,35 @@ link_add_ifb(struct nl *n, const char *name, int *ret_index, struct err *e)
 	nest = nl_nest(n, IFLA_LINKINFO);
 	nl_put_str(n, IFLA_INFO_KIND, "ifb");
 	nl_nest_end(n, nest);
+}
+
+static int
+no_ifb(struct err *e)
+{
+	return err_unsupported(e,
+	    "this kernel has no ifb links (module ifb; Debian: linux-image-amd64, "
+	    "Fedora: kernel-modules)");
+}
+
+/* A link cannot have that many queues: refused once its kind was found. */
+int
+link_supports_ifb(struct nl *n, struct err *e)
+{
+	begin_ifb(n, "sd-probe");
+	nl_put_u32(n, IFLA_NUM_TX_QUEUES, UINT32_MAX);
+	return nl_ask(n) == -EOPNOTSUPP ? no_ifb(e) : 0;
+}
+
+int
+link_add_ifb(struct nl *n, const char *name, int *ret_index, struct err *e)
+{
+	struct link l;
+	int rc;
+
+	begin_ifb(n, name);
 	rc = nl_ask(n);
 	if (rc == -EOPNOTSUPP)
-		return err_unsupported(e,
-		    "this kernel has no ifb links (module ifb; Debian: linux-image-amd64, "
-		    "Fedora: kernel-modules)");
+		return no_ifb(e);
 	if (rc < 0)
 		return refused(n, e, rc, "add link", name);
 	rc = link_find(n, name, &l, e);

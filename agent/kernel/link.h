@@ -20,6 +20,8 @@ int link_find(
     struct nl *n, const char *name, struct link *ret, struct err *e); /* -ENODEV */
 int link_each(
     struct nl *n, int (*fn)(void *ctx, const struct link *l), void *ctx, struct err *e);
+/* -EOPNOTSUPP naming module and package; asks with a request that cannot succeed. */
+int link_supports_ifb(struct nl *n, struct err *e);
 int link_add_ifb(struct nl *n, const char *name, int *ret_index, struct err *e);
 int link_up(struct nl *n, int index, struct err *e);
 /* Deletes only a link of this name *and* kind: -ENODEV if none. */

@@ -66,7 +66,8 @@ raw_open(uint16_t type, const char *id, int action)
 		.msg = nlmsg_alloc() };
 	struct nlattr *tab, *one, *options;
 
-	(void)nlmsg_put(r.msg, 0, 1, type, 0, NLM_F_REQUEST | NLM_F_ACK | NLM_F_REPLACE);
+	(void)nlmsg_put(r.msg, 0, 1, type, 0,
+	    NLM_F_REQUEST | NLM_F_ACK | (type == RTM_NEWACTION ? NLM_F_REPLACE : 0));
 	(void)nlmsg_append(r.msg, (void *)&head, sizeof(head), NLMSG_ALIGNTO);
 	tab = nla_nest_start(r.msg, TCA_ACT_TAB);
 	one = nla_nest_start(r.msg, 1);

@@ -44,6 +44,8 @@ netem_supported(struct err *e)
 
 	if (rc == 0)
 		rc = tc_supports_netem(n, e);
+	if (rc == 0)
+		rc = link_supports_ifb(n, e);
 	nl_free(n);
 	return rc;
 }
