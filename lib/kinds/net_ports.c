@@ -149,7 +149,10 @@ const struct kind kind_net_ports = {
 	.summary = "occupy ports, limit connections, or exhaust ephemeral ports",
 	.params = params,
 	.flags = KIND_NETWORK,
-	.caps = NET_PACKET_CAPS | CAP_BIT(CAP_NET_BIND_SERVICE),
+	/* the root of the cgroup tree, where the keepers live, is writable by nobody's mode
+	 * bits */
+	.caps = NET_PACKET_CAPS | CAP_BIT(CAP_NET_BIND_SERVICE) | CAP_BIT(CAP_KILL) |
+		CAP_BIT(CAP_DAC_OVERRIDE),
 	.check = net_ports_check,
 	.undone_by =
 	    "Ports that are occupied or exhausted are held by sockets of the holder's "
