@@ -54,6 +54,8 @@ int parse_net(const char *s, struct net *ret, struct err *e);
 const char *format_net(const struct net *n, char *buf, size_t size); /* returns buf */
 /* Is the address, or the whole network, in `n`? */
 bool net_covers(const struct net *n, const struct net *inner);
+/* The address of a v4 peer of a v6 socket: on the wire it is v4.  Others stay as they are. */
+void net_unmap(struct net *n);
 /* "KILL", "SIGKILL", "9" → number, 1–64 without the runtime's own 32 and 33 */
 int parse_signal(const char *s, int *ret, struct err *e);
 const char *format_signal(int signal, char *buf, size_t size); /* "KILL"; returns buf */

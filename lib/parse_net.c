@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
 static uint8_t
 bits_of(const struct net *n)
 {
@@ -43,7 +45,6 @@ not_a_net(const char *s, struct err *e)
 int
 parse_net(const char *s, struct net *ret, struct err *e)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	char address[INET6_ADDRSTRLEN], text[64];
 	size_t len = strcspn(s, "/");
 	struct net n = { 0 };
@@ -92,6 +93,17 @@ format_net(const struct net *n, char *buf, size_t size)
 	else
 		(void)snprintf(buf, size, "%s/%u", address, n->prefix);
 	return buf;
+}
+
+void
+net_unmap(struct net *n)
+{
+	if (n->family != 6 || memcmp(n->addr, mapped, sizeof(mapped)) != 0)
+		return;
+	memmove(n->addr, n->addr + sizeof(mapped), 4);
+	memset(n->addr + 4, 0, sizeof(n->addr) - 4);
+	n->family = 4;
+	n->prefix = 32;
 }
 
 bool

@@ -32,19 +32,6 @@ put_request(struct nl *n, uint16_t type, uint16_t flags, struct inet_diag_req_v2
 	*r = request;
 }
 
-static void
-unmap(struct net *n)
-{
-	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (n->family != 6 || memcmp(n->addr, prefix, sizeof(prefix)) != 0)
-		return;
-	memmove(n->addr, n->addr + sizeof(prefix), 4);
-	memset(n->addr + 4, 0, sizeof(n->addr) - 4);
-	n->family = 4;
-	n->prefix = 32;
-}
-
 static struct net
 take_address(uint8_t family, const __be32 *words)
 {
@@ -52,7 +39,7 @@ take_address(uint8_t family, const __be32 *words)
 		.prefix = family == AF_INET ? 32 : 128 };
 
 	memcpy(n.addr, words, family == AF_INET ? 4 : 16);
-	unmap(&n);
+	net_unmap(&n);
 	return n;
 }
 

@@ -104,20 +104,6 @@ parse_address(const char *hex, struct net *ret)
 	return true;
 }
 
-/* A v4 client of a v6 socket: on the wire it is v4. */
-static void
-unmap(struct net *n)
-{
-	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (n->family != 6 || memcmp(n->addr, prefix, sizeof(prefix)) != 0)
-		return;
-	memmove(n->addr, n->addr + sizeof(prefix), 4);
-	memset(n->addr + 4, 0, sizeof(n->addr) - 4);
-	n->family = 4;
-	n->prefix = 32;
-}
-
 static bool
 parse_row(const char *line, struct tcp_row *ret)
 {
@@ -131,7 +117,7 @@ parse_row(const char *line, struct tcp_row *ret)
 		&ret->inode) != 6 ||
 	    !parse_address(remote, &ret->remote))
 		return false;
-	unmap(&ret->remote);
+	net_unmap(&ret->remote);
 	return true;
 }
 
