@@ -8,6 +8,7 @@
 #include "err.h"
 #include "match.h"
 #include "spec.h"
+#include "splitmix.h"
 #include "xalloc.h"
 #include <errno.h>
 #include <stdio.h>
@@ -30,22 +31,11 @@ by_age(const void *a, const void *b)
 	return x->pid - y->pid;
 }
 
-/* splitmix64: the same seed chooses the same processes on every host and release. */
-static uint64_t
-next_random(uint64_t *state)
-{
-	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
 static void
 shuffle_first(struct target *t, size_t count, size_t wanted, uint64_t seed)
 {
 	for (size_t i = 0; i < wanted; i++) {
-		size_t j = i + (size_t)(next_random(&seed) % (count - i));
+		size_t j = i + (size_t)(splitmix_next(&seed) % (count - i));
 		struct target taken = t[j];
 
 		t[j] = t[i];

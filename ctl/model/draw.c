@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hash behind every choice.  Changing it changes what recorded seeds mean. */
 #include "draw.h"
+#include "splitmix.h"
 
 #define FNV_PRIME UINT64_C(0x100000001b3)
-#define GAMMA     UINT64_C(0x9e3779b97f4a7c15) /* splitmix64's increment */
 
 static uint64_t
 mix(uint64_t z)
 {
-	z += GAMMA;
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
+	return splitmix_next(&z);
 }
 
 /* With its NUL, so that "ab" "c" and "a" "bc" differ. */

@@ -11,20 +11,17 @@
 
 #include <assert.h>
 
+#include "splitmix.h"
+
 enum { GAP_OK = 1, BURST_OK, BURST_LOST, GAP_LOST }; /* of the chain of four */
 enum { GOOD = 1, BAD };                              /* of Gilbert and Elliott */
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
 
-/* splitmix64: even in all its bits, and any seed will do. */
 static uint32_t
 next_random(struct model *m)
 {
-	uint64_t z = m->random += 0x9e3779b97f4a7c15U;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-	return (uint32_t)(z >> 32);
+	return (uint32_t)(splitmix_next(&m->random) >> 32);
 }
 
 static uint32_t
