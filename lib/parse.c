@@ -323,7 +323,7 @@ format_bits(uint64_t bits, char *buf, size_t size)
 int
 parse_cycle(const char *s, usec_t *ret_on, usec_t *ret_off, struct err *e)
 {
-	const usec_t least = 10 * USEC_PER_MSEC;
+	const usec_t least = 100 * USEC_PER_MSEC;
 	size_t len = strcspn(s, "/");
 	usec_t on, off;
 	char first[64];
@@ -338,7 +338,7 @@ parse_cycle(const char *s, usec_t *ret_on, usec_t *ret_off, struct err *e)
 		return err_wrap(e, "'%s', time on and time off", quote(s).text);
 	if (on < least || off < least)
 		return err_invalid(
-		    e, "'%s' is too quick a cycle: at least 10ms each", quote(s).text);
+		    e, "'%s' is too quick a cycle: at least 100ms each", quote(s).text);
 	*ret_on = on;
 	*ret_off = off;
 	return 0;

@@ -194,15 +194,11 @@ check_ramp(const struct spec *s, const char *own, struct err *e)
 static int
 check_flap(const struct spec *s, struct err *e)
 {
-	const usec_t least = 100 * USEC_PER_MSEC;
 	char lasts[32];
 	usec_t on, off;
 
 	if (!spec_cycle(s, "flap", &on, &off))
 		return 0;
-	if (on < least || off < least)
-		return err_invalid(
-		    e, "flap=%s is too quick: at least 100ms each", spec_text(s, "flap"));
 	if (s->duration == 0 || on < s->duration)
 		return 0;
 	return err_invalid(e, "flap=%s never turns it off: the fault lasts %s",

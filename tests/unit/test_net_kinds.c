@@ -247,7 +247,7 @@ courses_lead_somewhere(void **state)
 	    { "delay=10ms from=1s ramp=11s for=10s to=any",
 		"ramp=11s is longer than the fault, which lasts 10s" },
 	    { "delay=10ms flap=50ms/1s to=any",
-		"flap=50ms/1s is too quick: at least 100ms each" },
+		"flap: '50ms/1s' is too quick a cycle: at least 100ms each" },
 	    { "delay=10ms flap=5s to=any",
 		"flap: '5s' is not a cycle: write 5s/2s, time on and time off" },
 	    { "delay=10ms flap=10s/1s for=10s to=any",

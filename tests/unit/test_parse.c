@@ -215,15 +215,15 @@ static void
 cycles(void **state)
 {
 	static const char *const bad[] = { "", "/", "5s", "5s/", "/2s", "5s/2s/1s", "5/2",
-		"5s /2s", "5s/ 2s", "0/2s", "5s/0", "9ms/1s", "1s/9999us", "-5s/2s" };
+		"5s /2s", "5s/ 2s", "0/2s", "5s/0", "99ms/1s", "1s/99999us", "-5s/2s" };
 	struct err e = { 0 };
 	usec_t on = 7, off = 7;
 
 	(void)state;
 	assert_ok(parse_cycle("5s/2s", &on, &off, &e), e);
 	assert_true(on == 5 * USEC_PER_SEC && off == 2 * USEC_PER_SEC);
-	assert_ok(parse_cycle("10ms/1m30s", &on, &off, &e), e);
-	assert_true(on == 10 * USEC_PER_MSEC && off == 90 * USEC_PER_SEC);
+	assert_ok(parse_cycle("100ms/1m30s", &on, &off, &e), e);
+	assert_true(on == 100 * USEC_PER_MSEC && off == 90 * USEC_PER_SEC);
 	on = off = 7;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		memset(&e, 0, sizeof(e));
@@ -232,8 +232,8 @@ cycles(void **state)
 		assert_true(on == 7 && off == 7);
 		assert_int_equal(e.outcome, OUTCOME_INVALID);
 	}
-	assert_int_equal(parse_cycle("9ms/1s", &on, &off, &e), -EINVAL);
-	assert_string_equal(e.msg, "'9ms/1s' is too quick a cycle: at least 10ms each");
+	assert_int_equal(parse_cycle("99ms/1s", &on, &off, &e), -EINVAL);
+	assert_string_equal(e.msg, "'99ms/1s' is too quick a cycle: at least 100ms each");
 }
 
 static void
