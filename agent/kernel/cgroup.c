@@ -216,7 +216,7 @@ cgroup_find(int root, const char *path, uint64_t *ret_id, struct err *e)
 	struct stat st;
 
 	if (fd < 0 && errno == ENOENT)
-		return err_set(e, -ENOENT, "no cgroup '%s' in the v2 tree", path);
+		return err_set(e, -ENOENT, "no cgroup '/%s' in the v2 tree", path);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno(e, "look for cgroup '%s'", path);
 	*ret_id = st.st_ino;

@@ -155,7 +155,7 @@ what_leaves_nothing_to_cut_is_refused(void **state)
 		    "service is named by number" },
 		{ "to=any interface=near0,nosuch0", "no interface 'nosuch0'" },
 		{ "to=any cgroup=/no/such/group",
-		    "no cgroup 'no/such/group' in the v2 tree" },
+		    "no cgroup '/no/such/group' in the v2 tree" },
 	};
 
 	(void)state;
