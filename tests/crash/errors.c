@@ -299,6 +299,8 @@ main(int argc, char **argv)
 		{ "disk.fill", { { "path", "DIR" }, { "size", "1MiB" } }, true },
 		{ "cpu.load", { { "percent", "1" }, { "cpus", "0" } }, false },
 		{ "net.partition", { { "to", "192.0.2.0/24" } }, true },
+		{ "net.partition", { { "to", "192.0.2.0/24" }, { "engine", "nftables" } },
+		    true },
 	};
 
 	if (argc > 1 && strcmp(argv[1], "--burner") == 0)

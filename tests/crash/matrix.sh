@@ -13,7 +13,7 @@
 set -u
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/../system/lib.sh"
-FAULTS="process.kill net.partition net.delay net.dns net.ports cpu.load disk.fill"
+FAULTS="process.kill net.partition net.partition+nftables net.delay net.dns net.ports cpu.load disk.fill"
 
 if [ $# -eq 0 ]; then
 	need_root
@@ -39,6 +39,9 @@ arguments() {
 	case $FAULT in
 	process.kill) echo '{name: sleep, count: 1}' ;;
 	net.partition) echo '{to: [10.1.1.0/24, "fd10:1:1::/64"]}' ;;
+	net.partition+nftables)
+		echo '{to: [10.1.1.0/24, "fd10:1:1::/64"], engine: nftables}'
+		;;
 	net.delay) echo '{delay: 50ms, to: [10.1.1.0/24, "fd10:1:1::/64"], direction: both}' ;;
 	net.dns) echo '{mode: delay, delay: 1s}' ;;
 	net.ports) echo '{mode: exhaust, leave: 100}' ;;
@@ -75,7 +78,7 @@ write_drill() { # write_drill VICTIM SIGNAL
 version: 1
 name: matrix
 faults:
-  - $FAULT: $(arguments)
+  - ${FAULT%+*}: $(arguments)
     id: f
     $(timing "$@")
 Y
@@ -174,6 +177,7 @@ one holder STOP $moment 6
 
 case $FAULT in
 net.ports) ;; # it runs no program but keepers, who end with it
+*+nftables) ;; # nor does this
 net.*)
 	# A slow iptables-restore, in our private mount namespace only, and until the victim
 	# is struck: the many runs of an undo are as fast as ever.
