@@ -9,7 +9,8 @@ cd "$(dirname "$0")/../.." || exit 1
 
 logs=${BUILD:?}/test-logs/guest
 mkdir -p "$logs"
-said=$(tests/vm/vm.sh tests/vm/guest-suite.sh 2>&1)
+# Some minutes where nothing else runs, many where much does.
+said=$(VM_TIMEOUT=${VM_TIMEOUT:-3600} tests/vm/vm.sh tests/vm/guest-suite.sh 2>&1)
 code=$?
 grep -v '^GUEST-' <<<"$said"
 sed -n 's/^GUEST-TOTALS //p' <<<"$said" >"$logs/totals"
