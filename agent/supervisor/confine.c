@@ -25,7 +25,6 @@ static const int denied[] = {
 	SCMP_SYS(swapoff),
 	SCMP_SYS(acct),
 	SCMP_SYS(quotactl),
-	SCMP_SYS(bpf),
 	SCMP_SYS(perf_event_open),
 	SCMP_SYS(userfaultfd),
 	SCMP_SYS(open_by_handle_at),
