@@ -175,9 +175,9 @@ cmd_guard(const struct recover *o)
 	struct err e = { 0 };
 	const char *hang;
 
-	process_comm("stormd-guardian");
-	log_no_wait();
 	ignore_signals();
+	process_comm("stormd-guardian"); /* from here on nothing but SIGKILL ends it */
+	log_no_wait();
 	if (check_descriptors(&e) < 0 || (p = map_pulse(&e)) == NULL) {
 		log_error("%s", e.msg);
 		return EXIT_USAGE;

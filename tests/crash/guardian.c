@@ -4,6 +4,7 @@
  * ever takes that stormd away, afterwards there is no record, no object and no process, and
  * only then is the lock free.
  */
+#include "fdio.h"
 #include "toy.h"
 
 #include "pulse.h"
@@ -197,11 +198,31 @@ is_there(pid_t pid)
 	return process_id_get(pid, &id) == 0 && process_id_alive(id);
 }
 
+/* Between fork and exec and a little longer it is what any process is to a signal; by its
+ * name it says that this is over. */
+static void
+wait_for_guardian(const struct plot *plot)
+{
+	usec_t until = clock_boottime() + 30 * USEC_PER_SEC;
+	char path[64], comm[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)scene->guardian);
+	for (;;) {
+		if (read_file_at(AT_FDCWD, path, comm, sizeof(comm)) > 0 &&
+		    strcmp(comm, "stormd-guardian\n") == 0)
+			return;
+		if (clock_boottime() > until)
+			die("%s: the guardian never began", plot->what);
+		sleep_usec(5 * USEC_PER_MSEC);
+	}
+}
+
 static void
 act(const struct plot *plot, pid_t stormd)
 {
 	if (plot->leaves_in_order)
 		return;
+	wait_for_guardian(plot);
 	/* It must not go when a service manager or a terminal sends it away. */
 	(void)kill(scene->guardian, SIGTERM);
 	(void)kill(scene->guardian, SIGHUP);
