@@ -200,7 +200,7 @@ read_channel(struct holder *h)
 static usec_t
 no_effect_at(const struct holder *h)
 {
-	if (h->status.state != FAULT_ACTIVE || h->status.no_effect ||
+	if (h->status.state != FAULT_ACTIVE || h->status.no_effect || h->run.lost ||
 	    h->run.effect != 0 || !kind_counts(h->fault->kind))
 		return USEC_INFINITY;
 	return h->status.active + NO_EFFECT_MS * USEC_PER_MSEC;
