@@ -394,7 +394,8 @@ nothing_outlives_the_holder(void **state)
 	(void)fflush(NULL);
 	holder = fork();
 	if (holder == 0) {
-		(void)drill_on(KIND, "mode=occupy port=8000", true);
+		must(d, d->fault->stage(&d->run, &d->e));
+		drill_apply(d);
 		(void)!write(said[1], "y", 1);
 		for (;;)
 			(void)pause();
