@@ -136,9 +136,17 @@ drill_off_by_record(struct drill *d)
 {
 	static struct record r;
 
-	r = (struct record){ .netns = netns_inode(), .undo = d->run.undo };
+	r = (struct record){ .drill = "9f0b6c1e-0000-4000-8000-00000000fa17",
+		.summary = "one fault",
+		.netns = netns_inode(),
+		.hard_deadline = clock_boottime() + 60 * USEC_PER_SEC,
+		.holder = { .pid = getpid(), .start = 1 }, /* which ended long ago */
+		.undo = d->run.undo };
 	memcpy(r.fault, d->spec.id, sizeof(r.fault));
+	memcpy(r.kind, d->spec.kind, sizeof(r.kind));
 	must(d, clock_boot_id(r.boot_id, &d->e));
+	/* what has no record counts as undone already */
+	must(d, store_put(&store, &r, &d->e));
 	must(d, store_undo(&store, &r, -1, &d->e));
 	drill_free(d);
 }
