@@ -125,7 +125,7 @@ struct tc_match {
 	struct net net; /* remote network: destination on egress, source on ingress */
 	struct port_range port; /* remote, 0 any (needs protocol) */
 	struct port_range local_port;
-	uint8_t protocol;   /* IPPROTO_TCP, IPPROTO_UDP, …, 0 any */
+	uint8_t protocol;   /* IPPROTO_TCP, …, 0 any; needs a family in net */
 	uint8_t icmp6_type; /* with IPPROTO_ICMPV6, 0 any */
 };
 /* In place of a match, for what only a program can tell. */

@@ -169,26 +169,40 @@ pass_control(const struct side *s)
 	return pass(s, m);
 }
 
+/* Without a family the kernel would not look at protocol and port, and pass everything. */
+static int
+pass_port(const struct side *s, struct port_range port)
+{
+	static const struct {
+		uint8_t family, protocol;
+	} with_ports[] = { { 4, IPPROTO_TCP }, { 4, IPPROTO_UDP }, { 6, IPPROTO_TCP },
+		{ 6, IPPROTO_UDP } };
+
+	for (size_t i = 0; i < ARRAY_LEN(with_ports); i++) {
+		const struct tc_match remote = { .net.family = with_ports[i].family,
+			.protocol = with_ports[i].protocol,
+			.port = port };
+		const struct tc_match local = { .net.family = with_ports[i].family,
+			.protocol = with_ports[i].protocol,
+			.local_port = port };
+
+		if (pass(s, remote) < 0 || pass(s, local) < 0)
+			return s->e->code;
+	}
+	return 0;
+}
+
 static int
 pass_excluded(const struct side *s)
 {
-	static const uint8_t with_ports[] = { IPPROTO_TCP, IPPROTO_UDP };
 	const struct flows *f = s->flows;
 
 	for (size_t i = 0; i < f->excludes_count; i++)
 		if (pass(s, (struct tc_match){ .net = f->excludes[i] }) < 0)
 			return s->e->code;
-	for (size_t i = 0; i < f->exclude_ports_count; i++) {
-		for (size_t k = 0; k < ARRAY_LEN(with_ports); k++) {
-			struct tc_match remote = { .protocol = with_ports[k],
-				.port = f->exclude_ports[i] };
-			struct tc_match local = { .protocol = with_ports[k],
-				.local_port = f->exclude_ports[i] };
-
-			if (pass(s, remote) < 0 || pass(s, local) < 0)
-				return s->e->code;
-		}
-	}
+	for (size_t i = 0; i < f->exclude_ports_count; i++)
+		if (pass_port(s, f->exclude_ports[i]) < 0)
+			return s->e->code;
 	return 0;
 }
 
