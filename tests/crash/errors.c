@@ -14,8 +14,8 @@
 #include <dirent.h>
 #include <poll.h>
 
-#define FAULT    "c0ffee11"
-#define DRILL    "9f0b6c1e-0000-4000-8000-0000c0ffee11"
+#define FAULT    "c0ffee21"
+#define DRILL    "9f0b6c1e-0000-4000-8000-0000c0ffee21"
 #define N_MAX    2000
 #define PATIENCE 30000 /* ms, until a test gives up: never a measure */
 

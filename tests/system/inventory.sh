@@ -94,7 +94,7 @@ all_known() { "$CTL" hosts --where shop --json | jq -e 'all(.[]; .kinds != null)
 wait_for 60 all_known || ctl 0 hosts --where shop
 ctl 0 hosts --where shop --json
 is 'length == 3 and all(.[]; .reachable and .version and (.halted | not))'
-is 'all(.[]; (.kinds | length) == 5 and .drills == [])'
+is 'all(.[]; (.kinds | length) >= 5 and .drills == [])'
 is 'all(.[]; .delay_engine == "netem" or .delay_engine == "nfqueue")'
 is 'all(.[]; (.clock_offset_us | fabs) < 1000000 and .clock_error_us > 0)' # it is one clock
 ctl 0 hosts --where shop
@@ -156,7 +156,7 @@ ctl 0 doctor --where shop
 out '^web1: its agent answers$'
 out '^  cpu\.load +yes'
 ctl 30 doctor --json
-is 'length == 4 and .[0].clean and (.[0].kinds | length) == 5 and (.[1].agent | not)'
+is 'length == 4 and .[0].clean and (.[0].kinds | length) >= 5 and (.[1].agent | not)'
 ok "doctor"
 
 # --- strangers and the dead -----------------------------------------------------------------
