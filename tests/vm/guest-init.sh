@@ -40,6 +40,7 @@ second_stage() {
 	mount -t sysfs sysfs /sys
 	mount -t devtmpfs devtmpfs /dev
 	mkdir -p /dev/pts /dev/shm /lib/modules
+	ln -s /proc/self/fd /dev/fd # bash's <(…)
 	mount -t devpts devpts /dev/pts
 	mount -t tmpfs tmpfs /dev/shm
 	modules=$(sed -n "s/.*MODULES='\([^']*\)'.*/\1/p" /run/job)
