@@ -27,7 +27,7 @@ struct pass {
 void
 print_by_hand(FILE *to, const struct record *r)
 {
-	char hand[1024];
+	char hand[UNDO_HAND_MAX];
 
 	for (int beat = BEAT_DISARM; beat <= BEAT_SWEEP; beat++) {
 		for (size_t i = r->undo.count; i-- > 0;) {

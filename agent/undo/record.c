@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define MAGIC        "stormdrill-record 1"
-#define LINE_MAX_LEN 512
+#define LINE_MAX_LEN UNDO_LINE_MAX
 
 /* --- writing --------------------------------------------------------------------------- */
 
@@ -44,7 +44,7 @@ static void __attribute__((format(printf, 2, 3))) put(struct out *o, const char 
 static void
 put_by_hand(struct out *o, const struct record *r)
 {
-	char hand[LINE_MAX_LEN];
+	char hand[UNDO_HAND_MAX];
 
 	put(o,
 	    "# Without stormd-undo: kill -KILL %d, if that is still stormd-fault, and then,\n"

@@ -61,16 +61,16 @@ note_name(const struct note *n, char *buf, size_t size)
 	const struct undo *u = &n->undo;
 	const struct undo_row *row = &undo_table[u->op];
 
-	(void)snprintf(buf, size, "%s.%" PRIu64 ".%" PRId64 "%s%s%s%s", row->name,
+	(void)snprintf(buf, size, "%s.%" PRIu64 ".%" PRId64 "%s%s%s%.64s", row->name,
 	    n->netns, u->num[0], u->op == UNDO_CLSACT ? "" : ".",
 	    u->op == UNDO_CLSACT ? "" : u->dev,
-	    u->dev[0] != '\0' && row->has_name ? "." : "", u->name);
+	    u->dev[0] != '\0' && row->has_name ? "." : "", row->has_name ? u->name : "");
 }
 
 static int
 note_format(const struct note *n, char *buf, size_t size)
 {
-	char line[256], hand[1024];
+	char line[UNDO_LINE_MAX], hand[UNDO_HAND_MAX];
 
 	(void)undo_format(&n->undo, line, sizeof(line));
 	undo_by_hand(&n->undo, hand, sizeof(hand));

@@ -69,6 +69,8 @@ const struct undo_row undo_table[UNDO_OPS] = {
 	[UNDO_CGROUP_REMOVE] = { "remove-cgroup", BEAT_SWEEP, false, true, NULL,
 	    { { 0 } }, ours_cgroup, run_cgroup_remove, check_cgroup_gone,
 	    hand_cgroup_remove },
+	[UNDO_CGROUP_V1] = { "remove-cgroup-v1", BEAT_SWEEP, false, true, "tree",
+	    { { 0 } }, ours_cgroup_v1, run_cgroup_v1, check_cgroup_v1, hand_cgroup_v1 },
 	[UNDO_NFT_OWN] = { "delete-own-table", BEAT_SWEEP, true, true, NULL, { { 0 } },
 	    ours_nft_own, run_nft_own, check_nft_own, hand_nft_own },
 	[UNDO_CLSACT] = { "delete-clsact", BEAT_SHARED, true, false, "dev", { IFINDEX },

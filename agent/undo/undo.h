@@ -36,6 +36,7 @@ enum undo_op {
 	UNDO_CHAIN,         /* sweep   name=chain, dev=table ("filter"), num0=4|6 */
 	UNDO_SET_DESTROY,   /* sweep   name=set */
 	UNDO_CGROUP_REMOVE, /* sweep   name=cgroup */
+	UNDO_CGROUP_V1,     /* sweep   name=cgroup, dev=controller of a v1 tree */
 	UNDO_NFT_OWN,       /* sweep   name=table of ours, family inet */
 	/* objects that faults share; see store.h */
 	UNDO_CLSACT,    /* sweep   dev, num0=ifindex: only when both blocks are empty */
@@ -46,11 +47,16 @@ enum undo_op {
 
 enum undo_beat { BEAT_DISARM, BEAT_SWEEP, BEAT_SHARED };
 
+#define UNDO_VALUE_MAX 160
+
+/* Unused fields are "" and 0; which an operation uses is in its row (undo_table.h). */
 struct undo {
 	enum undo_op op;
-	char name[64];
+	char name[PATH_LEN_MAX]; /* a name of our making, or a path */
 	char dev[16];
 	int64_t num[4];
+	char was[UNDO_VALUE_MAX]; /* what to put back */
+	char now[UNDO_VALUE_MAX]; /* what we put there: anything else is somebody's */
 };
 
 #define UNDO_LIST_MAX 40 /* netem on eight interfaces, both ways */
@@ -64,8 +70,11 @@ const char *undo_op_name(enum undo_op op); /* "flush-set" … */
 /* "flush set sd-7b1c09aa-4   # ipset flush sd-7b1c09aa-4": what it does, and by hand. */
 const char *undo_describe(const struct undo *u, char *buf, size_t size);
 /* The command a person would type; "" when there is none; returns buf. */
+#define UNDO_HAND_MAX 2048
 const char *undo_by_hand(const struct undo *u, char *buf, size_t size);
-/* One line of a record: "disarm flush-set name=sd-7b1c09aa-4", without newline; length. */
+/* One line of a record: "disarm flush-set name=sd-7b1c09aa-4", without newline; length.
+ * What is no graphic character in a name or value is written \x20. */
+#define UNDO_LINE_MAX 1024
 int undo_format(const struct undo *u, char *buf, size_t size);
 /* Strict, the inverse.  With `fault` every name must be of that fault, without (shared
  * records) the object must be one of those that faults share. */

@@ -7,6 +7,7 @@
 #include "undo_table.h"
 
 #include "cgroup.h"
+#include "cgroup_place.h"
 #include "cleanup.h"
 #include "ipset.h"
 #include "iptables.h"
@@ -140,6 +141,20 @@ check_cgroup_gone(struct undo_ctx *c, const struct undo *u, struct err *e)
 	count = cgroup_count(root, u->name);
 	return count == -ENOENT ? 0 :
 				  err_set(e, -EBUSY, "cgroup '%s' still exists", u->name);
+}
+
+int
+check_cgroup_v1(struct undo_ctx *c, const struct undo *u, struct err *e)
+{
+	_cleanup_close_ int tree = cgroup_tree(u->dev, e);
+
+	(void)c;
+	if (tree < 0)
+		return tree;
+	return cgroup_count(tree, u->name) == -ENOENT ?
+		   0 :
+		   err_set(e, -EBUSY, "cgroup '%s' still exists in the %s tree", u->name,
+		       u->dev);
 }
 
 int

@@ -131,6 +131,15 @@ hand_cgroup_remove(const struct undo *u, char *buf, size_t size)
 }
 
 void
+hand_cgroup_v1(const struct undo *u, char *buf, size_t size)
+{
+	char path[QUOTED_MAX];
+
+	(void)snprintf(
+	    buf, size, "rmdir /sys/fs/cgroup/%s/%s", u->dev, shell_word(u->name, path));
+}
+
+void
 hand_link(const struct undo *u, char *buf, size_t size)
 {
 	(void)snprintf(buf, size, "ip link del %s type ifb", u->name);

@@ -133,6 +133,15 @@ ours_cgroup(const struct undo *u, const char *fault)
 }
 
 bool
+ours_cgroup_v1(const struct undo *u, const char *fault)
+{
+	static const char *const trees[] = { "blkio", "cpu", "freezer", "memory",
+		"pids" };
+
+	return is_one_of(u->dev, trees, ARRAY_LEN(trees)) && ours_cgroup(u, fault);
+}
+
+bool
 ours_filter(const struct undo *u, const char *fault)
 {
 	return is_link_name(u->dev) &&
@@ -200,6 +209,10 @@ undo_is_valid(const struct undo *u, const char *fault)
 		return false;
 	if ((u->name[0] != '\0') != row->has_name ||
 	    (u->dev[0] != '\0') != (row->dev_key != NULL))
+		return false;
+	if (memchr(u->was, '\0', sizeof(u->was)) == NULL ||
+	    memchr(u->now, '\0', sizeof(u->now)) == NULL ||
+	    (u->was[0] != '\0' && !row->has_was) || (u->now[0] != '\0' && !row->has_now))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(u->num); i++) {
 		if (u->num[i] < row->num[i].min || u->num[i] > row->num[i].max)

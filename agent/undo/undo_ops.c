@@ -7,6 +7,8 @@
 #include "undo_table.h"
 
 #include "cgroup.h"
+#include "cgroup_place.h"
+#include "cleanup.h"
 #include "ipset.h"
 #include "iptables.h"
 #include "link.h"
@@ -148,6 +150,15 @@ run_cgroup_remove(struct undo_ctx *c, const struct undo *u, struct err *e)
 	int root = undo_ctx_cgroup(c, e);
 
 	return root < 0 ? root : unless(cgroup_remove(root, u->name, e), -ENOENT);
+}
+
+int
+run_cgroup_v1(struct undo_ctx *c, const struct undo *u, struct err *e)
+{
+	_cleanup_close_ int tree = cgroup_tree(u->dev, e);
+
+	(void)c;
+	return tree < 0 ? tree : unless(cgroup_remove(tree, u->name, e), -ENOENT);
 }
 
 /* Closed by putting another in its place: the number stays taken, so that doing this twice

@@ -37,6 +37,10 @@ struct undo_row {
 	/* May fill `e` and still return 0: undo_run looks at the value only. */
 	undo_action *run, *check;
 	void (*by_hand)(const struct undo *u, char *buf, size_t size);
+	bool has_was, has_now; /* either may be "" all the same */
+	/* What it takes away is still there after a reboot: a file, a hardware clock.  Its
+	 * record is kept below state-dir, and obeyed in any boot. */
+	bool outlives_boot;
 };
 
 extern const struct undo_row undo_table[UNDO_OPS];
@@ -50,6 +54,7 @@ bool ours_gate(const struct undo *u, const char *fault);
 bool ours_link(const struct undo *u, const char *fault);
 bool ours_chain(const struct undo *u, const char *fault);
 bool ours_cgroup(const struct undo *u, const char *fault);
+bool ours_cgroup_v1(const struct undo *u, const char *fault);
 bool ours_filter(const struct undo *u, const char *fault);
 bool ours_filter_chain(const struct undo *u, const char *fault);
 bool ours_descriptor(const struct undo *u, const char *fault);
@@ -61,8 +66,8 @@ bool ours_nft_own(const struct undo *u, const char *fault);
 /* undo_ops.c */
 undo_action run_set_flush, run_gate, run_gate_delete, run_filter, run_cgroup_kill,
     run_descriptor, run_filter_chain, run_link, run_chain, run_set_destroy,
-    run_cgroup_remove, run_clsact, run_nft_table, run_nft_chain, run_nft_flush,
-    run_nft_own;
+    run_cgroup_remove, run_cgroup_v1, run_clsact, run_nft_table, run_nft_chain,
+    run_nft_flush, run_nft_own;
 /* Is this still the interface the record means?  By name and index, or by our own chain on
  * it when it was renamed. */
 bool is_recorded_link(struct undo_ctx *c, const struct undo *u, uint32_t chain);
@@ -70,8 +75,8 @@ bool is_recorded_link(struct undo_ctx *c, const struct undo *u, uint32_t chain);
 /* undo_check.c */
 undo_action check_set_flushed, check_gate, check_gate_gone, check_filter,
     check_cgroup_killed, check_descriptor, check_filter_chain, check_link, check_chain,
-    check_set_gone, check_cgroup_gone, check_clsact, check_nft_table, check_nft_chain,
-    check_nft_flushed, check_nft_own;
+    check_set_gone, check_cgroup_gone, check_cgroup_v1, check_clsact, check_nft_table,
+    check_nft_chain, check_nft_flushed, check_nft_own;
 
 /* undo_hand.c */
 void hand_set_flush(const struct undo *u, char *buf, size_t size);
@@ -85,6 +90,7 @@ void hand_link(const struct undo *u, char *buf, size_t size);
 void hand_chain(const struct undo *u, char *buf, size_t size);
 void hand_set_destroy(const struct undo *u, char *buf, size_t size);
 void hand_cgroup_remove(const struct undo *u, char *buf, size_t size);
+void hand_cgroup_v1(const struct undo *u, char *buf, size_t size);
 void hand_clsact(const struct undo *u, char *buf, size_t size);
 void hand_nft_table(const struct undo *u, char *buf, size_t size);
 void hand_nft_chain(const struct undo *u, char *buf, size_t size);

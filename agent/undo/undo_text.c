@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINE_MAX_LEN 256
+#define LINE_MAX_LEN UNDO_LINE_MAX
 
 static const char *const beat_names[] = {
 	[BEAT_DISARM] = "disarm",
@@ -47,7 +47,7 @@ undo_by_hand(const struct undo *u, char *buf, size_t size)
 const char *
 undo_describe(const struct undo *u, char *buf, size_t size)
 {
-	char line[LINE_MAX_LEN], hand[1024];
+	char line[LINE_MAX_LEN], hand[UNDO_HAND_MAX];
 	char *text, *name;
 
 	(void)undo_format(u, line, sizeof(line));
@@ -69,27 +69,76 @@ undo_add(struct undo_list *l, struct undo u)
 	l->op[l->count++] = u;
 }
 
+/* A line of the text being written: words with a blank between them. */
+struct line {
+	char text[LINE_MAX_LEN];
+	size_t len;
+};
+
+static void
+put_char(struct line *l, char c)
+{
+	if (l->len + 1 < sizeof(l->text)) {
+		l->text[l->len++] = c;
+		l->text[l->len] = '\0';
+	}
+}
+
+/* What would break the line or the word, as \x and two digits. */
+static void
+put_escaped(struct line *l, const char *s)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c > ' ' && c != 0x7f && c != '\\') {
+			put_char(l, *s);
+			continue;
+		}
+		put_char(l, '\\');
+		put_char(l, 'x');
+		put_char(l, digits[c >> 4]);
+		put_char(l, digits[c & 15]);
+	}
+}
+
+static void
+put_pair(struct line *l, const char *key, const char *value)
+{
+	put_char(l, ' ');
+	for (; *key != '\0'; key++)
+		put_char(l, *key);
+	put_char(l, '=');
+	put_escaped(l, value);
+}
+
 int
 undo_format(const struct undo *u, char *buf, size_t size)
 {
 	const struct undo_row *row = &undo_table[u->op];
-	char line[LINE_MAX_LEN];
-	int n = snprintf(line, sizeof(line), "%s %s", beat_names[row->beat], row->name);
+	struct line l = { .len = 0 };
+	char num[24];
 
+	l.len = (size_t)snprintf(
+	    l.text, sizeof(l.text), "%s %s", beat_names[row->beat], row->name);
 	if (row->has_name)
-		n += snprintf(line + n, sizeof(line) - (size_t)n, " name=%s", u->name);
-	if (row->dev_key != NULL) {
-		n += snprintf(
-		    line + n, sizeof(line) - (size_t)n, " %s=%s", row->dev_key, u->dev);
-	}
+		put_pair(&l, "name", u->name);
+	if (row->dev_key != NULL)
+		put_pair(&l, row->dev_key, u->dev);
 	for (size_t i = 0; i < ARRAY_LEN(u->num) && row->num[i].key != NULL; i++) {
-		n += snprintf(line + n, sizeof(line) - (size_t)n, " %s=%" PRId64,
-		    row->num[i].key, u->num[i]);
+		(void)snprintf(num, sizeof(num), "%" PRId64, u->num[i]);
+		put_pair(&l, row->num[i].key, num);
 	}
-	if ((size_t)n >= size)
+	if (row->has_was)
+		put_pair(&l, "was", u->was);
+	if (row->has_now)
+		put_pair(&l, "now", u->now);
+	if (l.len + 1 == sizeof(l.text) || l.len >= size)
 		return -E2BIG;
-	memcpy(buf, line, (size_t)n + 1);
-	return n;
+	memcpy(buf, l.text, l.len + 1);
+	return (int)l.len;
 }
 
 /* Take the next word of *s: 0, or -EINVAL when it is not there, is too long, or a blank
@@ -109,6 +158,38 @@ next_word(const char **s, char *word, size_t size)
 	return 0;
 }
 
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The inverse of put_escaped, and strict: what need not be escaped is not. */
+static int
+unescape(char *s, struct err *e)
+{
+	char *to = s;
+
+	for (; *s != '\0'; s++, to++) {
+		int high = s[0] == '\\' && s[1] == 'x' ? hex_digit(s[2]) : -1;
+		int low = high < 0 ? -1 : hex_digit(s[3]);
+		int c = high * 16 + low;
+
+		if (*s != '\\') {
+			*to = *s;
+			continue;
+		}
+		if (low < 0 || c == 0 || (c > ' ' && c != 0x7f && c != '\\'))
+			return err_invalid(e, "a '\\' that begins nothing");
+		*to = (char)c;
+		s += 3;
+	}
+	*to = '\0';
+	return 0;
+}
+
 /* "key=value" with exactly this key. */
 static int
 next_value(const char **s, const char *key, char *value, size_t size, struct err *e)
@@ -119,7 +200,9 @@ next_value(const char **s, const char *key, char *value, size_t size, struct err
 	if (next_word(s, word, sizeof(word)) < 0 || strncmp(word, key, len) != 0 ||
 	    word[len] != '=')
 		return err_invalid(e, "'%s=' is missing", key);
-	if (word[len + 1] == '\0' || strlen(word + len + 1) >= size)
+	if (unescape(word + len + 1, e) < 0)
+		return e->code;
+	if (strlen(word + len + 1) >= size)
 		return err_invalid(e, "'%s' is not a %s", word + len + 1, key);
 	memcpy(value, word + len + 1, strlen(word + len + 1) + 1);
 	return 0;
@@ -173,6 +256,10 @@ parse_fields(const char **s, struct undo *u, struct err *e)
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(u->num) && row->num[i].key != NULL;
 	     i++)
 		r = next_num(s, &row->num[i], &u->num[i], e);
+	if (r == 0 && row->has_was)
+		r = next_value(s, "was", u->was, sizeof(u->was), e);
+	if (r == 0 && row->has_now)
+		r = next_value(s, "now", u->now, sizeof(u->now), e);
 	if (r == 0 && **s != '\0')
 		return err_invalid(e, "'%s' does not belong here", *s);
 	return r;
