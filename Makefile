@@ -48,8 +48,11 @@ I_lib/kinds := include
 I_agent/ipc := include agent/ipc
 I_agent/kernel := include agent/kernel
 I_agent/undo := include agent/kernel agent/undo
-I_agent/faults := include agent/kernel agent/undo agent/faults agent/faults/net
+I_agent/faults := include agent/kernel agent/undo agent/faults agent/faults/net \
+	agent/faults/process agent/faults/disk
 I_agent/faults/net := include agent/kernel agent/undo agent/faults agent/faults/net
+I_agent/faults/process := include agent/kernel agent/undo agent/faults agent/faults/process
+I_agent/faults/disk := include agent/kernel agent/undo agent/faults agent/faults/disk
 I_agent/holder := include agent/ipc agent/undo agent/faults agent/holder
 I_agent/supervisor := include agent/ipc agent/supervisor
 I_agent/recover := include agent/undo agent/recover
@@ -71,8 +74,8 @@ TESTED_A := $(BUILD)/tested.a
 PROGS := stormd stormd-front stormd-fault stormd-undo stormctl
 stormd_O := $(call objs,agent/supervisor agent/ipc)
 stormd-front_O := $(call objs,agent/front agent/ipc)
-stormd-fault_O := $(call objs,agent/holder agent/faults agent/faults/net agent/ipc agent/undo \
-	agent/kernel)
+stormd-fault_O := $(call objs,agent/holder agent/faults agent/faults/net agent/faults/process \
+	agent/faults/disk agent/ipc agent/undo agent/kernel)
 stormd-undo_O := $(call objs,agent/recover agent/undo agent/kernel)
 stormctl_O := $(call objs,ctl/cmd ctl/report ctl/io ctl/io/probes ctl/io/inventory ctl/io/pki \
 	ctl/model)

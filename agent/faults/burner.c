@@ -7,16 +7,9 @@
 #include "err.h"
 #include "leash.h"
 #include "load_page.h"
-#include "log.h"
-#include "parse.h"
-#include "process.h"
 #include <sched.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
-#include <unistd.h>
 
 #define PERIOD_NS   UINT64_C(1000000)
 #define DEBT_MAX_NS (50 * PERIOD_NS) /* beyond this a lost turn stays lost */
@@ -103,46 +96,23 @@ pin(unsigned cpu)
 }
 
 static int
-get_ready(unsigned cpu, struct load_page **ret, struct err *e)
+burner_run(struct member *m, struct err *e)
 {
-	struct load_page *page;
+	struct load_page *page = m->page;
+	struct load_slot *slot = &page->slot[m->number];
 
-	if (leash_wear(LEASH_FD) < 0)
-		return err_errno(e, "put on the leash");
-	if (pin(cpu) < 0)
-		return err_errno(e, "pin to CPU %u", cpu);
-	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, PAGE_FD, 0);
-	if (page == MAP_FAILED)
-		return err_errno(e, "map the shared page");
+	if (pin(slot->cpu) < 0)
+		return err_errno(e, "pin to CPU %u", slot->cpu);
 	(void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); /* the default is 5 % of a period */
-	*ret = page;
-	return caps_limit(0, e);
-}
-
-int
-burner_main(int argc, char **argv)
-{
-	uint64_t cpu, index;
-	struct load_page *page = NULL;
-	struct load_slot *slot;
-	struct err e = { 0 };
-
-	log_open("stormd-burner", LOG_L_INFO);
-	process_comm("stormd-burner");
-	if (argc != 5 || parse_u64(argv[2], &cpu, &e) < 0 ||
-	    parse_u64(argv[3], &index, &e) < 0 || index >= LOAD_CPUS_MAX ||
-	    cpu > UINT16_MAX) {
-		log_error("started by hand: this is a part of stormd-fault");
-		return 2;
-	}
-	if (get_ready((unsigned)cpu, &page, &e) < 0) {
-		log_error("%s", e.msg);
-		return 1;
-	}
-	slot = &page->slot[index];
-	atomic_store(&slot->is_ready, 1);
-	word_wake(&slot->is_ready);
+	crew_ready(m);
 	while (atomic_load(&page->is_going) == 0)
 		word_wait(&page->is_going, 0, 0);
 	burn(slot);
 }
+
+const struct crew_work work_burn = {
+	.name = "burn",
+	.comm = "stormd-burner",
+	.page_size = sizeof(struct load_page),
+	.run = burner_run,
+};

@@ -66,11 +66,12 @@ cpu_load_prepare(struct fault_run *r, struct err *e)
 	if (load_init(&l->load, spec_text(r->spec, "cpus"), e) < 0)
 		return e->code;
 	l->shares = xcalloc(l->load.count, sizeof(*l->shares));
-	l->cpus = (size_t)l->load.burners[l->load.count - 1].cpu + 1;
+	l->cpus = (size_t)l->load.cpu[l->load.count - 1] + 1;
 	l->idle = xcalloc(l->cpus, sizeof(*l->idle));
-	child_group_plan(&l->group, r);
-	undo_add(
-	    &r->undo, (struct undo){ .op = UNDO_DESCRIPTOR, .num = { l->load.leash } });
+	if (child_group_plan(&l->group, r, "cpu", e) < 0)
+		return e->code;
+	undo_add(&r->undo,
+	    (struct undo){ .op = UNDO_DESCRIPTOR, .num = { l->load.crew.leash } });
 	describe(r, l);
 	r->wake_ms = -1;
 	return 0;
@@ -86,7 +87,7 @@ control(struct fault_run *r, struct err *e)
 	if (proc_cpu_idle(l->idle, l->cpus, e) < 0)
 		return e->code;
 	for (size_t i = 0; i < l->load.count; i++) {
-		const unsigned cpu = l->load.burners[i].cpu;
+		const unsigned cpu = l->load.cpu[i];
 		const struct cpu_sample now = {
 			.wall = clock_boottime(),
 			.idle = l->idle[cpu],
@@ -105,11 +106,10 @@ static int
 cpu_load_stage(struct fault_run *r, struct err *e)
 {
 	struct loading *l = r->state;
-	_cleanup_close_ int cgroup = -1;
 
-	if (child_group_make(&l->group, r, &cgroup, e) < 0)
+	if (child_group_make(&l->group, r, e) < 0)
 		return e->code;
-	if (load_start(&l->load, r->spec->id, cgroup, e) < 0)
+	if (load_start(&l->load, r->spec->id, &l->group, e) < 0)
 		return e->code;
 	/* the first sample: what others use until apply is known by then */
 	return control(r, e);
@@ -147,7 +147,7 @@ cpu_load_verify(struct fault_run *r, struct err *e)
 			if (clock_boottime() >= until)
 				return err_set(e, -EBUSY,
 				    "the burner of CPU %u gets no time to run",
-				    l->load.burners[i].cpu);
+				    l->load.cpu[i]);
 			sleep_usec(VERIFY_PERIOD);
 		}
 	}

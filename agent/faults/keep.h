@@ -7,11 +7,11 @@
  * host has ports, and since several are quicker at giving them all back.  The leash
  * (leash.h) ends them all at once, and the ports are free.
  */
+#include "crew.h"
 #include "parse.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 struct err;
 struct keep_page;
@@ -24,11 +24,9 @@ enum {
 
 struct keep {
 	struct keep_page *page;
-	int page_fd, leash_in;
-	int leash; /* closing it ends every keeper */
+	struct crew crew; /* closing its leash ends every keeper */
 	size_t keepers;
-	pid_t pid[KEEPERS_MAX]; /* 0: not started or reaped */
-	size_t room;            /* places there are, for one port at one address each */
+	size_t room; /* places there are, for one port at one address each */
 };
 
 struct keep_plan {
@@ -44,9 +42,9 @@ struct keep_plan {
 int keep_init(struct keep *k, const struct keep_plan *plan, struct err *e);
 /* What a place is for; an address by its number, before keep_start if it is not the first. */
 void keep_put(struct keep *k, size_t place, uint16_t port, unsigned address);
-/* Start the keepers; each makes its sockets and binds none.  `cgroup` (a directory, or -1)
- * is where they go. */
-int keep_start(struct keep *k, const char *fault, int cgroup, struct err *e);
+/* Start the keepers; each makes its sockets and binds none.  */
+int keep_start(
+    struct keep *k, const char *fault, const struct child_group *g, struct err *e);
 /* Bind what was put since the last time; back when all of it was tried. */
 int keep_turn(struct keep *k, struct err *e);
 
@@ -57,8 +55,5 @@ uint16_t keep_port(const struct keep *k, size_t place);
 size_t keep_held(const struct keep *k);
 bool keep_lost(struct keep *k); /* has a keeper ended by itself? */
 void keep_reap(struct keep *k); /* kills those that are left, waits for their end */
-
-/* main() of `stormd-fault --keeper NUMBER FAULT`: descriptor 3 is the page, 4 the leash. */
-int keeper_main(int argc, char **argv);
 
 #endif

@@ -5,8 +5,6 @@
 #include "keep.h"
 #include <stdatomic.h>
 
-enum { KEEP_PAGE_FD = 3, KEEP_LEASH_FD = 4 };
-
 /* Of a place; below 0: the negative errno of the bind that was tried. */
 enum { PLACE_EMPTY, PLACE_HELD, PLACE_ASKED };
 
@@ -18,8 +16,6 @@ struct keep_place {
 
 struct keep_slot {
 	_Alignas(64) uint32_t first, count; /* its places */
-	_Atomic uint32_t is_ready;          /* keeper → holder; sockets are made, or: */
-	_Atomic int32_t error;              /* the negative errno of one that was not */
 	_Atomic uint32_t done;              /* the last turn it has seen through */
 };
 

@@ -8,7 +8,6 @@
 #include "err.h"
 #include "keep_page.h"
 #include "leash.h"
-#include "log.h"
 #include "process.h"
 #include "xalloc.h"
 #include <arpa/inet.h>
@@ -20,8 +19,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "parse.h"
 
 struct keeper {
 	struct keep_page *page;
@@ -132,45 +129,29 @@ keep_on(struct keeper *k)
 }
 
 static int
-get_ready(struct keep_page **ret, struct err *e)
+keeper_run(struct member *m, struct err *e)
 {
+	struct keeper k = { .page = m->page };
 	struct rlimit limit;
-	void *page;
+	int rc;
 
-	if (leash_wear(KEEP_LEASH_FD) < 0)
-		return err_errno(e, "put on the leash");
+	k.slot = &k.page->slot[m->number];
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit); /* making sockets will tell */
 	}
-	page = mmap(NULL, sizeof(struct keep_page), PROT_READ | PROT_WRITE, MAP_SHARED,
-	    KEEP_PAGE_FD, 0);
-	if (page == MAP_FAILED)
-		return err_errno(e, "map the shared page");
-	*ret = page;
-	return caps_limit(CAP_BIT(CAP_NET_BIND_SERVICE) & caps_permitted(), e);
-}
-
-int
-keeper_main(int argc, char **argv)
-{
-	struct keeper k = { 0 };
-	struct err e = { 0 };
-	uint64_t number;
-
-	log_open("stormd-keeper", LOG_L_INFO);
-	process_comm("stormd-keeper");
-	if (argc != 4 || parse_u64(argv[2], &number, &e) < 0 || number >= KEEPERS_MAX) {
-		log_error("started by hand: this is a part of stormd-fault");
-		return 2;
-	}
-	if (get_ready(&k.page, &e) < 0) {
-		log_error("%s", e.msg);
-		return 1;
-	}
-	k.slot = &k.page->slot[number];
-	atomic_store(&k.slot->error, make_sockets(&k));
-	atomic_store(&k.slot->is_ready, 1);
-	word_wake(&k.slot->is_ready);
+	rc = make_sockets(&k);
+	if (rc < 0)
+		return err_set(
+		    e, rc, "make %u sockets: %s", k.slot->count, strerror(-rc));
+	crew_ready(m);
 	keep_on(&k);
 }
+
+const struct crew_work work_keep = {
+	.name = "keep",
+	.comm = "stormd-keeper",
+	.page_size = sizeof(struct keep_page),
+	.caps = CAP_BIT(CAP_NET_BIND_SERVICE),
+	.run = keeper_run,
+};

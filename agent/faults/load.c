@@ -1,29 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The holder's side of burners.  They are this very program, started again as
- * `--burner`, so that nothing of the holder's memory, locks or descriptors is in them.
+ * The holder's side of burners: which CPUs, and what each is to do.
  */
 #include "load.h"
-#include "cgroup.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "err.h"
 #include "leash.h"
 #include "load_page.h"
-#include "spawn.h"
 #include "xalloc.h"
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define CPU_BITS   8192 /* of the affinity mask: what kernels are built for at most */
 #define READY_WAIT (5 * USEC_PER_SEC)
@@ -124,104 +115,29 @@ choose_cpus(struct load *l, const char *list, struct err *e)
 		return err_invalid(e, "no CPU is left to load");
 	drop_repeats(c);
 	l->count = c->count;
-	l->burners = xcalloc(c->count, sizeof(*l->burners));
-	for (size_t i = 0; i < c->count; i++)
-		l->burners[i].cpu = c->cpu[i];
+	l->cpu = xcalloc(c->count, sizeof(*l->cpu));
+	memcpy(l->cpu, c->cpu, c->count * sizeof(*l->cpu));
 	return 0;
 }
 
 int
 load_init(struct load *l, const char *cpus, struct err *e)
 {
-	int leash[2];
-	void *page;
-
-	*l = (struct load){ .page_fd = -1, .leash_in = -1, .leash = -1 };
+	*l = (struct load){ 0 };
 	if (choose_cpus(l, cpus, e) < 0)
 		return e->code;
-	l->page_fd = memfd_create("stormdrill-load", MFD_CLOEXEC);
-	if (l->page_fd < 0 || ftruncate(l->page_fd, sizeof(struct load_page)) < 0)
-		return err_errno(e, "make the burners' shared page");
-	page = mmap(NULL, sizeof(struct load_page), PROT_READ | PROT_WRITE, MAP_SHARED,
-	    l->page_fd, 0);
-	if (page == MAP_FAILED)
-		return err_errno(e, "map the burners' shared page");
-	l->page = page;
-	if (pipe2(leash, O_CLOEXEC) < 0)
-		return err_errno(e, "make the burners' leash");
-	l->leash_in = leash[0];
-	l->leash = leash[1];
-	return 0;
-}
-
-static int
-start_one(struct load *l, size_t i, const char *fault, struct err *e)
-{
-	struct burner *b = &l->burners[i];
-	char cpu[24], slot[24];
-	const char *const argv[] = { "stormd-fault", "--burner", cpu, slot, fault, NULL };
-	const int fds[] = { l->page_fd, l->leash_in };
-	const struct spawn s = {
-		.path = "/proc/self/exe",
-		.argv = argv,
-		.fds = fds,
-		.fds_count = ARRAY_LEN(fds),
-		.role = SPAWN_BURNER,
-	};
-	int pidfd, rc;
-
-	(void)snprintf(cpu, sizeof(cpu), "%u", b->cpu);
-	(void)snprintf(slot, sizeof(slot), "%zu", i);
-	rc = spawn(&s, &b->pid, &pidfd, e);
-	if (rc == 0)
-		(void)close(
-		    pidfd); /* it is our child: its pid is ours until we reap it */
-	return rc;
-}
-
-static bool
-has_ended(struct burner *b)
-{
-	if (b->pid == 0 || waitpid(b->pid, NULL, WNOHANG) != b->pid)
-		return false;
-	b->pid = 0;
-	return true;
-}
-
-static int
-wait_ready(struct load *l, size_t i, usec_t until, struct err *e)
-{
-	_Atomic uint32_t *is_ready = &l->page->slot[i].is_ready;
-	const unsigned cpu = l->burners[i].cpu;
-
-	while (atomic_load(is_ready) == 0) {
-		if (has_ended(&l->burners[i]))
-			return err_set(e, -ECHILD, "the burner of CPU %u could not start",
-			    cpu); /* it said why on stderr */
-		if (clock_boottime() >= until)
-			return err_set(
-			    e, -ETIMEDOUT, "the burner of CPU %u does not start", cpu);
-		word_wait(is_ready, 0, 20);
-	}
+	if (crew_init(&l->crew, &work_burn, l->count, 0, e) < 0)
+		return e->code;
+	l->page = l->crew.page;
+	for (size_t i = 0; i < l->count; i++)
+		l->page->slot[i].cpu = l->cpu[i];
 	return 0;
 }
 
 int
-load_start(struct load *l, const char *fault, int cgroup, struct err *e)
+load_start(struct load *l, const char *fault, const struct child_group *g, struct err *e)
 {
-	const usec_t until = clock_boottime() + READY_WAIT;
-
-	for (size_t i = 0; i < l->count; i++) {
-		if (start_one(l, i, fault, e) < 0)
-			return e->code;
-		if (cgroup >= 0 && cgroup_join(cgroup, l->burners[i].pid, e) < 0)
-			return e->code;
-	}
-	for (size_t i = 0; i < l->count; i++) {
-		if (wait_ready(l, i, until, e) < 0)
-			return e->code;
-	}
-	return 0;
+	return crew_start(&l->crew, fault, g, READY_WAIT, e);
 }
 
 void
@@ -246,23 +162,13 @@ load_used_ns(const struct load *l, size_t i)
 int
 load_lost(struct load *l)
 {
-	for (size_t i = 0; i < l->count; i++) {
-		if (has_ended(&l->burners[i]))
-			return (int)l->burners[i].cpu;
-	}
-	return -1;
+	int i = crew_lost(&l->crew, NULL);
+
+	return i < 0 ? -1 : (int)l->cpu[i];
 }
 
 void
 load_reap(struct load *l)
 {
-	for (size_t i = 0; i < l->count; i++) {
-		struct burner *b = &l->burners[i];
-
-		if (b->pid == 0)
-			continue;
-		(void)kill(b->pid, SIGKILL); /* our child, so the pid is still its own */
-		(void)waitpid(b->pid, NULL, 0); /* how it ended tells nothing new */
-		b->pid = 0;
-	}
+	crew_reap(&l->crew);
 }

@@ -5,12 +5,10 @@
 #include "load.h"
 #include <stdatomic.h>
 
-enum { PAGE_FD = 3, LEASH_FD = 4 };
-
 struct load_slot {
-	_Alignas(64) _Atomic uint32_t share; /* holder → burner */
-	_Atomic uint32_t is_ready;           /* burner → holder, a futex */
-	_Atomic uint64_t used_ns;            /* burner → holder */
+	_Alignas(64) uint32_t cpu;
+	_Atomic uint32_t share;   /* holder → burner */
+	_Atomic uint64_t used_ns; /* burner → holder */
 };
 
 struct load_page {

@@ -83,9 +83,10 @@ prepare_keep(
 {
 	if (check_room(plan->room, e) < 0 || keep_init(&p->keep, plan, e) < 0)
 		return e->code;
-	child_group_plan(&p->group, r);
-	undo_add(
-	    &r->undo, (struct undo){ .op = UNDO_DESCRIPTOR, .num = { p->keep.leash } });
+	if (child_group_plan(&p->group, r, NULL, e) < 0)
+		return e->code;
+	undo_add(&r->undo,
+	    (struct undo){ .op = UNDO_DESCRIPTOR, .num = { p->keep.crew.leash } });
 	fault_op(r, "stage: start %zu process%s with %zu %s socket%s, bound to nothing",
 	    p->keep.keepers, p->keep.keepers == 1 ? "" : "es", plan->room,
 	    protocol_name(p), plan->room == 1 ? "" : "s");
@@ -95,11 +96,9 @@ prepare_keep(
 static int
 keep_stage(struct fault_run *r, struct porting *p, struct err *e)
 {
-	_cleanup_close_ int cgroup = -1;
-
-	if (child_group_make(&p->group, r, &cgroup, e) < 0)
+	if (child_group_make(&p->group, r, e) < 0)
 		return e->code;
-	return keep_start(&p->keep, r->spec->id, cgroup, e);
+	return keep_start(&p->keep, r->spec->id, &p->group, e);
 }
 
 static int

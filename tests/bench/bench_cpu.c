@@ -6,7 +6,7 @@
  * run time of tasks, which cgroups count in nanoseconds, leaves out what a hypervisor steals.)
  */
 #include "bench.h"
-#include "load.h"
+#include "crew.h"
 #include "proc.h"
 
 #define SECONDS 5
@@ -160,8 +160,8 @@ compare(const char *percent, double asked, bool shared)
 int
 main(int argc, char **argv)
 {
-	if (argc > 1 && strcmp(argv[1], "--burner") == 0)
-		return burner_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "--work") == 0)
+		return crew_main(argc, argv);
 	pidns_enter();
 	if (PEER("stress-ng", "--version") < 0) {
 		(void)fprintf(stderr, "skip: stress-ng is not installed\n");

@@ -12,9 +12,8 @@
  * nothing to do on a CPU that others keep busy; it says so, and is tried again.
  */
 #include "cleanup.h"
+#include "crew.h"
 #include "fault.h"
-#include "keep.h"
-#include "load.h"
 #include "snapshot.h"
 #include "store.h"
 #include "trial.h"
@@ -380,13 +379,25 @@ not_possible_here(void **state)
 	skip();
 }
 
+/* `contract KIND…`: only those; without any, all. */
+static bool
+is_wanted(const char *kind, char **wanted)
+{
+	if (*wanted == NULL)
+		return true;
+	while (*wanted != NULL && strcmp(*wanted, kind) != 0)
+		wanted++;
+	return *wanted != NULL;
+}
+
 static size_t
-make_trials(struct trial *trials, struct CMUnitTest *tests)
+make_trials(struct trial *trials, struct CMUnitTest *tests, char **wanted)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const struct fault *f = fault_find(rows[i].kind);
+		const struct fault *f =
+		    is_wanted(rows[i].kind, wanted) ? fault_find(rows[i].kind) : NULL;
 		const bool possible = f != NULL && is_possible(f);
 
 		for (size_t s = 0; f != NULL && s < ARRAY_LEN(scenarios); s++, n++) {
@@ -418,14 +429,12 @@ main(int argc, char **argv)
 	size_t count;
 	int missing, failed;
 
-	/* a burner or keeper is the holder's own program again, and here that is this one */
-	if (argc > 1 && strcmp(argv[1], "--burner") == 0)
-		return burner_main(argc, argv);
-	if (argc > 1 && strcmp(argv[1], "--keeper") == 0)
-		return keeper_main(argc, argv);
+	/* a member of a crew is the holder's own program again, and here that is this one */
+	if (argc > 1 && strcmp(argv[1], "--work") == 0)
+		return crew_main(argc, argv);
 	pidns_enter();
 	missing = every_kind_is_tried();
-	count = make_trials(trials, tests);
+	count = make_trials(trials, tests, argv + 1);
 	failed = _cmocka_run_group_tests("contract", tests, count, world_make, world_end);
 	return missing + failed == 0 ? 0 : 1;
 }

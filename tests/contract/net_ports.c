@@ -3,6 +3,7 @@
  * net.ports as other programs meet it: what bind() and connect() say, and how many
  * connections a service still takes.  The range of ephemeral ports is made small, but once.
  */
+#include "crew.h"
 #include "exempt.h"
 #include "keep.h"
 #include "one_fault.h"
@@ -547,8 +548,8 @@ main(int argc, char **argv)
 	};
 
 	/* a keeper is the holder's own program again, and here that is this one */
-	if (argc > 1 && strcmp(argv[1], "--keeper") == 0)
-		return keeper_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "--work") == 0)
+		return crew_main(argc, argv);
 	pidns_enter();
 	return cmocka_run_group_tests(tests, make_world, end_world);
 }

@@ -4,10 +4,10 @@
  * storing a record, then of a holder's whole life.  What must hold: the failure is said,
  * no record is ever half there, and nothing of the fault is left.
  */
+#include "crew.h"
 #include "holder.h"
 #include "ident.h"
 #include "kind.h"
-#include "load.h"
 #include "snapshot.h"
 #include "world.h"
 #include "wrap.h"
@@ -303,8 +303,8 @@ main(int argc, char **argv)
 		    true },
 	};
 
-	if (argc > 1 && strcmp(argv[1], "--burner") == 0)
-		return burner_main(argc, argv); /* we are the holder's program */
+	if (argc > 1 && strcmp(argv[1], "--work") == 0)
+		return crew_main(argc, argv); /* we are the holder's program */
 	world_make();
 	if (!wrap_open())
 		die("mmap: %m");

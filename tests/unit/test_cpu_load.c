@@ -218,13 +218,13 @@ letting_go_of_the_leash_is_enough(void **state)
 	arm_and_fire("20%", NULL);
 	b = burners();
 	l = r.state; /* its first member */
-	assert_int_equal(close(l->leash), 0);
+	assert_int_equal(close(l->crew.leash), 0);
 	for (size_t i = 0; i < b.count; i++)
 		assert_true(waitpid(b.pids[i], NULL, 0) == b.pids[i]);
 	assert_int_equal(burners().count, 0);
 	for (size_t i = 0; i < l->count; i++)
-		l->burners[i].pid = 0;
-	l->leash = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		l->crew.pid[i] = 0;
+	l->crew.leash = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	undo();
 }
 
@@ -298,8 +298,8 @@ main(int argc, char **argv)
 	};
 
 	/* a burner is the holder's own program again, and here that is this one */
-	if (argc > 1 && strcmp(argv[1], "--burner") == 0)
-		return burner_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "--work") == 0)
+		return crew_main(argc, argv);
 	fault_id_make("test_cpu_load", "", (unsigned)getpid(), fault_id);
 	pidns_enter();
 	return cmocka_run_group_tests(tests, NULL, NULL);
