@@ -64,11 +64,20 @@ enum {
 	KIND_COUNTS = 1 << 4, /* its effect is counted from 0, as a network fault's is */
 };
 
+/* What a fault of a kind has for itself alone while it lives (resources.h). */
+enum kind_holds {
+	HOLDS_SAME, /* nothing but itself: only its own double is refused */
+	HOLDS_CPUS, /* each CPU of `cpus` */
+	HOLDS_DISK, /* what this kind takes of the file system of `path` */
+	HOLDS_HOST, /* what this kind takes of the host */
+};
+
 struct kind {
 	const char *name;           /* "net.delay"; on the wire, never reused */
 	const char *summary;        /* one line */
 	const struct param *params; /* ends with { 0 } */
 	unsigned flags;
+	enum kind_holds holds;
 	uint64_t caps; /* CAP_BIT(…): all its holder keeps */
 	/* Rules between parameters; NULL-safe null object kind_check_nothing. */
 	int (*check)(const struct spec *s, struct err *e);

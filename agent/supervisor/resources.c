@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a fault to the names of what it needs.  Two CPU loads on one CPU fight over the
- * percentage, and two fills of one disk over the last block; network faults on different
- * networks compose in the kernel, so only identical ones exclude each other.
+ * From a fault to the names of what it needs, by what its kind's row says.  Two CPU loads on
+ * one CPU fight over the percentage, and two fills of one disk over the last block; network
+ * faults on different networks compose in the kernel, so only identical ones exclude each
+ * other.
  */
 #include "resources.h"
 #include "cleanup.h"
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #define MOUNTINFO_MAX (1 << 20)
+#define DISK_KIND_MAX 14 /* bytes of a kind beside a device */
 
 static int
 cpu_range(const char *range, unsigned *ret_low, unsigned *ret_high)
@@ -135,17 +137,18 @@ resources_device(const char *mountinfo, const char *path, char *ret, size_t size
 	return best > 0 ? 0 : -ENOENT;
 }
 
+/* By kind: a disk may be slow and full at once. */
 static void
-disk_of(const struct spec *s, char *ret, size_t size)
+name_disk(const struct spec *s, char *ret, size_t size)
 {
 	_cleanup_free_ char *table = xcalloc(1, MOUNTINFO_MAX);
 	char device[24] = "?";
 
 	if (read_file_at(AT_FDCWD, "/proc/self/mountinfo", table, MOUNTINFO_MAX) > 0)
-		/* not found: "?" makes all such fills exclude each other */
+		/* not found: "?" makes all such faults exclude each other */
 		(void)resources_device(
 		    table, spec_text(s, "path"), device, sizeof(device));
-	snprintf(ret, size, "disk-%s", device);
+	snprintf(ret, size, "%.*s-%s", DISK_KIND_MAX, s->kind, device);
 }
 
 /* FNV-1a: identical faults meet, and a name is short. */
@@ -161,32 +164,48 @@ hash_of(const struct spec *s)
 	return h;
 }
 
-int
-resources_each(const struct spec *s,
-    int (*fn)(void *ctx, const char *resource, struct err *e), void *ctx, struct err *e)
+static int
+each_cpu(const struct spec *s, int (*fn)(void *ctx, const char *resource, struct err *e),
+    void *ctx, struct err *e)
 {
 	unsigned char cpus[CPUS_MAX / 8];
 	char name[RESOURCE_NAME_MAX];
 	int rc = 0;
 
-	if (strcmp(s->kind, kind_cpu_load.name) == 0) {
-		if (cpus_of(s, cpus) < 0)
-			return err_invalid(e, "cannot read the list of CPUs");
-		for (unsigned i = 0; i < CPUS_MAX && rc == 0; i++) {
-			if ((cpus[i / 8] >> (i % 8) & 1) == 0)
-				continue;
-			snprintf(name, sizeof(name), "cpu-%u", i);
-			rc = fn(ctx, name, e);
-		}
-		return rc;
+	if (cpus_of(s, cpus) < 0)
+		return err_invalid(e, "cannot read the list of CPUs");
+	for (unsigned i = 0; i < CPUS_MAX && rc == 0; i++) {
+		if ((cpus[i / 8] >> (i % 8) & 1) == 0)
+			continue;
+		snprintf(name, sizeof(name), "cpu-%u", i);
+		rc = fn(ctx, name, e);
 	}
+	return rc;
+}
+
+int
+resources_each(const struct spec *s,
+    int (*fn)(void *ctx, const char *resource, struct err *e), void *ctx, struct err *e)
+{
+	const struct kind *k = kind_find(s->kind);
+	char name[RESOURCE_NAME_MAX];
+
 	if (s->duration == 0)
 		return 0; /* a one-shot holds nothing */
-	if (strcmp(s->kind, kind_disk_fill.name) == 0)
-		disk_of(s, name, sizeof(name));
-	else
+	switch (k != NULL ? k->holds : HOLDS_SAME) {
+	case HOLDS_CPUS:
+		return each_cpu(s, fn, ctx, e);
+	case HOLDS_DISK:
+		name_disk(s, name, sizeof(name));
+		break;
+	case HOLDS_HOST:
+		snprintf(name, sizeof(name), "%.*s", RESOURCE_NAME_MAX - 1, s->kind);
+		break;
+	case HOLDS_SAME:
 		snprintf(
 		    name, sizeof(name), "same-%016llx", (unsigned long long)hash_of(s));
+		break;
+	}
 	return fn(ctx, name, e);
 }
 

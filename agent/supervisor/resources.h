@@ -2,7 +2,7 @@
 #ifndef RESOURCES_H
 #define RESOURCES_H
 /*
- * What a fault needs for itself alone, as names: "cpu-3", "disk-8:1", or
+ * What a fault needs for itself alone, as names: "cpu-3", "disk.fill-8:1", or
  * "same-<hash>" for a fault that composes with others but not with its own double.  Reads
  * the mount table and the list of CPUs; never the disk itself, which may hang.
  */

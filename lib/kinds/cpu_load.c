@@ -29,6 +29,7 @@ const struct kind kind_cpu_load = {
 	.name = "cpu.load",
 	.summary = "keep CPUs busy at a percentage",
 	.params = params,
+	.holds = HOLDS_CPUS,
 	/* the root of the cgroup tree is writable by nobody's mode bits */
 	.caps = CAP_BIT(CAP_KILL) | CAP_BIT(CAP_DAC_OVERRIDE),
 	.check = kind_check_nothing,

@@ -54,6 +54,7 @@ const struct kind kind_disk_fill = {
 	.name = "disk.fill",
 	.summary = "use up the space of a file system",
 	.params = params,
+	.holds = HOLDS_DISK,
 	/* Directories that only their service may enter are the ones worth filling. */
 	.caps = CAP_BIT(CAP_DAC_OVERRIDE),
 	.check = disk_fill_check,
