@@ -44,6 +44,19 @@ disk_open_dir(const char *path, struct err *e)
 	return fd < 0 ? err_errno(e, "open directory '%s'", path) : fd;
 }
 
+int
+disk_place(int dir, struct disk_place *ret, struct err *e)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(dir, &st) < 0 || fstatfs(dir, &fs) < 0)
+		return err_errno(e, "look at the directory");
+	ret->inode = (int64_t)(st.st_ino & INT64_MAX);
+	memcpy(&ret->fsid, &fs.f_fsid, sizeof(ret->fsid));
+	return 0;
+}
+
 /* "36 35 98:0 /root /mount options … - ext4 /dev/sda options": the type is after the dash,
  * because the number of fields before it varies. */
 static bool

@@ -16,6 +16,14 @@ int disk_open_dir(const char *path, struct err *e);
 /* An unnamed file on the directory's file system: its space is free again the moment the
  * last descriptor is closed.  -EOPNOTSUPP naming the file system where there is none. */
 int disk_tmpfile(int dir, struct err *e);
+/* The name a file of a fault has where there are no unnamed ones, before the fault's id. */
+#define DISK_NAME_PREFIX ".stormdrill-"
+/* Which directory it is, in any boot. */
+struct disk_place {
+	int64_t inode;
+	int64_t fsid; /* 0 where the file system has none to tell */
+};
+int disk_place(int dir, struct disk_place *ret, struct err *e);
 /* "ext4", from the mount table; returns buf. */
 const char *disk_fs_name(int fd, char *buf, size_t size);
 /* Is what a file takes what the file system loses?  Not with copy on write, compression or

@@ -26,9 +26,12 @@ enum undo_op {
 	/* disarm  dev, num0=ifindex, num1=egress 1|ingress 2, num2=prio, num3=chain it leads
 	 * to: proof that a renamed interface still carries our filter */
 	UNDO_FILTER,
-	UNDO_CGROUP_KILL,  /* disarm  name=cgroup below the v2 root */
-	UNDO_DESCRIPTOR,   /* disarm  num0=fd of the holder: closing it is the undo */
-	UNDO_NFT_FLUSH,    /* disarm  name=table of ours: its sets of networks */
+	UNDO_CGROUP_KILL, /* disarm  name=cgroup below the v2 root */
+	UNDO_DESCRIPTOR,  /* disarm  num0=fd of the holder: closing it is the undo */
+	UNDO_NFT_FLUSH,   /* disarm  name=table of ours: its sets of networks */
+	/* disarm  name=path of a file of ours, num0=inode of its directory, num1=its file
+	 * system (statfs's f_fsid) */
+	UNDO_UNLINK_FILE,
 	UNDO_FILTERS,      /* sweep   as UNDO_FILTER, of a fault whose gate is closed */
 	UNDO_FILTER_CHAIN, /* sweep   dev, num0=ifindex, num1=direction, num2=chain */
 	UNDO_LINK, /* sweep   name=link of kind ifb; num0=longest delay held, µs */

@@ -186,6 +186,14 @@ hand_nft_table(const struct undo *u, char *buf, size_t size)
 	    u->name, family, u->name);
 }
 
+void
+hand_unlink_file(const struct undo *u, char *buf, size_t size)
+{
+	char path[QUOTED_MAX];
+
+	(void)snprintf(buf, size, "rm -f -- %s", shell_word(u->name, path));
+}
+
 /* While its owner lives it is nobody else's to delete, and afterwards it is gone. */
 void
 hand_nft_own(const struct undo *u, char *buf, size_t size)

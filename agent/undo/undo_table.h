@@ -63,6 +63,10 @@ bool ours_nft_table(const struct undo *u, const char *fault);
 bool ours_nft_chain(const struct undo *u, const char *fault);
 bool ours_nft_own(const struct undo *u, const char *fault);
 
+/* undo_file.c: a file that outlives the boot */
+bool ours_file(const struct undo *u, const char *fault);
+undo_action run_unlink_file, check_unlink_file;
+
 /* undo_ops.c */
 undo_action run_set_flush, run_gate, run_gate_delete, run_filter, run_cgroup_kill,
     run_descriptor, run_filter_chain, run_link, run_chain, run_set_destroy,
@@ -94,6 +98,7 @@ void hand_cgroup_v1(const struct undo *u, char *buf, size_t size);
 void hand_clsact(const struct undo *u, char *buf, size_t size);
 void hand_nft_table(const struct undo *u, char *buf, size_t size);
 void hand_nft_chain(const struct undo *u, char *buf, size_t size);
+void hand_unlink_file(const struct undo *u, char *buf, size_t size);
 void hand_nft_own(const struct undo *u, char *buf, size_t size);
 
 #endif

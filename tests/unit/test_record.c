@@ -47,6 +47,8 @@ sample(void)
 	/* systemd writes a '-' in the name of a unit so */
 	undo_add(&r.undo,
 	    (struct undo){ UNDO_CGROUP_V1, ESCAPED_UNIT "/stormdrill-" FAULT, "cpu" });
+	undo_add(&r.undo,
+	    (struct undo){ UNDO_UNLINK_FILE, "/a b/.stormdrill-" FAULT, "", { 2, -5 } });
 	return r;
 }
 
