@@ -125,6 +125,41 @@ link_each(
 	return rc;
 }
 
+struct names {
+	char text[160];
+	size_t used;
+};
+
+static int
+on_name(void *ctx, const struct link *l)
+{
+	struct names *names = ctx;
+	int more = snprintf(names->text + names->used, sizeof(names->text) - names->used,
+	    "%s%s", names->used == 0 ? "" : ", ", l->name);
+
+	if (more < 0 || names->used + (size_t)more >= sizeof(names->text)) {
+		names->text[names->used] = '\0'; /* whole names only */
+		return 1;
+	}
+	names->used += (size_t)more;
+	return 0;
+}
+
+int
+link_ask(struct nl *n, const char *name, struct link *ret, struct err *e)
+{
+	struct names there = { .used = 0 };
+	struct err why = { 0 };
+	int rc = link_find(n, name, ret, e);
+
+	if (rc != -ENODEV)
+		return rc;
+	(void)link_each(n, on_name, &there, &why); /* no more than a help */
+	return there.used == 0 ?
+		   rc :
+		   err_set(e, rc, "no interface '%s': there are %s", name, there.text);
+}
+
 /* Else it would speak for itself once it is up (router solicitations), and that would be
  * counted as packets of the fault.  Without IPv6 there is nothing to silence. */
 static void

@@ -18,6 +18,8 @@ struct link {
 };
 int link_find(
     struct nl *n, const char *name, struct link *ret, struct err *e); /* -ENODEV */
+/* The same for a name that a person gave: says which there are. */
+int link_ask(struct nl *n, const char *name, struct link *ret, struct err *e);
 int link_each(
     struct nl *n, int (*fn)(void *ctx, const struct link *l), void *ctx, struct err *e);
 /* -EOPNOTSUPP naming module and package; asks with a request that cannot succeed. */

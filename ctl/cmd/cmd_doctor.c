@@ -52,22 +52,62 @@ is_supported(const json_t *row)
 	return json_is_true(json_object_get(row, "supported"));
 }
 
+static const char *
+text_of(const json_t *row, const char *key)
+{
+	const char *text = json_string_value(json_object_get(row, key));
+
+	return text != NULL ? text : "";
+}
+
+static const char *
+why_of(const json_t *row)
+{
+	return text_of(row, is_supported(row) ? "how" : "reason");
+}
+
+/* The first kind that says the same, word for word; this one, if none does. */
+static const char *
+first_to_say(const json_t *kinds, const json_t *row)
+{
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach(kinds, i, other)
+	{
+		if (is_supported(other) == is_supported(row) &&
+		    strcmp(why_of(other), why_of(row)) == 0)
+			return text_of(other, "kind");
+	}
+	return text_of(row, "kind");
+}
+
+/* What is long, a reason or why one engine is not to be had, is said once. */
+static void
+print_kind(const json_t *kinds, const json_t *row)
+{
+	const char *kind = text_of(row, "kind"), *why = why_of(row);
+	const char *first = first_to_say(kinds, row);
+	size_t brief = strcspn(why, ":");
+
+	(void)printf("  %-16s %s", kind, is_supported(row) ? "yes" : "no");
+	if (why[0] == '\0')
+		(void)printf("\n");
+	else if (strcmp(first, kind) == 0)
+		(void)printf(": %s\n", why);
+	else if (why[brief] == ':')
+		(void)printf(": %.*s (as %s)\n", (int)brief, why, first);
+	else
+		(void)printf(": as %s\n", first);
+}
+
 static void
 print_kinds(const json_t *kinds)
 {
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(kinds, i, row)
-	{
-		const char *kind = json_string_value(json_object_get(row, "kind"));
-		const char *why = json_string_value(
-		    json_object_get(row, is_supported(row) ? "how" : "reason"));
-
-		(void)printf("  %-16s %s%s%s\n", kind != NULL ? kind : "?",
-		    is_supported(row) ? "yes" : "no", why != NULL ? ": " : "",
-		    why != NULL ? why : "");
-	}
+	json_array_foreach(kinds, i, row) print_kind(kinds, row);
 }
 
 static void

@@ -64,6 +64,9 @@ an_unknown_name_is_an_error_that_says_it(void **state)
 	assert_int_equal(link_find(nl, "nosuch0", &l, &e), -ENODEV);
 	assert_string_equal(e.msg, "no interface 'nosuch0'");
 	assert_int_equal(l.index, 42);
+	assert_int_equal(link_ask(nl, "nosuch0", &l, &e), -ENODEV);
+	assert_non_null(strstr(e.msg, "no interface 'nosuch0': there are lo"));
+	assert_int_equal(link_ask(nl, "lo", &l, &e), 0);
 }
 
 static void

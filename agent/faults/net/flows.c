@@ -84,7 +84,7 @@ read_interfaces(struct fault_run *r, struct flows *f, struct err *e)
 			return err_invalid(e, "at most %d interfaces can be named",
 			    FLOWS_INTERFACES_MAX);
 		(void)snprintf(to, sizeof(f->interfaces[0]), "%s", name);
-		if (link_find(n, to, &l, e) < 0)
+		if (link_ask(n, to, &l, e) < 0)
 			return e->code;
 		protected += protect_names(r->protect->interfaces, to);
 	}
