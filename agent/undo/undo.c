@@ -55,6 +55,9 @@ const struct undo_row undo_table[UNDO_OPS] = {
 	    { { "directory", 1, INT64_MAX }, { "fsid", INT64_MIN, INT64_MAX } },
 	    ours_file, run_unlink_file, check_unlink_file, hand_unlink_file,
 	    .outlives_boot = true },
+	[UNDO_KNOB] = { "restore-knob", BEAT_DISARM, false, true, "tree",
+	    { { "inode", 0, INT64_MAX } }, ours_knob, run_knob, check_knob, hand_knob,
+	    .has_was = true, .has_now = true },
 	[UNDO_FILTERS] = { "delete-filters", BEAT_SWEEP, true, false, "dev",
 	    { IFINDEX, DIRECTION, PRIO, CHAIN }, ours_filter, run_filter, check_filter,
 	    hand_filter },
@@ -132,6 +135,8 @@ undo_ctx_free(struct undo_ctx *c)
 	nl_free(c->netfilter);
 	cleanup_close(&c->cgroup);
 	cleanup_close(&c->nothing);
+	for (size_t i = 0; i < c->held_count; i++)
+		cleanup_close(&c->held[i].fd);
 	free(c);
 }
 

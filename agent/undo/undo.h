@@ -32,6 +32,8 @@ enum undo_op {
 	/* disarm  name=path of a file of ours, num0=inode of its directory, num1=its file
 	 * system (statfs's f_fsid) */
 	UNDO_UNLINK_FILE,
+	/* disarm  name=path below dev, num0=inode of the cgroup, was, now: see knob.h */
+	UNDO_KNOB,
 	UNDO_FILTERS,      /* sweep   as UNDO_FILTER, of a fault whose gate is closed */
 	UNDO_FILTER_CHAIN, /* sweep   dev, num0=ifindex, num1=direction, num2=chain */
 	UNDO_LINK, /* sweep   name=link of kind ifb; num0=longest delay held, µs */

@@ -13,11 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define QUOTED_MAX (4 * sizeof(((struct undo *)0)->name) + 3)
-
-/* As one shell word; buf of QUOTED_MAX. */
-static const char *
-shell_word(const char *s, char *buf)
+const char *
+hand_word(const char *s, char *buf)
 {
 	char *out = buf;
 	bool is_plain = true;
@@ -45,9 +42,8 @@ direction(int64_t d)
 	return d == 1 ? "egress" : "ingress";
 }
 
-/* Where an administrator finds the v2 tree. */
-static const char *
-cgroup_mount(void)
+const char *
+hand_cgroup_mount(void)
 {
 	return access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) == 0 ?
 		   "/sys/fs/cgroup/unified" :
@@ -96,47 +92,47 @@ hand_gate_delete(const struct undo *u, char *buf, size_t size)
 void
 hand_filter(const struct undo *u, char *buf, size_t size)
 {
-	char q[QUOTED_MAX];
+	char q[HAND_WORD_MAX];
 
 	(void)snprintf(buf, size, "tc filter del dev %s %s pref %lld",
-	    shell_word(u->dev, q), direction(u->num[1]), (long long)u->num[2]);
+	    hand_word(u->dev, q), direction(u->num[1]), (long long)u->num[2]);
 }
 
 void
 hand_filter_chain(const struct undo *u, char *buf, size_t size)
 {
-	char q[QUOTED_MAX];
+	char q[HAND_WORD_MAX];
 
 	(void)snprintf(buf, size, "tc filter del dev %s %s chain %lld",
-	    shell_word(u->dev, q), direction(u->num[1]), (long long)u->num[2]);
+	    hand_word(u->dev, q), direction(u->num[1]), (long long)u->num[2]);
 }
 
 /* Not by its cgroup.kill, which Linux has since 5.14. */
 void
 hand_cgroup_kill(const struct undo *u, char *buf, size_t size)
 {
-	char path[QUOTED_MAX];
+	char path[HAND_WORD_MAX];
 
-	(void)snprintf(buf, size, "kill -KILL $(cat %s/%s/cgroup.procs)", cgroup_mount(),
-	    shell_word(u->name, path));
+	(void)snprintf(buf, size, "kill -KILL $(cat %s/%s/cgroup.procs)",
+	    hand_cgroup_mount(), hand_word(u->name, path));
 }
 
 void
 hand_cgroup_remove(const struct undo *u, char *buf, size_t size)
 {
-	char path[QUOTED_MAX];
+	char path[HAND_WORD_MAX];
 
 	(void)snprintf(
-	    buf, size, "rmdir %s/%s", cgroup_mount(), shell_word(u->name, path));
+	    buf, size, "rmdir %s/%s", hand_cgroup_mount(), hand_word(u->name, path));
 }
 
 void
 hand_cgroup_v1(const struct undo *u, char *buf, size_t size)
 {
-	char path[QUOTED_MAX];
+	char path[HAND_WORD_MAX];
 
 	(void)snprintf(
-	    buf, size, "rmdir /sys/fs/cgroup/%s/%s", u->dev, shell_word(u->name, path));
+	    buf, size, "rmdir /sys/fs/cgroup/%s/%s", u->dev, hand_word(u->name, path));
 }
 
 void
@@ -160,8 +156,8 @@ hand_chain(const struct undo *u, char *buf, size_t size)
 void
 hand_clsact(const struct undo *u, char *buf, size_t size)
 {
-	char q[QUOTED_MAX];
-	const char *dev = shell_word(u->dev, q);
+	char q[HAND_WORD_MAX];
+	const char *dev = hand_word(u->dev, q);
 
 	(void)snprintf(buf, size,
 	    "test -z \"$(tc filter show dev %s ingress)$(tc filter show dev %s egress)\" && "
@@ -189,9 +185,9 @@ hand_nft_table(const struct undo *u, char *buf, size_t size)
 void
 hand_unlink_file(const struct undo *u, char *buf, size_t size)
 {
-	char path[QUOTED_MAX];
+	char path[HAND_WORD_MAX];
 
-	(void)snprintf(buf, size, "rm -f -- %s", shell_word(u->name, path));
+	(void)snprintf(buf, size, "rm -f -- %s", hand_word(u->name, path));
 }
 
 /* While its owner lives it is nobody else's to delete, and afterwards it is gone. */

@@ -7,6 +7,13 @@
 
 struct nl;
 
+/* A knob that is open already (knob.h). */
+struct undo_held {
+	int fd;
+	char tree[16];
+	char name[PATH_LEN_MAX];
+};
+
 struct undo_ctx {
 	struct nl *route;
 	struct nl *netfilter; /* NULL: this kernel has no nfnetlink */
@@ -15,6 +22,8 @@ struct undo_ctx {
 	int nothing; /* an O_PATH descriptor that takes the place of closed ones */
 	int barrier;
 	bool is_holder;
+	struct undo_held held[4];
+	size_t held_count;
 };
 
 /* One number of an operation as a record writes it. */
@@ -67,6 +76,11 @@ bool ours_nft_own(const struct undo *u, const char *fault);
 bool ours_file(const struct undo *u, const char *fault);
 undo_action run_unlink_file, check_unlink_file;
 
+/* undo_knob.c */
+bool ours_knob(const struct undo *u, const char *fault);
+undo_action run_knob, check_knob;
+void hand_knob(const struct undo *u, char *buf, size_t size);
+
 /* undo_ops.c */
 undo_action run_set_flush, run_gate, run_gate_delete, run_filter, run_cgroup_kill,
     run_descriptor, run_filter_chain, run_link, run_chain, run_set_destroy,
@@ -83,6 +97,11 @@ undo_action check_set_flushed, check_gate, check_gate_gone, check_filter,
     check_nft_chain, check_nft_flushed, check_nft_own;
 
 /* undo_hand.c */
+#define HAND_WORD_MAX (4 * sizeof(((struct undo *)0)->name) + 3)
+/* As one shell word; buf of HAND_WORD_MAX. */
+const char *hand_word(const char *s, char *buf);
+/* Where an administrator finds the v2 tree. */
+const char *hand_cgroup_mount(void);
 void hand_set_flush(const struct undo *u, char *buf, size_t size);
 void hand_gate(const struct undo *u, char *buf, size_t size);
 void hand_gate_delete(const struct undo *u, char *buf, size_t size);
