@@ -139,6 +139,49 @@ look(struct undo_ctx *c, const struct undo *u, struct knob_value *ret_asked,
 	return rc < 0 ? err_wrap(e, "'%s'", u->name) : 0;
 }
 
+/* One byte stands for a device, so that two faults may turn knobs of one group for two
+ * disks. */
+static off_t
+byte_of(const struct knob_value *v)
+{
+	unsigned major = 0, minor = 0;
+
+	(void)sscanf(v->dev, "%u:%u", &major, &minor); /* "": 0 */
+	return (off_t)major << 20 | (off_t)minor;
+}
+
+/* Keep it open, and for ourselves: a fault that came after another would take what that
+ * one has set for what is to be restored. */
+static int
+hold(struct undo_ctx *c, const struct undo *u, const struct knob_value *asked,
+    struct err *e)
+{
+	struct undo_held *h = &c->held[c->held_count];
+	struct flock lock = { .l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = byte_of(asked),
+		.l_len = 1 };
+	_cleanup_close_ int fd = -1;
+	bool is_borrowed;
+
+	if (find_held(c, u) >= 0)
+		return 0;
+	if (c->held_count == ARRAY_LEN(c->held))
+		return err_set(e, -E2BIG, "too many knobs for one fault");
+	fd = knob_open(c, u, &is_borrowed, e);
+	if (fd < 0)
+		return fd;
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		(void)err_refused(e, "another fault has turned '%s'", u->name);
+		return e->code = -EBUSY;
+	}
+	h->fd = steal_fd(&fd);
+	(void)snprintf(h->tree, sizeof(h->tree), "%s", u->dev);
+	(void)snprintf(h->name, sizeof(h->name), "%s", u->name);
+	c->held_count++;
+	return 0;
+}
+
 int
 knob_plan(struct undo_ctx *c, const struct cgroup_place *place, const char *name,
     struct undo *ret, struct err *e)
@@ -162,7 +205,11 @@ knob_plan(struct undo_ctx *c, const struct cgroup_place *place, const char *name
 	}
 	if (n < 0 || (size_t)n >= sizeof(u.name))
 		return err_set(e, -ENAMETOOLONG, "the path of '%s' is too long", name);
-	n = look(c, &u, &asked, &is, e);
+	if (!knob_value_parse(&u, u.now, &asked))
+		return err_invalid(e, "'%s' is no value of '%s'", u.now, u.name);
+	n = hold(c, &u, &asked, e);
+	if (n == 0)
+		n = look(c, &u, &asked, &is, e);
 	if (n == -ENOENT)
 		return err_unsupported(e, "there is no '%s' here", u.name);
 	if (n < 0)
@@ -173,25 +220,6 @@ knob_plan(struct undo_ctx *c, const struct cgroup_place *place, const char *name
 	if (strcmp(u.was, u.now) == 0)
 		return err_set(e, -EALREADY, "'%s' is '%s' already", u.name, u.now);
 	*ret = u;
-	return 0;
-}
-
-int
-knob_hold(struct undo_ctx *c, const struct undo *u, struct err *e)
-{
-	struct undo_held *h = &c->held[c->held_count];
-	bool is_borrowed;
-	int fd;
-
-	if (c->held_count == ARRAY_LEN(c->held) || find_held(c, u) >= 0)
-		return 0; /* it will be opened when it is needed */
-	fd = knob_open(c, u, &is_borrowed, e);
-	if (fd < 0)
-		return fd;
-	h->fd = fd;
-	(void)snprintf(h->tree, sizeof(h->tree), "%s", u->dev);
-	(void)snprintf(h->name, sizeof(h->name), "%s", u->name);
-	c->held_count++;
 	return 0;
 }
 

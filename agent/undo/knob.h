@@ -24,12 +24,12 @@ struct cgroup_place;
 #define KNOB_SYSCTL "sysctl" /* below /proc/sys, "fs/file-max" */
 
 /* Describe turning a knob to ret->now, with ret->was as it stands: of a cgroup with its
- * `place` and `name` its file ("io.max"), of the host with NULL and "fs/file-max".  Reads
- * only.  -EALREADY when it stands there already, -EOPNOTSUPP when there is none here. */
+ * `place` and `name` its file ("io.max"), of the host with NULL and "fs/file-max".  Changes
+ * nothing.  The knob stays open in the context, for an undo when no descriptor is to be had,
+ * and locked: -EBUSY, OUTCOME_REFUSED, when another holder has it.  -EALREADY when it stands
+ * there already, -EOPNOTSUPP when there is none here. */
 int knob_plan(struct undo_ctx *c, const struct cgroup_place *place, const char *name,
     struct undo *ret, struct err *e);
-/* Open it for the undo that comes: when no descriptor is to be had it is there already. */
-int knob_hold(struct undo_ctx *c, const struct undo *u, struct err *e);
 /* Turn it; -EBUSY when somebody has turned it since knob_plan. */
 int knob_turn(struct undo_ctx *c, const struct undo *u, struct err *e);
 /* Does it stand where we turned it?  0; -ESTALE when it does not, -ENOENT when it is gone. */

@@ -19,7 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct undo_ctx *ctx;
+static struct undo_ctx *ctx;   /* of the holder, who has its knobs open and locked */
+static struct undo_ctx *other; /* of whoever undoes by record */
 static struct err e;
 static char group[64]; /* below the root of its tree; each test has its own */
 
@@ -164,11 +165,17 @@ value_of(const struct cgroup_place *p, const char *file)
 }
 
 static int
-undo_it(const struct undo *u, bool check)
+undo_by(struct undo_ctx *by, const struct undo *u, bool check)
 {
 	const struct undo_list l = { .count = 1, .op = { *u } };
 
-	return (check ? undo_check : undo_run)(ctx, &l, BEAT_DISARM, &e);
+	return (check ? undo_check : undo_run)(by, &l, BEAT_DISARM, &e);
+}
+
+static int
+undo_it(const struct undo *u, bool check)
+{
+	return undo_by(ctx, u, check);
 }
 
 static struct undo
@@ -238,11 +245,13 @@ a_group_that_is_gone_needs_nothing_and_its_successor_is_left_alone(void **state)
 	end_group(&p);
 	assert_ok(undo_it(&u, false), e);
 	assert_ok(undo_it(&u, true), e);
+	assert_ok(undo_by(other, &u, false), e);
 	assert_true(make_group("pids", &successor));
 	assert_ok(cgroup_place_write(&successor, "pids.max", "100", &e), e);
 	(void)snprintf(u.dev, sizeof(u.dev), "%s",
 	    successor.version == 2 ? KNOB_CGROUP2 : successor.tree);
-	assert_ok(undo_it(&u, false), e);
+	assert_ok(undo_by(other, &u, false), e);
+	assert_ok(undo_by(other, &u, true), e);
 	assert_string_equal(value_of(&successor, "pids.max"), "100");
 	end_group(&successor);
 }
@@ -259,7 +268,6 @@ a_knob_that_is_held_needs_no_descriptor(void **state)
 	if (!make_group("pids", &p))
 		skip_test("%s", e.msg);
 	u = turned(&p);
-	assert_ok(knob_hold(ctx, &u, &e), e);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
 	few.rlim_max = was.rlim_max;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
@@ -273,8 +281,22 @@ a_knob_that_is_held_needs_no_descriptor(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	assert_string_equal(value_of(&p, "pids.max"), "max");
 	end_group(&p);
-	assert_ok(undo_it(&u, false), e); /* nor does it keep the group */
-	assert_ok(undo_it(&u, true), e);
+}
+
+static void
+what_one_fault_has_turned_another_cannot(void **state)
+{
+	struct undo u = { .now = "50" };
+	struct cgroup_place p;
+
+	(void)state;
+	if (!make_group("pids", &p))
+		skip_test("%s", e.msg);
+	(void)turned(&p);
+	assert_int_equal(knob_plan(other, &p, "pids.max", &u, &e), -EBUSY);
+	assert_int_equal(e.outcome, OUTCOME_REFUSED);
+	assert_non_null(strstr(e.msg, "another fault"));
+	end_group(&p);
 }
 
 /* Of this host, by one at the end of a range that nobody ever reaches. */
@@ -328,6 +350,8 @@ setup(void **state)
 
 	(void)state;
 	memset(&e, 0, sizeof(e));
+	undo_ctx_free(ctx);
+	assert_ok(undo_ctx_open(&ctx, -1, true, &e), e);
 	(void)snprintf(
 	    group, sizeof(group), "stormdrill-test-knob-%d-%d", getpid(), number++);
 	return 0;
@@ -346,15 +370,17 @@ main(void)
 		    a_group_that_is_gone_needs_nothing_and_its_successor_is_left_alone,
 		    setup),
 		cmocka_unit_test_setup(a_knob_that_is_held_needs_no_descriptor, setup),
+		cmocka_unit_test_setup(what_one_fault_has_turned_another_cannot, setup),
 		cmocka_unit_test_setup(a_sysctl_is_turned_back, setup),
 		cmocka_unit_test_setup(what_cannot_be_planned_says_why, setup),
 	};
 
 	int failed;
 
-	if (undo_ctx_open(&ctx, -1, true, &e) < 0)
+	if (undo_ctx_open(&other, -1, false, &e) < 0)
 		skip_all("%s", e.msg);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	undo_ctx_free(ctx);
+	undo_ctx_free(other);
 	return failed;
 }
