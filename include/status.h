@@ -68,6 +68,8 @@ struct fault_status {
 	char effect_unit[24]; /* "packets", "processes", "bytes", "% of CPU × 1000" */
 };
 
+/* What a fault has done, for people: "17 packets", "8 MiB", "29.98 % of CPU"; returns buf. */
+const char *format_effect(uint64_t effect, const char *unit, char *buf, size_t size);
 /* "packets" → "packet", "processes" → "process"; returns buf. */
 const char *format_one_of(const char *unit, char *buf, size_t size);
 

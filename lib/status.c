@@ -2,7 +2,9 @@
 /* The written names of states and causes: in JSON, in messages, in the man pages. */
 #include "status.h"
 #include "cleanup.h"
+#include "parse.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,6 +83,25 @@ format_uid(uint32_t uid, char *buf, size_t size)
 		(void)snprintf(buf, size, "by certificate");
 	else
 		(void)snprintf(buf, size, "uid %u", uid);
+	return buf;
+}
+
+const char *
+format_effect(uint64_t effect, const char *unit, char *buf, size_t size)
+{
+	static const char scaled[] = " × 1000";
+	size_t len = strlen(unit), tail = strlen(scaled);
+	char amount[32];
+
+	if (len > tail && strcmp(unit + len - tail, scaled) == 0)
+		(void)snprintf(buf, size, "%" PRIu64 ".%02" PRIu64 " %.*s", effect / 1000,
+		    effect % 1000 / 10, (int)(len - tail), unit);
+	else if (strcmp(unit, "bytes") == 0)
+		(void)snprintf(
+		    buf, size, "%s", format_size(effect, amount, sizeof(amount)));
+	else
+		(void)snprintf(buf, size, "%" PRIu64 " %s", effect,
+		    effect == 1 ? format_one_of(unit, amount, sizeof(amount)) : unit);
 	return buf;
 }
 

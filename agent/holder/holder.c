@@ -216,7 +216,8 @@ hold_turn(struct holder *h)
 	usec_t now;
 
 	if (h->fault->hold(&h->run, &e) != 0) {
-		err_wrap(&e, "hold");
+		if (!h->run.lost)
+			err_wrap(&e, "hold");
 		holder_failed(h, &e);
 		holder_undo(h);
 		return;

@@ -80,12 +80,15 @@ struct progress {
 	bool is_said[FAULT_STATES];
 };
 
+#define DOUBT_MAX 256
+
 struct drill {
 	const struct experiment *x;
 	const struct run_options *o;
 	char id[UUID_LEN];
 	struct output out;
 	struct findings found;
+	char doubt[DOUBT_MAX]; /* the first reason why it is inconclusive */
 	enum stop stop;
 	usec_t began, fired;
 
@@ -213,6 +216,9 @@ bool lost_are_sought(const struct drill *d);
 void lost_settle(struct drill *d);
 
 /* run_report.c */
+/* It shows nothing, and why: the first reason is told in the verdict. */
+void drill_doubt(struct drill *d, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 enum verdict report_verdict(struct drill *d);
 void report_targets(struct drill *d);
 void report_totals(struct drill *d, enum phase p);

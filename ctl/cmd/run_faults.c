@@ -6,6 +6,7 @@
  */
 #include "drill.h"
 #include "err.h"
+#include "kind.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -64,12 +65,12 @@ static void
 say_lost(struct party *p, const struct fault_status *f)
 {
 	const char *taken = strstr(f->note, "taken away");
-	const char *why = f->outcome != OUTCOME_DONE ? "its holder has ended" :
-			  f->err.code != 0           ? f->err.msg :
+	const char *why = f->err.code != 0           ? f->err.msg :
+			  f->outcome != OUTCOME_DONE ? "its holder has ended" :
 			  taken != NULL              ? taken :
 						       "taken away by somebody else";
 
-	party_say(p, EVENT_NOTE, NULL, "%s: lost: %s", f->name, why);
+	party_say(p, EVENT_ERROR, f->name, "lost: %s", why);
 }
 
 static void
@@ -85,7 +86,7 @@ compare(struct party *p, size_t i, const struct fault_status *is)
 		say_state(p, is, FAULT_GONE, is->clean);
 	if (was->state != FAULT_STUCK && is->state == FAULT_STUCK)
 		say_state(p, is, FAULT_STUCK, 0);
-	else if (was->outcome == OUTCOME_DONE && is->outcome != OUTCOME_DONE)
+	else if (was->outcome == OUTCOME_DONE && is->outcome != OUTCOME_DONE && !is->lost)
 		party_say(p, EVENT_ERROR, is->name, "%s", is->err.msg);
 	if (was->no_effect != is->no_effect && is->state == FAULT_ACTIVE)
 		say_effect(p, i, is);
@@ -219,7 +220,7 @@ stop_with(struct drill *d, enum undo_cause cause)
 	if (cause == UNDO_HALT || cause == UNDO_SHUTDOWN)
 		d->found.stopped = true;
 	else if (cause == UNDO_ERROR)
-		d->found.inconclusive = true;
+		drill_doubt(d, "a fault could not be applied");
 	else
 		d->found.agent_lost = true;
 }
@@ -250,12 +251,13 @@ party_view(struct party *p, const struct drill_view *v)
 
 /* --- what the drill has found --------------------------------------------------------- */
 
-/* A fault of which the experiment expects an effect had none. */
+/* A fault whose effect is counted from 0 had none. */
 static bool
 did_nothing(const struct fault_status *f)
 {
-	return f->active != 0 && f->effect == 0 &&
-	       strcmp(f->effect_unit, "% of CPU × 1000") != 0; /* not counted so soon */
+	const struct kind *k = kind_find(f->kind);
+
+	return f->active != 0 && f->effect == 0 && k != NULL && kind_counts(k);
 }
 
 /* A cut between hosts is one fault: what one side drops the other never sees, and not every
@@ -281,7 +283,7 @@ judge_effect(struct party *p, size_t i)
 		party_say(p, EVENT_NOTE, f->name, "met no %s here", f->effect_unit);
 		return;
 	}
-	p->d->found.inconclusive = true;
+	drill_doubt(p->d, "%s had no effect", f->name);
 	party_say(p, EVENT_ERROR, f->name, "no effect: it was in force, but met no %s",
 	    f->effect_unit);
 }
@@ -298,11 +300,11 @@ judge_fault(struct party *p, size_t i)
 		party_say(p, EVENT_ERROR, f->name, "%s", f->err.msg);
 	}
 	if (f->lost)
-		d->found.inconclusive = true;
-	if (did_nothing(f) && is_over)
+		drill_doubt(d, "%s was taken away before its time", f->name);
+	else if (did_nothing(f) && is_over)
 		judge_effect(p, i);
 	if (d->fired != 0 && d->stop == STOP_NOT && f->active == 0) {
-		d->found.inconclusive = true;
+		drill_doubt(d, "%s was never in force", f->name);
 		party_say(p, EVENT_ERROR, f->name, "it was never in force");
 	}
 }

@@ -146,7 +146,7 @@ is_steady(struct drill *d, size_t i)
 	const struct probe_def *p = &d->checks[i];
 
 	if (totals_late_share(t) > LATE_SHARE_MAX) {
-		d->found.inconclusive = true;
+		drill_doubt(d, "our own prober was late");
 		drill_say(d, EVENT_ERROR, p->name,
 		    "our own prober was late or skipped %.0f %% of the samples: this "
 		    "machine is too busy to judge",
@@ -157,7 +157,7 @@ is_steady(struct drill *d, size_t i)
 	case STEADY_YES:
 		return true;
 	case STEADY_FEW:
-		d->found.inconclusive = true;
+		drill_doubt(d, "%s gave too few answers before", p->name);
 		drill_say(d, EVENT_ERROR, p->name,
 		    "only %llu answers before; 30 are needed: raise steady.before or rate",
 		    (unsigned long long)t->n);

@@ -4,6 +4,7 @@
 #include "drill.h"
 #include "probe.h"
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -95,6 +96,21 @@ report_totals(struct drill *d, enum phase p)
 	}
 }
 
+#define SENTENCE_MAX (DOUBT_MAX + 32)
+
+void
+drill_doubt(struct drill *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	d->found.inconclusive = true;
+	if (d->doubt[0] != '\0')
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(d->doubt, sizeof(d->doubt), fmt, ap);
+	va_end(ap);
+}
+
 /* Of a drill that ran to its end: was each objective met, and were there enough answers to
  * say so? */
 static void
@@ -105,7 +121,7 @@ judge_probes(struct drill *d)
 		const struct probe_def *p = &d->checks[i];
 
 		if (t->n < SAMPLES_MIN) {
-			d->found.inconclusive = true;
+			drill_doubt(d, "%s gave too few answers", p->name);
 			drill_say(d, EVENT_NOTE, NULL,
 			    "%s: only %llu answers during the drill, 30 are needed",
 			    p->name, (unsigned long long)t->n);
@@ -116,7 +132,7 @@ judge_probes(struct drill *d)
 			    100 * totals_good_share(t), 100 * p->objective);
 		}
 		if (totals_late_share(t) > LATE_SHARE_MAX) {
-			d->found.inconclusive = true;
+			drill_doubt(d, "our own prober was late");
 			drill_say(d, EVENT_ERROR, p->name,
 			    "our own prober was late or skipped %.0f %% of the samples",
 			    100 * totals_late_share(t));
@@ -136,8 +152,12 @@ has_fired(const struct drill *d)
 
 /* A drill that looked at nothing has shown nothing, and neither has a rehearsal. */
 static const char *
-sentence_of(const struct drill *d, enum verdict v)
+sentence_of(const struct drill *d, enum verdict v, char *buf, size_t size)
 {
+	if (v == VERDICT_INCONCLUSIVE && d->doubt[0] != '\0') {
+		(void)snprintf(buf, size, "The drill shows nothing: %s.", d->doubt);
+		return buf;
+	}
 	if (v != VERDICT_HELD)
 		return verdict_sentence(v);
 	if (d->o->rehearse)
@@ -153,12 +173,13 @@ report_verdict(struct drill *d)
 		judge_probes(d);
 	if (d->is_unfired)
 		*(has_fired(d) ? &d->found.inconclusive : &d->found.refused) = true;
+	char sentence[SENTENCE_MAX];
 	enum verdict v = verdict_of(&d->found);
 
 	if (v == VERDICT_REFUSED && d->is_invalid)
 		v = VERDICT_INVALID;
-	struct event ev =
-	    drill_event(d, EVENT_VERDICT, verdict_name(v), "%s", sentence_of(d, v));
+	struct event ev = drill_event(d, EVENT_VERDICT, verdict_name(v), "%s",
+	    sentence_of(d, v, sentence, sizeof(sentence)));
 	event_num(&ev, "exit", v);
 	drill_emit(d, &ev);
 	return v;
@@ -206,10 +227,12 @@ report_last_words(struct drill *d, enum verdict v)
 		.count = d->out.count,
 		.verdict = v,
 	};
+	char sentence[SENTENCE_MAX];
 	struct digest g;
 
 	digest_make(&g, &in);
-	output_say(&d->out, "verdict: %s (exit %d)", sentence_of(d, v), (int)v);
+	output_say(&d->out, "verdict: %s (exit %d)",
+	    sentence_of(d, v, sentence, sizeof(sentence)), (int)v);
 	if (d->o->quiet && g.decision != NULL)
 		output_say(
 		    &d->out, "because: %s: %s", g.decision->subject, g.decision->text);

@@ -20,7 +20,7 @@ status_span(usec_t t, char *buf, size_t size)
 static void
 print_fault(const struct fault_status *f, usec_t now)
 {
-	char left[32];
+	char left[32], effect[64];
 
 	(void)printf(
 	    "    %-16s %-9s %s\n", f->name, fault_state_name(f->state), f->summary);
@@ -30,8 +30,8 @@ print_fault(const struct fault_status *f, usec_t now)
 		(void)printf("    %-16s %-9s %s left", "", "",
 		    status_span(f->until - now, left, sizeof(left)));
 	if (f->state == FAULT_ACTIVE && f->effect_unit[0] != '\0')
-		(void)printf("%s%llu %s so far", f->until > now ? ", " : "",
-		    (unsigned long long)f->effect, f->effect_unit);
+		(void)printf("%s%s so far", f->until > now ? ", " : "",
+		    format_effect(f->effect, f->effect_unit, effect, sizeof(effect)));
 	if (f->state == FAULT_ACTIVE && f->no_effect)
 		(void)printf(": NO EFFECT yet");
 	if (f->state == FAULT_ACTIVE)

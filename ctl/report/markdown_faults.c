@@ -9,6 +9,7 @@
 #include "digest.h"
 #include "markdown.h"
 #include "redact.h"
+#include "status.h"
 #include "xalloc.h"
 #include <math.h>
 #include <string.h>
@@ -28,7 +29,7 @@ cell(FILE *f, const char *text)
 static void
 end_row(FILE *f, const struct spec *s, const struct event *last)
 {
-	char at[32], duration[32];
+	char at[32], duration[32], effect[64];
 
 	(void)fprintf(f, "%s | %s | ", format_usec(s->at, at, sizeof(at)),
 	    s->duration > 0 ? format_usec(s->duration, duration, sizeof(duration)) :
@@ -36,7 +37,9 @@ end_row(FILE *f, const struct spec *s, const struct event *last)
 	if (last != NULL && last->unit[0] != '\0' && event_get(last, "effect", 0) <= 0)
 		(void)fprintf(f, "none (0 %s) | ", last->unit);
 	else if (last != NULL && last->unit[0] != '\0')
-		(void)fprintf(f, "%.0f %s | ", event_get(last, "effect", 0), last->unit);
+		(void)fprintf(f, "%s | ",
+		    format_effect((uint64_t)event_get(last, "effect", 0), last->unit,
+			effect, sizeof(effect)));
 	else
 		(void)fputs("– | ", f);
 	markdown_text(f, last != NULL ? last->text : "not injected");
