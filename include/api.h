@@ -45,9 +45,10 @@
 #define ROLE_NAME_OPERATOR "operator" /* may arm, fire and resume, too */
 
 /* Below run-dir */
-#define UNDO_DIR       "undo"  /* one readable record per live fault */
+#define UNDO_DIR       "undo" /* one readable record per live fault; below state-dir, too */
 #define LOCK_FILE      "lock"  /* flock: one stormd, or one stormd-undo */
 #define EMPTY_DIR      "empty" /* the front's root */
+#define STATE_FILE     "state" /* the path of the instance's state-dir */
 /* Written by stormd --ephemeral: whoever leaves the run-dir empty removes it. */
 #define EPHEMERAL_FILE "ephemeral"
 /* Below host-dir: shared by every instance of the host */

@@ -17,6 +17,12 @@ ssize_t read_file_at(int dirfd, const char *path, char *buf, size_t size);
  * describes). */
 int replace_file_at(
     int dirfd, const char *name, const char *text, size_t len, struct err *e);
+/* The same, and on disk when it returns: tmp → write → fsync → rename → fsync of the
+ * directory.  After an error there is no file of that name. */
+int replace_file_durably_at(
+    int dirfd, const char *name, const char *text, size_t len, struct err *e);
+/* fsync of a directory; a file system that cannot is no error. */
+int sync_dir(int dirfd);
 /* mkdir -p with `mode` for what it makes; existing directories are left as they are.
  * Every component that exists must be owned by us or root (or sticky). */
 int make_dirs(const char *path, mode_t mode, struct err *e);

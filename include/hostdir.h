@@ -14,5 +14,8 @@ struct err;
 int hostdir_hold(const char *path, struct err *e);
 /* Remove it if nobody holds it and nothing is in it; best effort. */
 void hostdir_leave(const char *path);
+/* An instance's state-dir, with its directory of records, if nothing is in it; and the
+ * default place of all of them, if it was the last there.  Best effort. */
+void statedir_leave(const char *path);
 
 #endif

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -56,7 +57,30 @@ read_file_at(int dirfd, const char *path, char *buf, size_t size)
 }
 
 int
-replace_file_at(int dirfd, const char *name, const char *text, size_t len, struct err *e)
+sync_dir(int dirfd)
+{
+	return fsync(dirfd) < 0 && errno != EINVAL && errno != EROFS ? -errno : 0;
+}
+
+/* What is not known to be on disk must not be taken for it. */
+static int
+publish(int dirfd, int fd, const char *tmp, const char *name, bool durably)
+{
+	int rc;
+
+	if (durably && fsync(fd) < 0)
+		return -errno;
+	if (renameat(dirfd, tmp, dirfd, name) < 0)
+		return -errno;
+	rc = durably ? sync_dir(dirfd) : 0;
+	if (rc < 0)
+		(void)unlinkat(dirfd, name, 0); /* best effort: the error is told */
+	return rc;
+}
+
+static int
+replace_file(int dirfd, const char *name, const char *text, size_t len, bool durably,
+    struct err *e)
 {
 	_cleanup_close_ int fd = -1;
 	char tmp[NAME_MAX + 1];
@@ -71,14 +95,27 @@ replace_file_at(int dirfd, const char *name, const char *text, size_t len, struc
 	if (fd < 0)
 		return err_errno(e, "create '%s'", tmp);
 	rc = write_all(fd, text, len);
-	if (rc == 0 && renameat(dirfd, tmp, dirfd, name) < 0)
-		rc = -errno;
+	if (rc == 0)
+		rc = publish(dirfd, fd, tmp, name, durably);
 	if (rc < 0) {
 		(void)unlinkat(dirfd, tmp, 0);
 		errno = -rc;
 		return err_errno(e, "write '%s'", name);
 	}
 	return 0;
+}
+
+int
+replace_file_at(int dirfd, const char *name, const char *text, size_t len, struct err *e)
+{
+	return replace_file(dirfd, name, text, len, false, e);
+}
+
+int
+replace_file_durably_at(
+    int dirfd, const char *name, const char *text, size_t len, struct err *e)
+{
+	return replace_file(dirfd, name, text, len, true, e);
 }
 
 static int

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,4 +54,18 @@ hostdir_leave(const char *path)
 	(void)unlinkat(fd, SHARED_DIR, AT_REMOVEDIR); /* not empty: in use, stays */
 	(void)unlinkat(fd, LOCKS_DIR, AT_REMOVEDIR);
 	(void)rmdir(path);
+}
+
+void
+statedir_leave(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const size_t len = strlen(STATE_DIR_DEFAULT);
+
+	/* without one it was not we who made it */
+	if (fd < 0 || unlinkat(fd, UNDO_DIR, AT_REMOVEDIR) < 0 || rmdir(path) < 0)
+		return;
+	if (strncmp(path, STATE_DIR_DEFAULT "/", len + 1) == 0 &&
+	    strchr(path + len + 1, '/') == NULL)
+		(void)rmdir(STATE_DIR_DEFAULT);
 }

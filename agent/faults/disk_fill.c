@@ -136,7 +136,8 @@ check_protected(const struct filling *f, const struct fault_run *r, struct err *
 			return err_refused(e,
 			    "it is on the file system of '%s', which policy protects", p);
 	}
-	if (is_on(r->run_dir, st.st_dev) && least < OWN_LEAVE) {
+	if ((is_on(r->run_dir, st.st_dev) || is_on(r->state_dir, st.st_dev)) &&
+	    least < OWN_LEAVE) {
 		least = OWN_LEAVE;
 		why = "the agent, whose own records lie there,";
 	}

@@ -25,7 +25,9 @@
 struct fault_run {
 	const struct spec *spec;
 	const struct protect *protect;
-	const char *run_dir;   /* the agent's own directories: never starved */
+	/* The agent's own directories, which no fault starves; of a state-dir that is not made
+	 * yet, what is there above it. */
+	const char *run_dir, *state_dir;
 	struct undo_ctx *ctx;  /* open sockets, shared with undo_run */
 	struct store *store;   /* for shared_note only */
 	int barrier_fd;        /* pass to run_tool */

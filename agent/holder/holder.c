@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 struct asked {
-	const char *run_dir, *host_dir;
+	const char *run_dir, *state_dir, *host_dir;
 	pid_t pid; /* whose network; 0: the agent's own */
 	const char *container;
 };
@@ -121,11 +121,28 @@ holder_open(struct holder *h, const char *kind, const struct asked *asked, struc
 	/* first of all: what is opened below belongs to the network we are in */
 	if (network_enter(&h->network, asked->pid, asked->container, e) != 0)
 		return e->code;
-	if (store_open(&h->store, asked->run_dir, asked->host_dir, e) != 0)
+	if (store_open(&h->store, asked->run_dir, asked->state_dir, asked->host_dir, e) !=
+	    0)
 		return e->code;
 	if (undo_ctx_open(&h->ctx, BARRIER_FD, true, e) != 0)
 		return e->code;
 	return holder_confine(h->fault, e);
+}
+
+/* The directory itself, or what it would be made in: a path on its file system. */
+static const char *
+what_is_there(const char *path)
+{
+	static char there[PATH_LEN_MAX];
+	char *slash;
+
+	(void)snprintf(there, sizeof(there), "%s", path);
+	while (access(there, F_OK) < 0 && (slash = strrchr(there, '/')) != NULL) {
+		slash[slash == there] = '\0';
+		if (slash == there)
+			break;
+	}
+	return there;
 }
 
 /* The status stormd gets from now on, and the fault's view of itself. */
@@ -144,6 +161,7 @@ holder_begin(struct holder *h, const struct asked *asked)
 		.protect = &h->hold.protect,
 		.effect_unit = h->fault->effect_unit,
 		.run_dir = asked->run_dir,
+		.state_dir = what_is_there(asked->state_dir),
 		.ctx = h->ctx,
 		.store = &h->store,
 		.barrier_fd = BARRIER_FD,
@@ -304,6 +322,7 @@ parse_options(int argc, char **argv, struct asked *ret)
 {
 	static const struct option options[] = {
 		{ "run-dir", required_argument, NULL, 'r' },
+		{ "state-dir", required_argument, NULL, 's' },
 		{ "host-dir", required_argument, NULL, 'h' },
 		{ "pid", required_argument, NULL, 'p' },
 		{ "container", required_argument, NULL, 'c' },
@@ -316,6 +335,8 @@ parse_options(int argc, char **argv, struct asked *ret)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'r')
 			ret->run_dir = optarg;
+		else if (c == 's')
+			ret->state_dir = optarg;
 		else if (c == 'h')
 			ret->host_dir = optarg;
 		else if (c == 'c')
@@ -326,7 +347,8 @@ parse_options(int argc, char **argv, struct asked *ret)
 		else
 			ret->pid = (pid_t)pid;
 	}
-	if (ret->run_dir == NULL || ret->host_dir == NULL || argc - optind != 2)
+	if (ret->run_dir == NULL || ret->state_dir == NULL || ret->host_dir == NULL ||
+	    argc - optind != 2)
 		return -EINVAL;
 	return ret->pid != 0 && ret->container != NULL ? -EINVAL : 0;
 }
@@ -345,7 +367,7 @@ holder_main(int argc, char **argv)
 	if (parse_options(argc, argv, &asked) != 0) {
 		log_error(
 		    "started by stormd as: stormd-fault KIND ID [--pid N | --container ID] "
-		    "--run-dir D --host-dir H");
+		    "--run-dir D --state-dir S --host-dir H");
 		return 2;
 	}
 	take_signals(&signals);

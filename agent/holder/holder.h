@@ -34,8 +34,8 @@ struct holder {
 	unsigned retries;
 };
 
-/* `stormd-fault KIND ID [--pid N | --container ID] --run-dir D --host-dir H`: the exit
- * status. */
+/* `stormd-fault KIND ID [--pid N | --container ID] --run-dir D --state-dir S
+ * --host-dir H`: the exit status. */
 int holder_main(int argc, char **argv);
 /* `stormd-fault --doctor`: one MSG_TEXT line for each kind, then MSG_ANSWER. */
 int doctor_main(void);

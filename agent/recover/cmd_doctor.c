@@ -27,7 +27,7 @@ static struct {
 } known;
 
 struct look {
-	const char *run_dir;
+	const struct instance *instance;
 	int problems;
 };
 
@@ -35,25 +35,27 @@ static int
 look_at_record(void *ctx, const char *name, const struct record *r, const struct err *why)
 {
 	struct look *l = ctx;
-	char where[64];
+	char where[64], option[PATH_LEN_MAX + 16];
 
 	if (r == NULL) {
 		l->problems++;
-		(void)printf(
-		    "damaged: %s/" UNDO_DIR "/%s: %s\n", l->run_dir, name, why->msg);
+		(void)printf("damaged: %s/" UNDO_DIR "/%s: %s\n",
+		    instance_name(l->instance), name, why->msg);
 		return 0;
 	}
 	if (known.count < KNOWN_MAX)
 		memcpy(known.fault[known.count++], r->fault, FAULT_ID_LEN);
-	if (process_id_alive(r->holder)) {
+	if (!record_is_of_earlier_boot(r) && process_id_alive(r->holder)) {
 		(void)printf("in force: fault %s, %s%s, held by process %d\n", r->fault,
-		    r->summary, other_network(r, where, sizeof(where)), r->holder.pid);
+		    r->summary, other_place(r, where, sizeof(where)), r->holder.pid);
 		return 0;
 	}
 	l->problems++;
-	(void)printf("outstanding: fault %s, %s%s, its holder is gone; undo it: "
-		     "stormd-undo --run-dir %s --all\n",
-	    r->fault, r->summary, other_network(r, where, sizeof(where)), l->run_dir);
+	(void)printf("outstanding: fault %s, %s%s, its holder is gone%s; undo it: "
+		     "stormd-undo %s --all\n",
+	    r->fault, r->summary, other_place(r, where, sizeof(where)),
+	    record_outlives_boot(r) ? " and it outlives a reboot" : "",
+	    instance_option(l->instance, option, sizeof(option)));
 	return 0;
 }
 
@@ -67,26 +69,26 @@ is_marked_ephemeral(const char *run_dir)
 }
 
 static int
-look_at_instance(const struct recover *o, const char *run_dir)
+look_at_instance(const struct recover *o, const struct instance *in)
 {
-	struct look l = { .run_dir = run_dir };
+	struct look l = { .instance = in };
 	struct store store;
 	struct err e = { 0 };
 	int lock;
 
 	(void)o;
-	if (instance_open_records(run_dir, &store, &e) < 0 ||
+	if (instance_open_records(in, &store, &e) < 0 ||
 	    store_each(&store, look_at_record, &l, &e) < 0) {
 		log_error("%s", e.msg);
 		return 1;
 	}
 	store_close(&store);
-	lock = is_marked_ephemeral(run_dir) ? instance_lock(run_dir, &e) : -1;
+	lock = is_marked_ephemeral(in->run_dir) ? instance_lock(in->run_dir, &e) : -1;
 	if (lock >= 0) {
 		(void)close(lock); /* only asked whether it is free */
 		(void)printf("stale: %s, whose drill is over; remove it: "
 			     "stormd-undo --run-dir %s --all\n",
-		    run_dir, run_dir);
+		    in->run_dir, in->run_dir);
 	}
 	return l.problems;
 }
@@ -136,7 +138,11 @@ look_for_residue(struct err *e)
 static bool
 has_no_agent(const struct recover *o)
 {
-	return o->run_dir[0] != '\0' && access(o->run_dir, F_OK) < 0 && errno == ENOENT;
+	struct instance in;
+
+	instance_asked(o, &in);
+	return o->run_dir[0] != '\0' && access(o->run_dir, F_OK) < 0 && errno == ENOENT &&
+	       !instance_is_there(&in);
 }
 
 int

@@ -8,7 +8,7 @@
 #include "store.h"
 
 struct listing {
-	const char *run_dir;
+	const char *instance;
 	int unreadable;
 };
 
@@ -32,29 +32,31 @@ list_one(void *ctx, const char *name, const struct record *r, const struct err *
 {
 	struct listing *l = ctx;
 	char left[64], where[64];
+	bool is_old = r != NULL && record_is_of_earlier_boot(r);
 
 	if (r == NULL) {
 		l->unreadable++;
-		log_error("'%s/undo/%s': %s", l->run_dir, name, why->msg);
+		log_error("'%s/undo/%s': %s", l->instance, name, why->msg);
 		return 0;
 	}
-	(void)printf("%s  %s%s  (%s, %s; drill %s; %s)\n", r->fault, r->summary,
-	    other_network(r, where, sizeof(where)),
-	    process_id_alive(r->holder) ? "held" : "holder gone",
-	    time_left(r, left, sizeof(left)), r->drill, l->run_dir);
+	(void)printf("%s  %s%s  (%s%s, %s; drill %s; %s)\n", r->fault, r->summary,
+	    other_place(r, where, sizeof(where)),
+	    !is_old && process_id_alive(r->holder) ? "held" : "holder gone",
+	    record_outlives_boot(r) ? ", outlives a reboot" : "",
+	    is_old ? "overdue" : time_left(r, left, sizeof(left)), r->drill, l->instance);
 	print_by_hand(stdout, r);
 	return 0;
 }
 
 static int
-list_instance(const struct recover *o, const char *run_dir)
+list_instance(const struct recover *o, const struct instance *in)
 {
-	struct listing l = { .run_dir = run_dir };
+	struct listing l = { .instance = instance_name(in) };
 	struct store store;
 	struct err e = { 0 };
 
 	(void)o;
-	if (instance_open_records(run_dir, &store, &e) < 0 ||
+	if (instance_open_records(in, &store, &e) < 0 ||
 	    store_each(&store, list_one, &l, &e) < 0) {
 		log_error("%s", e.msg);
 		return 1;

@@ -17,27 +17,46 @@
 
 /* After a live stormd said that it is clean: is it? */
 static int
-check_halted(const char *run_dir)
+check_halted(const struct instance *in)
 {
-	int count = instance_count_records(run_dir);
+	int count = instance_count_records(in);
 
 	if (count > 0)
 		log_error("stormd of '%s' says it is clean, and %d records are left",
-		    run_dir, count);
+		    instance_name(in), count);
 	return count;
+}
+
+/* Of an instance that a reboot left there is no lock but on its state-dir: an agent that
+ * lives has that, wherever its run-dir is. */
+static int
+take_state_lock(const struct instance *in, int *ret_lock, struct err *e)
+{
+	int lock = instance_lock_state(in->state_dir, e);
+
+	if (lock == -EWOULDBLOCK)
+		return err_set(e, lock,
+		    "a live agent has '%s': ask it (stormctl halt), or name its run "
+		    "directory (--run-dir)",
+		    in->state_dir);
+	*ret_lock = lock;
+	return lock < 0 ? lock : 0;
 }
 
 /* 0 with the lock, or with -1 where it is inherited; 1 when a live stormd did it all. */
 static int
-take_lock(const struct recover *o, const char *run_dir, int *ret_lock, struct err *e)
+take_lock(
+    const struct recover *o, const struct instance *in, int *ret_lock, struct err *e)
 {
 	int lock;
 
 	if (o->lock_fd >= 0)
 		return 0;
-	lock = instance_lock(run_dir, e);
+	if (in->run_dir[0] == '\0')
+		return take_state_lock(in, ret_lock, e);
+	lock = instance_lock(in->run_dir, e);
 	if (lock == -EWOULDBLOCK)
-		return halt_or_lock(run_dir, ret_lock, e);
+		return halt_or_lock(in->run_dir, ret_lock, e);
 	if (lock < 0)
 		return lock;
 	*ret_lock = lock;
@@ -46,22 +65,22 @@ take_lock(const struct recover *o, const char *run_dir, int *ret_lock, struct er
 
 /* How many faults are left. */
 static int
-undo_instance(const struct recover *o, const char *run_dir)
+undo_instance(const struct recover *o, const struct instance *in)
 {
 	_cleanup_close_ int lock = -1;
 	struct err e = { 0 };
 	int r, left;
 
-	r = take_lock(o, run_dir, &lock, &e);
+	r = take_lock(o, in, &lock, &e);
 	if (r > 0)
-		return check_halted(run_dir);
+		return check_halted(in);
 	if (r < 0) {
 		log_error("%s", e.msg);
 		return 1;
 	}
-	left = sweep_records(run_dir, o->host_dir, o->barrier_fd);
+	left = sweep_records(in, o->host_dir, o->barrier_fd);
 	if (left == 0)
-		instance_tidy(run_dir, o->host_dir);
+		instance_tidy(in, o->host_dir);
 	return left;
 }
 
@@ -89,14 +108,14 @@ cmd_all(const struct recover *o)
 }
 
 static int
-undo_fault(const struct recover *o, const char *run_dir)
+undo_fault(const struct recover *o, const struct instance *in)
 {
 	struct store store;
 	struct record r;
 	struct err e = { 0 };
 	int rc;
 
-	rc = store_open(&store, run_dir, o->host_dir, &e);
+	rc = store_open(&store, in->run_dir, in->state_dir, o->host_dir, &e);
 	if (rc == 0) {
 		rc = store_get(&store, o->fault, &r, &e);
 		if (rc == 0 && (rc = store_undo(&store, &r, o->barrier_fd, &e)) < 0)

@@ -126,13 +126,13 @@ kill_stormd(const char *why)
 /* Until nothing is left, but not for ever: then it has been said what is, and how a person
  * removes it. */
 static int
-undo_all(const struct recover *o)
+undo_all(const struct recover *o, const struct instance *in)
 {
 	usec_t pause = UNDO_PAUSE_MIN;
 	int left = 0;
 
 	for (int i = 1; i <= UNDO_TRIES; i++, pause *= 2) {
-		left = sweep_records(o->run_dir, o->host_dir, -1);
+		left = sweep_records(in, o->host_dir, -1);
 		if (left == 0)
 			return 0;
 		if (i < UNDO_TRIES) {
@@ -148,20 +148,22 @@ static int
 take_over(const struct recover *o, const struct pulse *p)
 {
 	usec_t began = clock_boottime();
+	struct instance in;
 	struct err e = { 0 };
 	int records, left;
 
+	instance_asked(o, &in);
 	if (barrier_clear(GUARD_BARRIER_FD, BARRIER_WAIT, &e) < 0)
 		log_error("%s; undoing nevertheless", e.msg);
-	records = instance_count_records(o->run_dir);
+	records = instance_count_records(&in);
 	if (records == 0 && atomic_load(&p->done) != 0)
 		return EXIT_CLEAN; /* in order: stormd has tidied up itself */
 	if (records > 0)
 		log_warn("stormd is gone, undoing its %d fault%s", records,
 		    records == 1 ? "" : "s");
-	left = undo_all(o);
+	left = undo_all(o, &in);
 	if (left == 0)
-		instance_tidy(o->run_dir, o->host_dir);
+		instance_tidy(&in, o->host_dir);
 	if (left == 0 && records > 0)
 		log_notice("clean after %llu ms",
 		    (unsigned long long)((clock_boottime() - began) / USEC_PER_MSEC));

@@ -19,8 +19,8 @@
 #define INHERITED_BARRIER_FD 4 /* pulse.h */
 
 static const char usage[] =
-    "usage: stormd-undo [--run-dir DIR | --instance NAME] [--host-dir DIR]\n"
-    "                   --list | --all | --fault ID | --doctor\n"
+    "usage: stormd-undo [--run-dir DIR | --instance NAME] [--state-dir DIR]\n"
+    "                   [--host-dir DIR] --list | --all | --fault ID | --doctor\n"
     "\n"
     "  --list           what is outstanding, and how to undo it by hand\n"
     "  --all            undo it; a live stormd is asked to halt instead\n"
@@ -29,7 +29,7 @@ static const char usage[] =
     "  --instance NAME  one instance below host-dir (default: all of them)\n"
     "  --run-dir DIR    one instance, by its directory\n"
     "  --host-dir DIR   default " HOST_DIR_DEFAULT "\n"
-    "  --state-dir DIR  accepted; no record outlives the boot yet\n"
+    "  --state-dir DIR  its records that outlive a reboot (default: what run-dir says)\n"
     "\n"
     "Exit status: 0 nothing is left, 2 usage, 20 something is left or not verified.\n";
 
@@ -158,6 +158,7 @@ set_option(struct parsed *p, int option)
 		set_lock_fd(p, optarg);
 		break;
 	case OPT_STATE_DIR:
+		set_path(p, p->o.state_dir, optarg);
 		break;
 	default:
 		p->is_bad = true; /* getopt has said why */
@@ -180,6 +181,10 @@ settle(struct parsed *p)
 		    o->run_dir, sizeof(o->run_dir), "%s/%s", o->host_dir, p->instance);
 	if (n < 0 || (size_t)n >= sizeof(o->run_dir))
 		(void)bad(p, "the instance's directory name is too long");
+	if (strncmp(o->run_dir, HOST_DIR_DEFAULT "/", sizeof(HOST_DIR_DEFAULT)) == 0 &&
+	    o->state_dir[0] == '\0')
+		(void)snprintf(o->default_state_dir, sizeof(o->default_state_dir), "%s%s",
+		    STATE_DIR_DEFAULT, o->run_dir + strlen(HOST_DIR_DEFAULT));
 	if ((o->verb == cmd_guard || o->lock_fd >= 0) && o->run_dir[0] == '\0')
 		(void)bad(p, "--guard and --lock-fd are for one --run-dir");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Undoing all records of one run-dir.  First every fault is disarmed, then each is undone
+ * Undoing all records of one instance.  First every fault is disarmed, then each is undone
  * whole; and then once more, since a holder that was being killed may have written a record
  * meanwhile.  What is still there after that is said aloud, with the commands that remain.
  */
@@ -18,7 +18,7 @@
 
 struct pass {
 	struct store store;
-	const char *run_dir;
+	const char *instance;
 	int barrier_fd;
 	bool is_last;
 	int left;
@@ -28,12 +28,15 @@ void
 print_by_hand(FILE *to, const struct record *r)
 {
 	char hand[UNDO_HAND_MAX];
+	struct undo_list l = r->undo;
 
+	if (record_is_of_earlier_boot(r))
+		record_after_boot(r, &l);
 	for (int beat = BEAT_DISARM; beat <= BEAT_SWEEP; beat++) {
-		for (size_t i = r->undo.count; i-- > 0;) {
-			if (undo_beat(r->undo.op[i].op) != (enum undo_beat)beat)
+		for (size_t i = l.count; i-- > 0;) {
+			if (undo_beat(l.op[i].op) != (enum undo_beat)beat)
 				continue;
-			undo_by_hand(&r->undo.op[i], hand, sizeof(hand));
+			undo_by_hand(&l.op[i], hand, sizeof(hand));
 			if (hand[0] != '\0')
 				(void)fprintf(to, "    %s\n", hand);
 		}
@@ -41,9 +44,11 @@ print_by_hand(FILE *to, const struct record *r)
 }
 
 const char *
-other_network(const struct record *r, char *buf, size_t size)
+other_place(const struct record *r, char *buf, size_t size)
 {
-	if (r->netns == netns_inode())
+	if (record_is_of_earlier_boot(r))
+		(void)snprintf(buf, size, ", of an earlier boot");
+	else if (r->netns == netns_inode())
 		(void)snprintf(buf, size, "%s", "");
 	else
 		(void)snprintf(buf, size, ", in network namespace %llu",
@@ -61,8 +66,11 @@ void
 say_left(const struct record *r, const struct err *why)
 {
 	log_error("fault %s (%s) is not undone: %s", r->fault, r->summary, why->msg);
-	(void)fprintf(stderr, "  by hand, in network namespace %llu:\n",
-	    (unsigned long long)r->netns);
+	if (record_is_of_earlier_boot(r))
+		(void)fprintf(stderr, "  by hand:\n");
+	else
+		(void)fprintf(stderr, "  by hand, in network namespace %llu:\n",
+		    (unsigned long long)r->netns);
 	print_by_hand(stderr, r);
 }
 
@@ -78,7 +86,7 @@ undo_one(void *ctx, const char *name, const struct record *r, const struct err *
 			log_error(
 			    "'%s/undo/%s' cannot be obeyed: %s; look for its objects "
 			    "with stormd-undo --doctor, then delete it",
-			    p->run_dir, name, unread->msg);
+			    p->instance, name, unread->msg);
 		return 0;
 	}
 	if (store_undo(&p->store, r, p->barrier_fd, &why) < 0) {
@@ -92,12 +100,12 @@ undo_one(void *ctx, const char *name, const struct record *r, const struct err *
 }
 
 int
-sweep_records(const char *run_dir, const char *host_dir, int barrier_fd)
+sweep_records(const struct instance *in, const char *host_dir, int barrier_fd)
 {
-	struct pass p = { .run_dir = run_dir, .barrier_fd = barrier_fd };
+	struct pass p = { .instance = instance_name(in), .barrier_fd = barrier_fd };
 	struct err e = { 0 };
 
-	if (store_open(&p.store, run_dir, host_dir, &e) < 0) {
+	if (store_open(&p.store, in->run_dir, in->state_dir, host_dir, &e) < 0) {
 		log_error("%s", e.msg);
 		return 1;
 	}

@@ -90,15 +90,16 @@ static int
 start(struct active *a, const struct hold_terms *t, struct err *e)
 {
 	struct super *s = a->super;
-	const char *argv[12] = { "stormd-fault", a->spec.kind, a->spec.id, "--run-dir",
-		s->opt.run_dir, "--host-dir", s->opt.host_dir };
+	const char *argv[14] = { "stormd-fault", a->spec.kind, a->spec.id, "--run-dir",
+		s->opt.run_dir, "--state-dir", s->opt.state_dir, "--host-dir",
+		s->opt.host_dir };
 	char pid[24];
 	struct child_start child = { .path = s->programs.fault,
 		.argv = argv,
 		.second_fd = s->guard.barrier_write };
 	struct child c;
 
-	say_network(&a->spec, pid, sizeof(pid), argv + 7);
+	say_network(&a->spec, pid, sizeof(pid), argv + 9);
 	if (child_start(&child, &c, e) != 0)
 		return e->code;
 	a->status.holder_pid = c.pid;

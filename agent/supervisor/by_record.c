@@ -42,7 +42,8 @@ by_record_start(struct active *a, usec_t now)
 {
 	struct super *s = a->super;
 	const char *const argv[] = { "stormd-undo", "--fault", a->spec.id, "--lock-fd",
-		"3", "--run-dir", s->opt.run_dir, "--host-dir", s->opt.host_dir, NULL };
+		"3", "--run-dir", s->opt.run_dir, "--state-dir", s->opt.state_dir,
+		"--host-dir", s->opt.host_dir, NULL };
 	int fds[] = { s->rundir.lock_fd, s->guard.barrier_write };
 	struct spawn sp = { .path = s->programs.undo,
 		.argv = argv,

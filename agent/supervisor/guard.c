@@ -59,7 +59,8 @@ start(struct guard *g, usec_t now, struct err *e)
 {
 	struct super *s = g->super;
 	const char *const argv[] = { "stormd-guardian", "--guard", "--run-dir",
-		s->opt.run_dir, "--host-dir", s->opt.host_dir, NULL };
+		s->opt.run_dir, "--state-dir", s->opt.state_dir, "--host-dir",
+		s->opt.host_dir, NULL };
 	int fds[] = { g->pulse_fd, g->self_fd, g->barrier_read, s->rundir.lock_fd };
 	struct spawn sp = { .path = s->programs.undo,
 		.argv = argv,

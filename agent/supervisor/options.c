@@ -26,7 +26,8 @@ static const char help[] =
     "  -v, --verbose            say more\n"
     "  --instance NAME          name of this agent (default: " INSTANCE_DEFAULT ")\n"
     "  --run-dir DIR            its socket and records (default: NAME below --host-dir)\n"
-    "  --state-dir DIR          what outlives a reboot (default: " STATE_DIR_DEFAULT ")\n"
+    "  --state-dir DIR          its records that outlive a reboot\n"
+    "                           (default: NAME below " STATE_DIR_DEFAULT ")\n"
     "  --host-dir DIR           what agents share (default: " HOST_DIR_DEFAULT ")\n"
     "  --policy FILE            what is allowed (default: " POLICY_DEFAULT ")\n"
     "  --listen ADDRESS[:PORT]  take drills over TCP, too, with mutual TLS\n"
@@ -107,6 +108,15 @@ listen_parse(const char *text, struct listen_at *ret, struct err *e)
 }
 
 static int
+set_dir(char *to, const char *option, const char *value, struct err *e)
+{
+	if (value[0] == '\0' || strlen(value) >= PATH_LEN_MAX)
+		return err_invalid(e, "%s '%.80s' is empty or too long", option, value);
+	memcpy(to, value, strlen(value) + 1);
+	return 0;
+}
+
+static int
 set_option(struct options *o, int option, const char *value, struct err *e)
 {
 	switch (option) {
@@ -114,13 +124,9 @@ set_option(struct options *o, int option, const char *value, struct err *e)
 		o->instance = value;
 		return parse_name(value, e);
 	case 'r':
-		if (strlen(value) >= sizeof(o->run_dir))
-			return err_invalid(e, "--run-dir '%s' is too long", value);
-		memcpy(o->run_dir, value, strlen(value) + 1);
-		return 0;
+		return set_dir(o->run_dir, "--run-dir", value, e);
 	case 's':
-		o->state_dir = value;
-		return 0;
+		return set_dir(o->state_dir, "--state-dir", value, e);
 	case 'h':
 		o->host_dir = value;
 		return 0;
@@ -156,6 +162,9 @@ fill_in(struct options *o, struct err *e)
 		if (n < 0 || (size_t)n >= sizeof(o->run_dir))
 			return err_invalid(e, "--host-dir '%s' is too long", o->host_dir);
 	}
+	if (o->state_dir[0] == '\0')
+		(void)snprintf(o->state_dir, sizeof(o->state_dir),
+		    STATE_DIR_DEFAULT "/%s", o->instance);
 	const char *const paths[] = { o->run_dir, o->host_dir, o->state_dir, o->policy,
 		o->pki };
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
@@ -198,7 +207,6 @@ options_parse(int argc, char **argv, struct options *ret)
 	*ret = (struct options){
 		.instance = INSTANCE_DEFAULT,
 		.host_dir = HOST_DIR_DEFAULT,
-		.state_dir = STATE_DIR_DEFAULT,
 		.policy = POLICY_DEFAULT,
 		.pki = PKI_HOST_DIR,
 		.lifeline_fd = -1,

@@ -30,9 +30,9 @@ struct listen_at {
 };
 
 struct options {
-	const char *instance, *host_dir, *state_dir, *policy, *pki;
+	const char *instance, *host_dir, *policy, *pki;
 	struct listen_at listen;
-	char run_dir[PATH_LEN_MAX];
+	char run_dir[PATH_LEN_MAX], state_dir[PATH_LEN_MAX];
 	bool is_ephemeral, is_verbose;
 	int lifeline_fd, ready_fd; /* -1: none */
 };

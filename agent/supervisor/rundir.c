@@ -107,10 +107,37 @@ make_inside(struct rundir *r, const char *run_dir, struct err *e)
 	return 0;
 }
 
+/*
+ * The state-dir is locked as well: an agent with another run-dir must not take what we hold
+ * for what a reboot left.  A daemon makes it; embedded, nothing is made before it is needed,
+ * and then it has a name that nobody else has.  Whoever has only the run-dir finds it by a
+ * file there.
+ */
+static int
+open_state(struct rundir *r, const struct options *o, struct err *e)
+{
+	memcpy(r->state_dir, o->state_dir, sizeof(r->state_dir));
+	if (replace_file_at(r->dir, STATE_FILE, o->state_dir, strlen(o->state_dir), e) !=
+	    0)
+		return e->code;
+	if (!o->is_ephemeral && make_dirs(o->state_dir, 0700, e) != 0)
+		return e->code;
+	r->state_fd = open(o->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r->state_fd < 0)
+		return errno == ENOENT ? 0 : err_errno(e, "open '%s'", o->state_dir);
+	if (flock(r->state_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return err_errno(e, "lock '%s'", o->state_dir);
+	(void)err_refused(e, "another agent has '%s'", o->state_dir);
+	e->code = -EBUSY;
+	return e->code;
+}
+
 int
 rundir_open(struct rundir *r, const struct options *o, struct err *e)
 {
-	*r = (struct rundir){ .dir = -1, .lock_fd = -1, .locks_dir = -1 };
+	*r = (struct rundir){ .dir = -1, .lock_fd = -1, .locks_dir = -1, .state_fd = -1 };
 	r->host_fd = hostdir_hold(o->host_dir, e);
 	if (r->host_fd < 0)
 		return r->host_fd;
@@ -120,26 +147,35 @@ rundir_open(struct rundir *r, const struct options *o, struct err *e)
 	if (r->dir < 0)
 		return err_errno(e, "open '%s'", o->run_dir);
 	if (take_lock(r, o->run_dir, e) != 0 || make_inside(r, o->run_dir, e) != 0 ||
-	    locks_open(&r->locks_dir, o->host_dir, e) != 0)
+	    open_state(r, o, e) != 0 || locks_open(&r->locks_dir, o->host_dir, e) != 0)
 		return e->code;
 	if (o->is_ephemeral)
 		return replace_file_at(r->dir, EPHEMERAL_FILE, "", 0, e);
 	return 0;
 }
 
+static bool
+has_file(int dir, const char *path)
+{
+	return faccessat(dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 bool
 rundir_has_record(const struct rundir *r, const char *id)
 {
-	char path[64];
+	char path[PATH_LEN_MAX + 32];
 
 	snprintf(path, sizeof(path), UNDO_DIR "/%s", id);
-	return faccessat(r->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (has_file(r->dir, path))
+		return true;
+	snprintf(path, sizeof(path), "%s/" UNDO_DIR "/%s", r->state_dir, id);
+	return has_file(AT_FDCWD, path);
 }
 
-uint32_t
-rundir_records(const struct rundir *r)
+static uint32_t
+count_records(int dir, const char *path)
 {
-	int fd = openat(r->dir, UNDO_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	uint32_t count = 0;
 
@@ -152,6 +188,15 @@ rundir_records(const struct rundir *r)
 		count += entry->d_name[0] != '.';
 	(void)closedir(d);
 	return count;
+}
+
+uint32_t
+rundir_records(const struct rundir *r)
+{
+	char state[PATH_LEN_MAX + 8];
+
+	snprintf(state, sizeof(state), "%s/" UNDO_DIR, r->state_dir);
+	return count_records(r->dir, UNDO_DIR) + count_records(AT_FDCWD, state);
 }
 
 void
@@ -193,13 +238,14 @@ rundir_resume(struct rundir *r, struct err *e)
 void
 rundir_close(struct rundir *r, const struct options *o)
 {
-	static const char *const files[] = { EPHEMERAL_FILE, LOCK_FILE };
+	static const char *const files[] = { EPHEMERAL_FILE, STATE_FILE, LOCK_FILE };
 
 	rundir_turn(r); /* a halt that came last is still to be written down */
 	/* in use by a front that is just ending, or gone: all of it is best effort */
 	(void)rmdir(r->empty_path);
 	if (!o->is_ephemeral)
 		return;
+	statedir_leave(o->state_dir);
 	(void)unlinkat(r->dir, UNDO_DIR, AT_REMOVEDIR);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		(void)unlinkat(r->dir, files[i], 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef RUNDIR_H
 #define RUNDIR_H
-/* The instance's directory: its lock, its halted mark, its records as a number. */
+/* The instance's directories: their locks, the halted mark, its records as a number. */
 #include "bounds.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,7 +10,9 @@ struct err;
 struct options;
 
 struct rundir {
-	int dir, lock_fd, locks_dir;        /* locks_dir: host-dir/locks */
+	int dir, lock_fd, locks_dir; /* locks_dir: host-dir/locks */
+	int state_fd;                /* the lock on state-dir; -1: it is not there */
+	char state_dir[PATH_LEN_MAX];
 	int host_fd;                        /* the hold on host-dir */
 	char empty_path[PATH_LEN_MAX + 16]; /* what the front changes its root to */
 	bool is_unsaved;   /* halted by us, the mark is still to be written */

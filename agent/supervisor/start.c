@@ -38,7 +38,8 @@ static int
 sweep_left(struct super *s, struct err *e)
 {
 	const char *const argv[] = { "stormd-undo", "--all", "--lock-fd", "3",
-		"--run-dir", s->opt.run_dir, "--host-dir", s->opt.host_dir, NULL };
+		"--run-dir", s->opt.run_dir, "--state-dir", s->opt.state_dir,
+		"--host-dir", s->opt.host_dir, NULL };
 	int fds[] = { s->rundir.lock_fd };
 	struct spawn sp = { .path = s->programs.undo,
 		.argv = argv,
@@ -52,7 +53,8 @@ sweep_left(struct super *s, struct err *e)
 
 	if (rundir_records(&s->rundir) == 0)
 		return 0;
-	log_notice("undoing what an earlier agent left in '%s'", s->opt.run_dir);
+	log_notice("undoing what an earlier agent left in '%s' or '%s'", s->opt.run_dir,
+	    s->opt.state_dir);
 	if (spawn(&sp, &pid, &pidfd, e) != 0)
 		return e->code;
 	wait = (struct pollfd){ .fd = pidfd, .events = POLLIN };
@@ -61,8 +63,10 @@ sweep_left(struct super *s, struct err *e)
 	if (child_reap(pidfd, how, sizeof(how)) && strcmp(how, "exited with 0") == 0)
 		return 0;
 	child_kill(pidfd);
-	(void)err_set(e, -EIO, "stormd-undo %s: something is left, see '%s/" UNDO_DIR "'",
-	    how, s->opt.run_dir);
+	(void)err_set(e, -EIO,
+	    "stormd-undo %s: something is left, see '%s/" UNDO_DIR "' and '%s/" UNDO_DIR
+	    "'",
+	    how, s->opt.run_dir, s->opt.state_dir);
 	e->outcome = OUTCOME_STUCK;
 	return e->code;
 }

@@ -21,6 +21,35 @@
 #define MAGIC        "stormdrill-record 1"
 #define LINE_MAX_LEN UNDO_LINE_MAX
 
+bool
+record_outlives_boot(const struct record *r)
+{
+	for (size_t i = 0; i < r->undo.count; i++) {
+		if (undo_outlives_boot(r->undo.op[i].op))
+			return true;
+	}
+	return false;
+}
+
+bool
+record_is_of_earlier_boot(const struct record *r)
+{
+	char boot_id[BOOT_ID_LEN];
+	struct err e = { 0 };
+
+	return clock_boot_id(boot_id, &e) == 0 && strcmp(r->boot_id, boot_id) != 0;
+}
+
+void
+record_after_boot(const struct record *r, struct undo_list *ret)
+{
+	ret->count = 0;
+	for (size_t i = 0; i < r->undo.count; i++) {
+		if (undo_outlives_boot(r->undo.op[i].op))
+			ret->op[ret->count++] = r->undo.op[i];
+	}
+}
+
 /* --- writing --------------------------------------------------------------------------- */
 
 struct out {
@@ -51,6 +80,9 @@ put_by_hand(struct out *o, const struct record *r)
 	    "# in network namespace %" PRIu64
 	    " (see lsns -t net); what is gone is fine:\n",
 	    r->holder.pid, r->netns);
+	if (record_outlives_boot(r))
+		put(o,
+		    "# This record outlives a reboot; what died with the boot is fine.\n");
 	for (int beat = BEAT_DISARM; beat <= BEAT_SWEEP; beat++) {
 		for (size_t i = r->undo.count; i-- > 0;) {
 			const struct undo *u = &r->undo.op[i];

@@ -28,6 +28,14 @@ struct record {
 
 #define RECORD_TEXT_MAX 16384
 
+/* Has it any operation for what a reboot does not take away?  Such a record is kept below
+ * state-dir. */
+bool record_outlives_boot(const struct record *r);
+/* Of another boot than this one?  What cannot be told is of this one. */
+bool record_is_of_earlier_boot(const struct record *r);
+/* What is left of a record after a reboot. */
+void record_after_boot(const struct record *r, struct undo_list *ret);
+
 /* Length written, or -E2BIG. */
 int record_format(const struct record *r, char *buf, size_t size, struct err *e);
 /* Strict: unknown keys, missing "end", names that are not of our making are errors that

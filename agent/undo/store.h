@@ -3,7 +3,9 @@
 #define STORE_H
 /*
  * Outstanding obligations are a directory: run-dir/undo, one file per live fault, named by
- * its id.  (State that outlives the boot will get a second one below state-dir.)
+ * its id.  A record lives as long as what it describes: one with any operation that outlives
+ * the boot is in state-dir/undo instead, on disk before anything is touched.  That directory
+ * is made when the first such record is written, and not before.
  *
  * Kernel objects that several faults share (a clsact, a base table that iptables-nft makes
  * on a clean host) carry no identity of ours: one record each in host-dir/shared, written
@@ -12,15 +14,25 @@
 #include "record.h"
 
 struct store {
-	int dir;    /* run-dir/undo */
-	int shared; /* host-dir/shared */
+	int dir;                      /* run-dir/undo; -1: there is no run-dir */
+	int state;                    /* state-dir/undo; -1: not there, or not yet */
+	int shared;                   /* host-dir/shared; -1: opened to read only */
+	char state_dir[PATH_LEN_MAX]; /* "": none, and no record can outlive the boot */
 };
 
-int store_open(struct store *s, const char *run_dir, const char *host_dir, struct err *e);
+/* run_dir "": an instance of which a reboot left only its state-dir.  state_dir "": none. */
+int store_open(struct store *s, const char *run_dir, const char *state_dir,
+    const char *host_dir, struct err *e);
+/* To read only: nothing is made; -ENOENT when neither directory is there. */
+int store_open_there(
+    struct store *s, const char *run_dir, const char *state_dir, struct err *e);
 void store_close(struct store *s);
-int store_put(struct store *s, const struct record *r, struct err *e); /* tmp, rename */
+/* tmp, rename; and on disk, if it is to outlive the boot */
+int store_put(struct store *s, const struct record *r, struct err *e);
 int store_get(struct store *s, const char *fault, struct record *ret, struct err *e);
 int store_drop(struct store *s, const char *fault, struct err *e); /* gone is fine */
+/* The directory that has the record of this fault, borrowed, or -ENOENT. */
+int store_dir_of(struct store *s, const char *fault);
 /* Call fn for each record; one that cannot be parsed is passed with `r` NULL and the
  * reason in `why`.  Returns how many there were, or a negative errno. */
 int store_each(struct store *s,
@@ -42,7 +54,8 @@ int shared_sweep(struct store *s, struct undo_ctx *c, struct err *e);
 void store_disarm_all(struct store *s, int barrier_fd);
 /* The whole undo of one stored record by somebody else than its holder: kill the holder if
  * it lives, enter its network namespace (gone: its kernel state is gone too), disarm,
- * check, sweep, check, shared, drop.  A record of another boot is dropped. */
+ * check, sweep, check, shared, drop.  Of a record of another boot only what outlives the boot
+ * is undone; pids, namespaces and kernel objects mean nothing any more. */
 int store_undo(struct store *s, const struct record *r, int barrier_fd, struct err *e);
 
 #endif

@@ -27,14 +27,16 @@
 
 /* 1 with the lock, 0 when the record is gone: somebody has kept the promise. */
 static int
-lock_record(int dir, const char *fault, int *ret_fd, struct err *e)
+lock_record(struct store *s, const char *fault, int *ret_fd, struct err *e)
 {
-	_cleanup_close_ int fd = openat(dir, fault, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	const int dir = store_dir_of(s, fault);
+	_cleanup_close_ int fd =
+	    dir < 0 ? -1 : openat(dir, fault, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	usec_t until = clock_boottime() + LOCK_WAIT;
 	struct stat mine, now;
 
 	if (fd < 0)
-		return errno == ENOENT ?
+		return dir == -ENOENT || errno == ENOENT ?
 			   0 :
 			   err_errno(e, "open the record of fault %s", fault);
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -75,19 +77,29 @@ keep_first(int first, int r, const struct err *why, struct err *e)
 	return r;
 }
 
-/* Disarm, read back, sweep, read back; the shared objects after that.  All of it, whatever
- * fails on the way: what can be taken away is. */
+/* Disarm, read back, sweep, read back.  All of it, whatever fails on the way: what can be
+ * taken away is. */
+static int
+undo_both(struct undo_ctx *c, const struct undo_list *l, struct err *e)
+{
+	struct err why = { 0 };
+	int first = 0;
+
+	first = keep_first(first, undo_run(c, l, BEAT_DISARM, &why), &why, e);
+	first = keep_first(first, undo_check(c, l, BEAT_DISARM, &why), &why, e);
+	first = keep_first(first, undo_run(c, l, BEAT_SWEEP, &why), &why, e);
+	return keep_first(first, undo_check(c, l, BEAT_SWEEP, &why), &why, e);
+}
+
+/* The shared objects after that. */
 static int
 undo_here(struct store *s, struct undo_ctx *c, const struct record *r, struct err *e)
 {
 	char left[512];
 	struct err why = { 0 };
-	int first = 0, rc;
+	int first, rc;
 
-	first = keep_first(first, undo_run(c, &r->undo, BEAT_DISARM, &why), &why, e);
-	first = keep_first(first, undo_check(c, &r->undo, BEAT_DISARM, &why), &why, e);
-	first = keep_first(first, undo_run(c, &r->undo, BEAT_SWEEP, &why), &why, e);
-	first = keep_first(first, undo_check(c, &r->undo, BEAT_SWEEP, &why), &why, e);
+	first = undo_both(c, &r->undo, e);
 	rc = residue_list(c, r->fault, left, sizeof(left), &why);
 	first = keep_first(first, rc, &why, e);
 	if (rc > 0 && first == 0) {
@@ -152,6 +164,25 @@ undo_locked(struct store *s, const struct record *r, int barrier, struct err *e)
 	return first < 0 ? first : store_drop(s, r->fault, e);
 }
 
+/* Of another boot: no holder, no namespace, no object of the kernel's. */
+static int
+undo_after_boot(struct store *s, const struct record *r, int barrier, struct err *e)
+{
+	struct undo_list left;
+	struct undo_ctx *c = NULL;
+	int rc;
+
+	record_after_boot(r, &left);
+	if (left.count == 0)
+		return store_drop(s, r->fault, e);
+	rc = undo_ctx_open(&c, barrier, false, e);
+	if (rc < 0)
+		return rc;
+	rc = undo_both(c, &left, e);
+	undo_ctx_free(c);
+	return rc < 0 ? rc : store_drop(s, r->fault, e);
+}
+
 int
 store_undo(struct store *s, const struct record *r, int barrier_fd, struct err *e)
 {
@@ -161,12 +192,13 @@ store_undo(struct store *s, const struct record *r, int barrier_fd, struct err *
 
 	rc = clock_boot_id(boot_id, e);
 	if (rc == 0)
-		rc = lock_record(s->dir, r->fault, &lock, e);
+		rc = lock_record(s, r->fault, &lock, e);
 	if (rc <= 0)
 		return rc;
 	if (strcmp(r->boot_id, boot_id) != 0)
-		return store_drop(s, r->fault, e);
-	rc = undo_locked(s, r, barrier_fd, e);
+		rc = undo_after_boot(s, r, barrier_fd, e);
+	else
+		rc = undo_locked(s, r, barrier_fd, e);
 	if (rc < 0)
 		e->outcome = OUTCOME_STUCK;
 	return rc;

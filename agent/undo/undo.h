@@ -72,6 +72,8 @@ struct undo_list {
 
 enum undo_beat undo_beat(enum undo_op op);
 const char *undo_op_name(enum undo_op op); /* "flush-set" … */
+/* Is what it takes away still there after a reboot? */
+bool undo_outlives_boot(enum undo_op op);
 /* "flush set sd-7b1c09aa-4   # ipset flush sd-7b1c09aa-4": what it does, and by hand. */
 const char *undo_describe(const struct undo *u, char *buf, size_t size);
 /* The command a person would type; "" when there is none; returns buf. */

@@ -48,7 +48,10 @@ struct undo_row {
 	void (*by_hand)(const struct undo *u, char *buf, size_t size);
 	bool has_was, has_now; /* either may be "" all the same */
 	/* What it takes away is still there after a reboot: a file, a hardware clock.  Its
-	 * record is kept below state-dir, and obeyed in any boot. */
+	 * record is kept below state-dir, and obeyed in any boot; so it must know its object
+	 * again in another boot (numbers of devices and processes mean nothing there), must
+	 * not take a file system that is not mounted yet for "gone", and must have on disk
+	 * what it did when it returns: the record goes right after it. */
 	bool outlives_boot;
 };
 

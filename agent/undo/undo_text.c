@@ -36,6 +36,13 @@ undo_op_name(enum undo_op op)
 	return undo_table[op].name;
 }
 
+bool
+undo_outlives_boot(enum undo_op op)
+{
+	assert((unsigned)op < UNDO_OPS);
+	return undo_table[op].outlives_boot;
+}
+
 const char *
 undo_by_hand(const struct undo *u, char *buf, size_t size)
 {

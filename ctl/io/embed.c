@@ -148,10 +148,10 @@ static int
 start_agent(struct agent *a, const struct agent_options *o, struct err *e)
 {
 	_cleanup_close_ int lifeline = -1, lifeline_end = -1, ready = -1, ready_end = -1;
-	char path[PATH_MAX], state_dir[PATH_LEN_MAX], policy[PATH_LEN_MAX];
+	char path[PATH_MAX], policy[PATH_LEN_MAX];
 	const char *argv[] = { path, "--ephemeral", "--run-dir", a->run_dir, "--host-dir",
-		a->host_dir, "--state-dir", state_dir, "--lifeline-fd", "3", "--ready-fd",
-		"4", o->policy != NULL ? "--policy" : NULL, policy, NULL };
+		a->host_dir, "--state-dir", a->state_dir, "--lifeline-fd", "3",
+		"--ready-fd", "4", o->policy != NULL ? "--policy" : NULL, policy, NULL };
 	int fds[2], one[2], two[2];
 	/* Of its own: Ctrl-C, a closed terminal and our death are for it to hear of by the
 	 * lifeline, not to die of. */
@@ -162,10 +162,6 @@ start_agent(struct agent *a, const struct agent_options *o, struct err *e)
 		.role = SPAWN_GUARDIAN };
 	int rc = program_path("stormd", path, sizeof(path), e);
 
-	if (rc == 0)
-		rc =
-		    make_absolute(o->state_dir != NULL ? o->state_dir : STATE_DIR_DEFAULT,
-			state_dir, e);
 	if (rc == 0 && o->policy != NULL)
 		rc = make_absolute(o->policy, policy, e);
 	if (rc < 0)
@@ -208,8 +204,11 @@ embed(struct agent *a, const struct agent_options *o, struct err *e)
 		return -EPERM;
 	}
 	(void)snprintf(own, sizeof(own), "e%d", getpid());
+	(void)snprintf(a->state_dir, sizeof(a->state_dir), STATE_DIR_DEFAULT "/%s", own);
 	rc = o->run_dir != NULL ? set_run_dir(a, o->run_dir, NULL, e) :
 				  set_run_dir(a, a->host_dir, own, e);
+	if (rc == 0 && o->state_dir != NULL)
+		rc = make_absolute(o->state_dir, a->state_dir, e);
 	if (rc == 0)
 		rc = start_agent(a, o, e);
 	if (rc < 0)
@@ -251,8 +250,8 @@ run_undo(const struct agent *a, struct err *e)
 {
 	_cleanup_close_ int pidfd = -1;
 	char path[PATH_MAX];
-	const char *argv[] = { path, "--all", "--run-dir", a->run_dir, "--host-dir",
-		a->host_dir, NULL };
+	const char *argv[] = { path, "--all", "--run-dir", a->run_dir, "--state-dir",
+		a->state_dir, "--host-dir", a->host_dir, NULL };
 	struct spawn s = {
 		.path = path,
 		.argv = argv,

@@ -15,7 +15,7 @@ struct err;
 struct agent_options {
 	const char *host_dir;  /* NULL: default */
 	const char *run_dir;   /* NULL: host-dir/instance */
-	const char *state_dir; /* NULL: default */
+	const char *state_dir; /* of an embedded one; NULL: default */
 	const char *instance;  /* NULL: "default" */
 	const char *policy;    /* NULL: default */
 	bool embedded;         /* never use a daemon */
@@ -23,6 +23,7 @@ struct agent_options {
 
 struct agent {
 	char run_dir[PATH_LEN_MAX], host_dir[PATH_LEN_MAX], socket[PATH_LEN_MAX];
+	char state_dir[PATH_LEN_MAX]; /* embedded */
 	bool is_embedded;
 	pid_t pid;    /* embedded: stormd */
 	int pidfd;    /* embedded: readable when it has ended; else -1 */

@@ -128,6 +128,7 @@ lone_prepare(struct lone *l, const char *kind, const char *const *args)
 		.spec = &l->spec,
 		.protect = &l->protect,
 		.run_dir = "/proc",
+		.state_dir = "/proc",
 		.barrier_fd = -1,
 		.wake_ms = -1,
 	};

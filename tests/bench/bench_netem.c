@@ -271,7 +271,7 @@ make_world(void)
 	must(nl_open(&n, NETLINK_ROUTE, &e), "netlink", &e);
 	must(link_up(n, 1, &e), "loopback", &e);
 	nl_free(n);
-	must(store_open(&store, dir, dir, &e), "store", &e);
+	must(store_open(&store, dir, "", dir, &e), "store", &e);
 }
 
 int

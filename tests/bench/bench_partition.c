@@ -348,7 +348,7 @@ main(void)
 	if (mkdtemp(dir) == NULL)
 		return 1;
 	process_fortify(); /* as a holder is */
-	must(store_open(&place.store, dir, dir, &e), &e);
+	must(store_open(&place.store, dir, "", dir, &e), &e);
 	must(undo_ctx_open(&place.ctx, -1, true, &e), &e);
 	bench_iptables(&place);
 	if (access("/usr/sbin/nft", X_OK) == 0)

@@ -212,7 +212,8 @@ undo_by_record(const struct trial *t, const struct record *r)
 	struct err e = { 0 };
 	struct store s;
 
-	assert_int_equal(store_open(&s, world.run_dir, world.host_dir, &e), 0);
+	assert_int_equal(
+	    store_open(&s, world.run_dir, world.state_dir, world.host_dir, &e), 0);
 	if (store_undo(&s, r, -1, &e) < 0)
 		fail_msg("%s: undo by record: %s", t->name, e.msg);
 	store_close(&s);
@@ -227,7 +228,8 @@ undone_after_death_in(struct trial *t, enum step last)
 	struct store s;
 
 	leave(&h, STEP_DIE);
-	assert_int_equal(store_open(&s, world.run_dir, world.host_dir, &e), 0);
+	assert_int_equal(
+	    store_open(&s, world.run_dir, world.state_dir, world.host_dir, &e), 0);
 	assert_int_equal(store_get(&s, t->spec.id, &r, &e), 0);
 	undo_by_record(t, &r);
 	expect_restored(t, "after the holder's death and undo by record");

@@ -50,8 +50,9 @@ held_open(struct store *s, struct undo_ctx **c, struct err *e)
 
 	(void)snprintf(run_dir, sizeof(run_dir), "%s/run", held_world.dir);
 	(void)snprintf(host_dir, sizeof(host_dir), "%s/host", held_world.dir);
-	return store_open(s, run_dir, host_dir, e) < 0 ? e->code :
-							 undo_ctx_open(c, -1, true, e);
+	return store_open(s, run_dir, "", host_dir, e) < 0 ?
+		   e->code :
+		   undo_ctx_open(c, -1, true, e);
 }
 
 static inline int

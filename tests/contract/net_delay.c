@@ -49,8 +49,9 @@ open_world(struct store *s, struct undo_ctx **c, struct err *e)
 
 	(void)snprintf(run_dir, sizeof(run_dir), "%s/run", dir);
 	(void)snprintf(host_dir, sizeof(host_dir), "%s/host", dir);
-	return store_open(s, run_dir, host_dir, e) < 0 ? e->code :
-							 undo_ctx_open(c, -1, true, e);
+	return store_open(s, run_dir, "", host_dir, e) < 0 ?
+		   e->code :
+		   undo_ctx_open(c, -1, true, e);
 }
 
 /* The whole undo.  `releasing` is the holder's own run, NULL when it is dead. */

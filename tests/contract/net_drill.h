@@ -335,7 +335,7 @@ make_world(void **state)
 	(void)snprintf(run_dir, sizeof(run_dir), "%s/run", dir);
 	(void)snprintf(host_dir, sizeof(host_dir), "%s/host", dir);
 	if (mkdir(run_dir, 0700) < 0 || mkdir(host_dir, 0700) < 0 ||
-	    store_open(&store, run_dir, host_dir, &e) < 0 ||
+	    store_open(&store, run_dir, "", host_dir, &e) < 0 ||
 	    undo_ctx_open(&ctx, -1, true, &e) < 0) {
 		(void)fprintf(stderr, "%s\n", e.msg);
 		return -1;

@@ -55,6 +55,7 @@ drill_new(const char *kind, const char *words, bool lasts)
 	d->run = (struct fault_run){ .protect = &protect,
 		.spec = &d->spec,
 		.run_dir = own_dir,
+		.state_dir = own_dir,
 		.ctx = ctx,
 		.store = &store,
 		.barrier_fd = -1,
@@ -162,7 +163,7 @@ directories_make(void)
 	(void)snprintf(run_dir, sizeof(run_dir), "%s/run", own_dir);
 	(void)snprintf(host_dir, sizeof(host_dir), "%s/host", own_dir);
 	if (mkdir(run_dir, 0700) == 0 && mkdir(host_dir, 0700) == 0 &&
-	    store_open(&store, run_dir, host_dir, &e) == 0 &&
+	    store_open(&store, run_dir, "", host_dir, &e) == 0 &&
 	    undo_ctx_open(&ctx, -1, true, &e) == 0)
 		return 0;
 	(void)fprintf(stderr, "%s\n", e.msg);

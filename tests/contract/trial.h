@@ -140,11 +140,13 @@ live(const struct trial *t, int fd)
 		.spec = &t->spec,
 		.protect = &l.protect,
 		.run_dir = world.run_dir,
+		.state_dir = world.base,
 		.store = &l.store,
 		.barrier_fd = -1,
 		.wake_ms = -1,
 	};
-	if (store_open(&l.store, world.run_dir, world.host_dir, &e) < 0 ||
+	if (store_open(&l.store, world.run_dir, world.state_dir, world.host_dir, &e) <
+		0 ||
 	    undo_ctx_open(&l.run.ctx, -1, true, &e) < 0) {
 		(void)fprintf(stderr, "%s\n", e.msg);
 		_exit(1);

@@ -31,7 +31,7 @@
 #define TEXT_MAX    (256 * 1024)
 
 static struct world {
-	char base[32], disk[48], run_dir[48], host_dir[48];
+	char base[32], disk[48], run_dir[48], state_dir[48], host_dir[48];
 	char fault_id[FAULT_ID_LEN]; /* unique on the machine, as base is */
 	pid_t peer;
 } world = { .base = "/tmp/stormdrill-contract-XXXXXX" };
@@ -148,6 +148,7 @@ world_make(void **state)
 	fault_id_make(WORLD_DRILL, world.base, 0, world.fault_id);
 	(void)snprintf(world.disk, sizeof(world.disk), "%s/disk", world.base);
 	(void)snprintf(world.run_dir, sizeof(world.run_dir), "%s/run", world.base);
+	(void)snprintf(world.state_dir, sizeof(world.state_dir), "%s/state", world.base);
 	(void)snprintf(world.host_dir, sizeof(world.host_dir), "%s/host", world.base);
 	(void)snprintf(lock, sizeof(lock), "%s/xtables.lock", world.base);
 	if (setenv("XTABLES_LOCKFILE", lock, 1) < 0 || mkdir(world.run_dir, 0700) < 0 ||

@@ -90,7 +90,7 @@ a_record_is_whole_or_not_there(void)
 	struct store s;
 	int n = 0;
 
-	if (store_open(&s, world.run_dir, world.host_dir, &e) < 0)
+	if (store_open(&s, world.run_dir, world.state_dir, world.host_dir, &e) < 0)
 		die("%s", e.msg);
 	for (size_t i = 0; i < 2 * ARRAY_LEN(numbers); i++) {
 		for (n = 1; put_failing(&s, i % 2 != 0, n, numbers[i / 2]); n++)
@@ -138,7 +138,7 @@ static pid_t
 start_holder(const struct scenario *c, int *ret_chan)
 {
 	const char *argv[] = { "stormd-fault", c->kind, FAULT, "--run-dir", world.run_dir,
-		"--host-dir", world.host_dir, NULL };
+		"--state-dir", world.state_dir, "--host-dir", world.host_dir, NULL };
 	int pair[2], barrier[2];
 	struct err e = { 0 };
 	pid_t pid;
@@ -172,7 +172,7 @@ expect_record(const struct fault_status *f)
 	struct record r;
 	struct store s;
 
-	if (store_open(&s, world.run_dir, world.host_dir, &e) < 0 ||
+	if (store_open(&s, world.run_dir, world.state_dir, world.host_dir, &e) < 0 ||
 	    store_get(&s, FAULT, &r, &e) < 0)
 		die("%s is %s: %s", f->kind, fault_state_name(f->state), e.msg);
 	store_close(&s);
@@ -226,7 +226,7 @@ expect_nothing_left(const struct scenario *c, int at, int number)
 	struct undo_ctx *ctx;
 	struct store s;
 
-	if (store_open(&s, world.run_dir, world.host_dir, &e) < 0 ||
+	if (store_open(&s, world.run_dir, world.state_dir, world.host_dir, &e) < 0 ||
 	    undo_ctx_open(&ctx, -1, false, &e) < 0)
 		die("%s", e.msg);
 	if (residue_list(ctx, FAULT, text, sizeof(text), &e) != 0)

@@ -90,7 +90,7 @@ start_guardian(int pulse_fd, int lock, int barrier)
 	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	const int fds[] = { pulse_fd, self, barrier, lock };
 	const char *argv[] = { "stormd-undo", "--guard", "--run-dir", world.run_dir,
-		"--host-dir", world.host_dir, NULL };
+		"--state-dir", world.state_dir, "--host-dir", world.host_dir, NULL };
 	const struct spawn s = { .path = world.undo_program,
 		.argv = argv,
 		.fds = fds,

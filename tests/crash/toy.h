@@ -95,7 +95,8 @@ toy_prepare(struct toy *t)
 	struct err err = { 0 };
 	struct link l = { 0 };
 
-	if (store_open(&t->store, world.run_dir, world.host_dir, &err) < 0 ||
+	if (store_open(&t->store, world.run_dir, world.state_dir, world.host_dir, &err) <
+		0 ||
 	    undo_ctx_open(&t->ctx, -1, true, &err) < 0 ||
 	    link_find(undo_ctx_nl(t->ctx, NETLINK_ROUTE), WORLD_DEV, &l, &err) < 0 ||
 	    clock_boot_id(t->record.boot_id, &err) < 0 ||

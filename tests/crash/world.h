@@ -3,7 +3,7 @@
 #define WORLD_H
 /*
  * The world of a crash test: pid, mount and network namespaces of its own with one veth pair,
- * a run-dir and a host-dir, and the text of everything that a fault could leave in it.
+ * a run-dir, a state-dir and a host-dir, and the text of everything that a fault could leave in it.
  */
 #include "bounds.h"
 #include "cleanup.h"
@@ -26,7 +26,7 @@
 #define SNAPSHOT_SIZE (256 * 1024)
 
 struct world {
-	char dir[64], host_dir[80], run_dir[96];
+	char dir[64], host_dir[80], run_dir[96], state_dir[96];
 	char undo_program[PATH_MAX];
 	char *before;
 };
@@ -127,8 +127,8 @@ world_no_obligations(const char *what)
 	if (access(world.host_dir, F_OK) < 0)
 		return; /* gone with the last embedded agent */
 	text = calloc(1, SNAPSHOT_SIZE);
-	(void)snprintf(find, sizeof(find), "find %s -path */undo/* -o -path */shared/*",
-	    world.host_dir);
+	(void)snprintf(
+	    find, sizeof(find), "find %s -path */undo/* -o -path */shared/*", world.dir);
 	append(text, find);
 	if (strchr(strchr(text, '\n') + 1, '\n') != NULL)
 		die("after %s records are left:\n%s", what, text);
@@ -159,7 +159,7 @@ static int
 world_undo(const char *verb, char *out, size_t size)
 {
 	const char *argv[] = { "stormd-undo", "--host-dir", world.host_dir, "--run-dir",
-		world.run_dir, verb, NULL };
+		world.run_dir, "--state-dir", world.state_dir, verb, NULL };
 	_cleanup_free_ char *path = NULL;
 	int status = 0, fd;
 	ssize_t n;
@@ -210,6 +210,7 @@ world_make(void)
 		die("mkdtemp: %m");
 	(void)snprintf(world.host_dir, sizeof(world.host_dir), "%s/host", world.dir);
 	(void)snprintf(world.run_dir, sizeof(world.run_dir), "%s/test", world.host_dir);
+	(void)snprintf(world.state_dir, sizeof(world.state_dir), "%s/state", world.dir);
 	if (mkdir(world.host_dir, 0755) < 0 || mkdir(world.run_dir, 0755) < 0)
 		die("mkdir %s: %m", world.run_dir);
 	must("ip link set lo up");

@@ -105,6 +105,7 @@ prepare(struct fault_run *r, const struct spec *spec, struct err *e)
 		.spec = spec,
 		.protect = &protect,
 		.run_dir = run_dir,
+		.state_dir = run_dir,
 		.barrier_fd = -1,
 	};
 	return fault_disk_fill.prepare(r, e);

@@ -208,7 +208,7 @@ on_a_full_file_system_nothing_is_promised(void **state)
 	if (shell(command) < 0)
 		skip();
 	(void)snprintf(command, sizeof(command), "%s/full/run", dir);
-	assert_ok(store_open(&full, command, command, &e), e);
+	assert_ok(store_open(&full, command, "", command, &e), e);
 	assert_ok(store_put(&full, &old, &e), e);
 	(void)snprintf(command, sizeof(command),
 	    "dd if=/dev/zero of=%s/full/filler bs=1k 2>/dev/null; true", dir);
@@ -571,7 +571,7 @@ main(void)
 		skip_all("mkdtemp: %s", strerror(errno));
 	(void)snprintf(host_dir, sizeof(host_dir), "%s/host", dir);
 	(void)snprintf(run_dir, sizeof(run_dir), "%s/host/test", dir);
-	if (store_open(&store, run_dir, host_dir, &e) < 0 ||
+	if (store_open(&store, run_dir, "", host_dir, &e) < 0 ||
 	    undo_ctx_open(&ctx, -1, false, &e) < 0)
 		skip_all("%s", e.msg);
 	if (shell(
