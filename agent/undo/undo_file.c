@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "disk.h"
+#include "fdio.h"
 #include "ident.h"
 #include "log.h"
 #include <errno.h>
@@ -152,6 +153,23 @@ run_unlink_file(struct undo_ctx *c, const struct undo *u, struct err *e)
 	return 0;
 }
 
+/* The record goes next, and may be on another disk: a power cut must not bring the file back
+ * without it.  Not in run, which must not wait for a disk. */
+static int
+sync_parent(const struct undo *u, struct err *e)
+{
+	_cleanup_close_ int parent = -1, dir = -1;
+
+	if (open_parent(u, &parent, e) < 0)
+		return e->code;
+	if (parent < 0)
+		return 0;
+	dir = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || sync_dir(dir) < 0)
+		return err_errno(e, "sync the directory of '%s'", u->name);
+	return 0;
+}
+
 int
 check_unlink_file(struct undo_ctx *c, const struct undo *u, struct err *e)
 {
@@ -159,5 +177,7 @@ check_unlink_file(struct undo_ctx *c, const struct undo *u, struct err *e)
 	int rc = find_file(u, &dir, e);
 
 	(void)c;
-	return rc > 0 ? err_set(e, -EBUSY, "file '%s' still exists", u->name) : rc;
+	if (rc > 0)
+		return err_set(e, -EBUSY, "file '%s' still exists", u->name);
+	return rc < 0 ? rc : sync_parent(u, e);
 }

@@ -204,22 +204,24 @@ an_empty_instance_and_none_at_all_are_clean(void **state)
 static void
 the_mark_of_an_embedded_agent_takes_its_directory_along(void **state)
 {
+	struct instance in = { 0 };
 	char path[128];
 
 	(void)state;
+	(void)snprintf(in.run_dir, sizeof(in.run_dir), "%s", run_dir);
 	(void)snprintf(path, sizeof(path), "%s/.7e57aa01.tmp", undo_dir);
 	(void)fclose(fopen(path, "w"));
-	instance_tidy(run_dir, "/nonexistent");
+	instance_tidy(&in, "/nonexistent");
 	assert_int_equal(access(path, F_OK), -1); /* a write that was cut off */
 	assert_int_equal(access(undo_dir, F_OK), 0);
 	(void)snprintf(path, sizeof(path), "%s/ephemeral", run_dir);
 	(void)fclose(fopen(path, "w"));
 	(void)snprintf(path, sizeof(path), "%s/7e57aa01", undo_dir);
 	(void)fclose(fopen(path, "w"));
-	instance_tidy(run_dir, "/nonexistent");
+	instance_tidy(&in, "/nonexistent");
 	assert_int_equal(access(path, F_OK), 0); /* an obligation keeps it */
 	(void)unlink(path);
-	instance_tidy(run_dir, "/nonexistent");
+	instance_tidy(&in, "/nonexistent");
 	assert_int_equal(access(run_dir, F_OK), -1);
 	assert_int_equal(mkdir(run_dir, 0755), 0);
 	assert_int_equal(mkdir(undo_dir, 0755), 0);
