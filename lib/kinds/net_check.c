@@ -8,11 +8,10 @@
 #include "cleanup.h"
 #include "err.h"
 #include "kind.h"
+#include "owner_check.h"
 #include "quote.h"
 #include "spec.h"
 #include <string.h>
-
-enum { CONTAINER_NAME_MAX = 100 };
 
 #define ALL 100000 /* 100 % */
 
@@ -52,16 +51,12 @@ outward(const struct kind *k)
 static int
 check_user(const struct spec *s, struct err *e)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "abcdefghijklmnopqrstuvwxyz0123456789._-$";
-	const char *user = spec_text(s, "user");
 	char way[16];
 
 	if (!spec_has(s, "user"))
 		return 0;
-	if (strlen(user) > 32 || strspn(user, allowed) != strlen(user) || user[0] == '-')
-		return err_invalid(
-		    e, "user: '%s' is neither a name nor a number", quote(user).text);
+	if (owner_check_user(spec_text(s, "user"), e) < 0)
+		return e->code;
 	if (!spec_has(s, "direction") ||
 	    strcmp(spec_format(s, "direction", way, sizeof(way)),
 		outward(kind_find(s->kind))) == 0)
@@ -69,40 +64,6 @@ check_user(const struct spec *s, struct err *e)
 	return err_invalid(e,
 	    "user needs direction=%s: only packets that leave have an owner",
 	    outward(kind_find(s->kind)));
-}
-
-static int
-check_cgroup(const struct spec *s, struct err *e)
-{
-	const char *path = spec_text(s, "cgroup");
-
-	if (strcmp(path, "/") == 0)
-		return err_invalid(
-		    e, "cgroup: / is every process: leave it out to mean that");
-	if (strncmp(path, "/sys/fs/cgroup/", 15) == 0)
-		return err_invalid(e,
-		    "cgroup: write the path from the root of the cgroups, such as "
-		    "/system.slice/nginx.service");
-	if (strlen(path) > 255)
-		return err_invalid(e, "cgroup: its path is longer than 255 bytes");
-	return 0;
-}
-
-/* What the engines allow: it becomes part of no path, but of many messages. */
-static int
-check_container(const char *name, struct err *e)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-";
-	size_t len = strlen(name);
-
-	if (len == 0 || len > CONTAINER_NAME_MAX || strspn(name, letters) != len ||
-	    name[0] == '.' || name[0] == '-')
-		return err_invalid(e,
-		    "container '%s' cannot be the id of one: it is made of letters, "
-		    "digits, '_', '.', '+' and '-'",
-		    quote(name).text);
-	return 0;
 }
 
 int
@@ -113,7 +74,7 @@ net_check_network(const struct spec *s, struct err *e)
 	if (spec_has(s, "pid"))
 		return err_invalid(
 		    e, "pid and container both say whose network is meant: one of them");
-	return check_container(spec_text(s, "container"), e);
+	return owner_check_container(spec_text(s, "container"), e);
 }
 
 static int
@@ -158,7 +119,7 @@ net_check_packets(const struct spec *s, struct err *e)
 	if (r == 0)
 		r = check_user(s, e);
 	if (r == 0)
-		r = check_cgroup(s, e);
+		r = owner_check_cgroup(spec_text(s, "cgroup"), e);
 	if (r == 0)
 		r = check_seed(s, e);
 	return r == 0 ? net_check_network(s, e) : r;
