@@ -23,6 +23,14 @@ struct container {
  * meant. */
 int container_find(const char *name, struct container *ret, struct err *e);
 
+/* All of its processes: found as above, then any process may be asked about, by /proc or
+ * /proc/PID and what of the path is missing ("812/" or ""). */
+struct container_members;
+int container_members_open(
+    const char *name, struct container_members **ret, struct err *e);
+bool container_members_has(struct container_members *m, int dir, const char *prefix);
+void container_members_free(struct container_members *m);
+
 /*
  * The same in steps, without /proc.  A mark is what a text shows of the container a process
  * is in: the id, and for one that is no hex number, where it stands.

@@ -48,8 +48,8 @@ skip_fields(const char *p, int count)
 	return p;
 }
 
-static ssize_t
-read_small(int dir, const char *name, char *buf, size_t size)
+ssize_t
+proc_file(int dir, const char *name, char *buf, size_t size)
 {
 	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
@@ -97,28 +97,28 @@ int
 proc_read_at(pid_t pid, int dir, struct proc *ret)
 {
 	char text[1024];
-	ssize_t n = read_small(dir, "stat", text, sizeof(text));
+	ssize_t n = proc_file(dir, "stat", text, sizeof(text));
 
 	return n < 0 ? (int)n : parse_stat(text, pid, ret);
 }
 
-static int
-open_pid(int procfs, const char *name)
+int
+proc_open_at(int procfs, const char *name)
 {
-	return openat(procfs, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int dir = openat(procfs, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	return dir;
 }
 
 int
 proc_open(pid_t pid)
 {
 	char path[32];
-	int dir;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d", pid);
-	dir = open_pid(AT_FDCWD, path);
-	if (dir < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	return dir;
+	return proc_open_at(AT_FDCWD, path);
 }
 
 int
@@ -133,7 +133,7 @@ int
 proc_comm(int dir, char ret[static 16])
 {
 	char text[32];
-	ssize_t n = read_small(dir, "comm", text, sizeof(text));
+	ssize_t n = proc_file(dir, "comm", text, sizeof(text));
 	size_t len;
 
 	if (n < 0)
@@ -149,9 +149,9 @@ proc_comm(int dir, char ret[static 16])
 }
 
 ssize_t
-proc_cmdline(int dir, char *buf, size_t size)
+proc_cmdline_at(int dir, const char *path, char *buf, size_t size)
 {
-	ssize_t n = read_small(dir, "cmdline", buf, size);
+	ssize_t n = proc_file(dir, path, buf, size);
 
 	if (n < 0)
 		return n;
@@ -166,9 +166,15 @@ proc_cmdline(int dir, char *buf, size_t size)
 }
 
 ssize_t
-proc_exe(int dir, char *buf, size_t size)
+proc_cmdline(int dir, char *buf, size_t size)
 {
-	ssize_t n = readlinkat(dir, "exe", buf, size - 1);
+	return proc_cmdline_at(dir, "cmdline", buf, size);
+}
+
+ssize_t
+proc_link(int dir, const char *path, char *buf, size_t size)
+{
+	ssize_t n = readlinkat(dir, path, buf, size - 1);
 
 	if (n < 0)
 		return errno == ENOENT ? -ESRCH : -errno;
@@ -176,22 +182,23 @@ proc_exe(int dir, char *buf, size_t size)
 	return n;
 }
 
+ssize_t
+proc_exe(int dir, char *buf, size_t size)
+{
+	return proc_link(dir, "exe", buf, size);
+}
+
 static int
-visit_block(int procfs, const char *block, size_t len,
-    int (*fn)(void *ctx, pid_t pid, int dir), void *ctx)
+visit_block(int procfs, const char *block, size_t len, proc_visit *fn, void *ctx)
 {
 	for (size_t at = 0; at < len;) {
 		const struct entry *d = (const struct entry *)(block + at);
-		const char *name = d->name;
 		int rc;
 
 		at += d->len;
-		if (!isdigit((unsigned char)name[0]))
+		if (!isdigit((unsigned char)d->name[0]))
 			continue;
-		_cleanup_close_ int dir = open_pid(procfs, name);
-		if (dir < 0)
-			continue; /* gone between the listing and here */
-		rc = fn(ctx, (pid_t)take_number(&name), dir);
+		rc = fn(ctx, procfs, d->name);
 		if (rc != 0)
 			return rc;
 	}
@@ -199,13 +206,12 @@ visit_block(int procfs, const char *block, size_t len,
 }
 
 int
-proc_each_pid(int (*fn)(void *ctx, pid_t pid, int dir), void *ctx, struct err *e)
+proc_each_name(int procfs, proc_visit *fn, void *ctx, struct err *e)
 {
 	_Alignas(struct entry) char block[32768];
-	_cleanup_close_ int procfs = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (procfs < 0)
-		return err_errno(e, "open '/proc'");
+	if (lseek(procfs, 0, SEEK_SET) < 0)
+		return err_errno(e, "list '/proc'");
 	for (;;) {
 		long n = syscall(SYS_getdents64, procfs, block, sizeof(block));
 		int rc;
@@ -218,6 +224,51 @@ proc_each_pid(int (*fn)(void *ctx, pid_t pid, int dir), void *ctx, struct err *e
 		if (rc != 0)
 			return rc;
 	}
+}
+
+const char *
+proc_path(char buf[static PROC_PATH_MAX], const char *prefix, const char *file)
+{
+	size_t len = strnlen(prefix, PROC_PATH_MAX / 2);
+	size_t rest = strnlen(file, PROC_PATH_MAX / 2 - 1);
+
+	memcpy(buf, prefix, len);
+	memcpy(buf + len, file, rest);
+	buf[len + rest] = '\0';
+	return buf;
+}
+
+pid_t
+proc_pid_of(const char *name)
+{
+	return (pid_t)take_number(&name);
+}
+
+struct each_pid {
+	int (*fn)(void *ctx, pid_t pid, int dir);
+	void *ctx;
+};
+
+static int
+each_open(void *ctx, int procfs, const char *name)
+{
+	const struct each_pid *each = ctx;
+	_cleanup_close_ int dir = proc_open_at(procfs, name);
+
+	if (dir < 0)
+		return 0; /* gone between the listing and here */
+	return each->fn(each->ctx, proc_pid_of(name), dir);
+}
+
+int
+proc_each_pid(int (*fn)(void *ctx, pid_t pid, int dir), void *ctx, struct err *e)
+{
+	_cleanup_close_ int procfs = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct each_pid each = { fn, ctx };
+
+	if (procfs < 0)
+		return err_errno(e, "open '/proc'");
+	return proc_each_name(procfs, each_open, &each, e);
 }
 
 struct each {

@@ -28,13 +28,28 @@ int proc_each(
     int (*fn)(void *ctx, const struct proc *p, int dir), void *ctx, struct err *e);
 /* The same before anything is read: twice as fast for who looks at few of them. */
 int proc_each_pid(int (*fn)(void *ctx, pid_t pid, int dir), void *ctx, struct err *e);
-int proc_open(pid_t pid);                   /* its directory, or -ESRCH */
+/* The same before anything is opened: name is a pid, as text below procfs (/proc, open for
+ * reading).  A file of it is best read by its path: half the work. */
+typedef int proc_visit(void *ctx, int procfs, const char *name);
+int proc_each_name(int procfs, proc_visit *fn, void *ctx, struct err *e);
+pid_t proc_pid_of(const char *name);
+/* A whole small file, as far as it fits, with a NUL: length, or a negative errno. */
+ssize_t proc_file(int dir, const char *name, char *buf, size_t size);
+#define PROC_PATH_MAX 48
+/* "812/" and "comm" → "812/comm"; returns buf. */
+const char *proc_path(
+    char buf[static PROC_PATH_MAX], const char *prefix, const char *file);
+int proc_open(pid_t pid); /* its directory, or -ESRCH */
+int proc_open_at(int procfs, const char *name);
 int proc_read(pid_t pid, struct proc *ret); /* -ESRCH */
 int proc_read_at(pid_t pid, int dir, struct proc *ret);
 int proc_comm(int dir, char ret[static 16]);
 /* cmdline with NULs turned to spaces; exe as the link reads; length or negative errno */
 ssize_t proc_cmdline(int dir, char *buf, size_t size);
 ssize_t proc_exe(int dir, char *buf, size_t size);
+/* The same by a path below dir. */
+ssize_t proc_cmdline_at(int dir, const char *path, char *buf, size_t size);
+ssize_t proc_link(int dir, const char *path, char *buf, size_t size);
 /* Which processes listen on this TCP or UDP port: inodes from /proc/net, then fds.  Returns
  * how many there are; at most max are stored. */
 int proc_listeners(uint16_t port, pid_t *ret, size_t max, struct err *e);

@@ -16,8 +16,6 @@
 #include "link.h"
 #include "nl.h"
 
-#define PASSWD "/etc/passwd"
-
 enum { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP }; /* as in the kinds' choices */
 
 static bool
@@ -118,7 +116,7 @@ read_user(const struct fault_run *r, struct flows *f, struct err *e)
 		return err_invalid(e, "user knows only packets that leave this host");
 	f->ingress = false;
 	f->has_user = true;
-	return user_find(PASSWD, spec_text(r->spec, "user"), &f->uid, e);
+	return user_find(USER_PASSWD, spec_text(r->spec, "user"), &f->uid, e);
 }
 
 static int
