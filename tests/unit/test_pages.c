@@ -67,14 +67,22 @@ find_item(const char *section, const char *param)
 	return item;
 }
 
-/* In the kind's section, or in that of the kind whose own it is, or with what network
- * faults share; *ret_section is to be freed. */
+/* Where what the faults of a family share is told. */
+static const char *
+family_heading(const struct kind *k)
+{
+	return strncmp(k->name, "process.", 8) == 0 ? ".Sh PROCESS FAULTS" :
+						      ".Sh NETWORK FAULTS";
+}
+
+/* In the kind's section, or in that of the kind whose own it is, or with what its family
+ * shares; *ret_section is to be freed. */
 static const char *
 item_of(const struct kind *k, const struct param *p, char **ret_section)
 {
 	char *sections[3] = { kind_section(k->name),
 		p->of != NULL ? kind_section(p->of) : xstrdup(""),
-		p->group != NULL ? section_of(".Sh NETWORK FAULTS") : xstrdup("") };
+		p->group != NULL ? section_of(family_heading(k)) : xstrdup("") };
 	const char *item = NULL;
 	size_t i = 0;
 
@@ -155,7 +163,7 @@ check_items(const char *section, const struct kind *k)
 		name = xstrndup(at, strcspn(at, "\n"));
 		if (k != NULL ? kind_param(k, name) == NULL : !some_kind_has(name))
 			fail_msg("%s has no parameter %s",
-			    k != NULL ? k->name : "no network fault", name);
+			    k != NULL ? k->name : "no fault", name);
 		free(name);
 	}
 }
@@ -163,7 +171,8 @@ check_items(const char *section, const struct kind *k)
 static void
 page_has_nothing_the_tables_do_not_have(void **state)
 {
-	char *shared = section_of(".Sh NETWORK FAULTS");
+	static const char *const families[] = { ".Sh NETWORK FAULTS",
+		".Sh PROCESS FAULTS" };
 
 	(void)state;
 	FOR_EACH_KIND(k) {
@@ -172,8 +181,12 @@ page_has_nothing_the_tables_do_not_have(void **state)
 		check_items(section, *k);
 		free(section);
 	}
-	check_items(shared, NULL);
-	free(shared);
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		char *shared = section_of(families[i]);
+
+		check_items(shared, NULL);
+		free(shared);
+	}
 }
 
 int

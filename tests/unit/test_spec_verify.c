@@ -197,7 +197,7 @@ static void
 times_must_fit_the_kind(void **state)
 {
 	(void)state;
-	REFUSES(good_kill, s->duration = 1);
+	REFUSES(good_kill, s->duration = UINT64_MAX);
 	REFUSES(good_delay, s->duration = 0);
 	REFUSES(good_delay, s->duration = UINT64_MAX);
 	REFUSES(good_delay, s->at = UINT64_MAX);
