@@ -5,12 +5,14 @@
 #include "ask_hosts.h"
 #include "cleanup.h"
 #include "err.h"
+#include "fdio.h"
 #include "ident.h"
 #include "parse.h"
 #include "process.h"
 #include "spawn.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -91,18 +93,30 @@ host_is_halted(const struct agent_options *o)
 	return access(path, F_OK) == 0;
 }
 
-int
-instance_left(const struct instance *i)
+static int
+count_records(const char *parent)
 {
 	char path[PATH_LEN_MAX + sizeof(UNDO_DIR) + 1];
 	const struct dirent *entry;
 	int count = 0;
 
-	(void)snprintf(path, sizeof(path), "%s/" UNDO_DIR, i->run_dir);
+	(void)snprintf(path, sizeof(path), "%s/" UNDO_DIR, parent);
 	_cleanup_(cleanup_dir) DIR *dir = opendir(path);
 	while (dir != NULL && (entry = readdir(dir)) != NULL)
 		count += is_fault_id(entry->d_name);
 	return count;
+}
+
+/* The run-dir says where the rest of its records is. */
+int
+instance_left(const struct instance *i)
+{
+	char path[PATH_LEN_MAX + sizeof(STATE_FILE) + 1], state_dir[PATH_LEN_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/" STATE_FILE, i->run_dir);
+	if (read_file_at(AT_FDCWD, path, state_dir, sizeof(state_dir)) < 0)
+		return count_records(i->run_dir);
+	return count_records(i->run_dir) + count_records(state_dir);
 }
 
 int
