@@ -55,6 +55,16 @@ ssize_t proc_link(int dir, const char *path, char *buf, size_t size);
 int proc_listeners(uint16_t port, pid_t *ret, size_t max, struct err *e);
 /* Bytes that could be had without swapping; UINT64_MAX when it cannot be told. */
 uint64_t proc_memory_available(void);
+uint64_t proc_memory_total(void); /* 0 when it cannot be told */
+/* Bytes of a process in memory: its own, without pages of files and of shared memory. */
+uint64_t proc_memory_own(pid_t pid);
+/* Processes that the OOM killer has ended since boot, in whatever cgroup. */
+uint64_t proc_oom_kills(void);
+/* Share of the time that some process of the host waits for memory (avg10), in thousandths
+ * of a percent; -EOPNOTSUPP with the reason where the kernel does not tell. */
+int proc_memory_pressure(uint32_t *ret, struct err *e);
+/* The same out of such a file's text: 0 or -EINVAL. */
+int proc_pressure_parse(const char *text, uint32_t *ret);
 /* Files that the host may open before fs.file-max; UINT64_MAX when it cannot be told. */
 uint64_t proc_files_available(void);
 /* Idle time (with iowait) of every CPU below max from /proc/stat, in microseconds to the
