@@ -151,17 +151,38 @@ name_disk(const struct spec *s, char *ret, size_t size)
 	snprintf(ret, size, "%.*s-%s", DISK_KIND_MAX, s->kind, device);
 }
 
-/* FNV-1a: identical faults meet, and a name is short. */
+/* FNV-1a: what is identical meets, and a name is short. */
+static uint64_t
+hash_text(const char *text, uint64_t seed)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325) ^ seed;
+
+	for (const char *c = text; *c != '\0'; c++)
+		h = (h ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+	return h;
+}
+
 static uint64_t
 hash_of(const struct spec *s)
 {
 	_cleanup_free_ char *text = xcalloc(1, SPEC_SIZE_MAX * 4);
-	uint64_t h = UINT64_C(0xcbf29ce484222325) ^ netns_inode();
 
 	spec_describe(s, text, SPEC_SIZE_MAX * 4);
-	for (const char *c = text; *c != '\0'; c++)
-		h = (h ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-	return h;
+	return hash_text(text, netns_inode());
+}
+
+static void
+name_target(const struct spec *s, char *ret, size_t size)
+{
+	const char *target = spec_has(s, "cgroup")    ? spec_text(s, "cgroup") :
+			     spec_has(s, "container") ? spec_text(s, "container") :
+							NULL;
+
+	if (target == NULL)
+		snprintf(ret, size, "%.*s", RESOURCE_NAME_MAX - 1, s->kind);
+	else
+		snprintf(ret, size, "%.14s-%016llx", s->kind,
+		    (unsigned long long)hash_text(target, 0));
 }
 
 static int
@@ -200,6 +221,9 @@ resources_each(const struct spec *s,
 		break;
 	case HOLDS_HOST:
 		snprintf(name, sizeof(name), "%.*s", RESOURCE_NAME_MAX - 1, s->kind);
+		break;
+	case HOLDS_TARGET:
+		name_target(s, name, sizeof(name));
 		break;
 	case HOLDS_SAME:
 		snprintf(
