@@ -91,6 +91,7 @@ struct kind {
 #define KIND_LIST(X) \
  X(cpu_load)         \
  X(disk_fill)        \
+ X(memory_fill)      \
  X(net_corrupt)      \
  X(net_delay)        \
  X(net_dns)          \

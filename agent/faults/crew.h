@@ -43,6 +43,7 @@ struct crew_work {
 
 #define CREW_LIST(X) \
  X(burn)             \
+ X(fill_memory)      \
  X(keep)
 
 #define CREW_DECLARE(name) extern const struct crew_work work_##name;

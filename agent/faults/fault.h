@@ -76,6 +76,7 @@ struct fault {
 #define FAULT_LIST(X) \
  X(cpu_load)          \
  X(disk_fill)         \
+ X(memory_fill)       \
  X(net_corrupt)       \
  X(net_delay)         \
  X(net_dns)           \

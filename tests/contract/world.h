@@ -8,6 +8,7 @@
  * application would notice, which stage must leave alone and apply must change.
  */
 #include "err.h"
+#include "fdio.h"
 #include "ident.h"
 #include "pidns.h"
 #include "spawn.h"
@@ -462,6 +463,31 @@ burnt(void)
 	return sum;
 }
 
+/* MiB of memory that fillers have for themselves. */
+static inline unsigned long
+filled(void)
+{
+	DIR *d = opendir("/proc");
+	const struct dirent *entry;
+	unsigned long pages = 0;
+
+	while ((entry = readdir(d)) != NULL) {
+		char path[300], text[128] = "";
+		unsigned long resident = 0, shared = 0;
+
+		(void)snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		if (read_file_at(AT_FDCWD, path, text, sizeof(text)) < 0 ||
+		    strcmp(text, "stormd-filler\n") != 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/%s/statm", entry->d_name);
+		if (read_file_at(AT_FDCWD, path, text, sizeof(text)) > 0 &&
+		    sscanf(text, "%*u %lu %lu", &resident, &shared) == 2)
+			pages += resident - shared;
+	}
+	(void)closedir(d);
+	return pages >> 8;
+}
+
 /* What an application would notice, as text; the caller frees it. */
 static inline char *
 world_effects(void)
@@ -474,9 +500,9 @@ world_effects(void)
 	(void)statvfs(world.disk, &v);
 	(void)usleep(60000);
 	(void)snprintf(text, TEXT_MAX,
-	    "echo %s\nconnection %s\nports %s\nvictims %u\navailable %lu blocks\nburning %s\n",
+	    "echo %s\nconnection %s\nports %s\nvictims %u\navailable %lu blocks\nburning %s\nfilled %s\n",
 	    echo(), connection(), ports(), count_lines(list, VICTIM), v.f_bavail,
-	    burnt() > before + 2 ? "yes" : "no");
+	    burnt() > before + 2 ? "yes" : "no", filled() >= 16 ? "yes" : "no");
 	free(list);
 	return text;
 }
