@@ -36,6 +36,15 @@
   "family", 4, 6 \
  }
 
+#define MAJOR               \
+ {                          \
+  "major", 0, (1 << 12) - 1 \
+ }
+#define MINOR               \
+ {                          \
+  "minor", 0, (1 << 20) - 1 \
+ }
+
 const struct undo_row undo_table[UNDO_OPS] = {
 	[UNDO_SET_FLUSH] = { "flush-set", BEAT_DISARM, true, true, NULL, { { 0 } },
 	    ours_set, run_set_flush, check_set_flushed, hand_set_flush },
@@ -58,6 +67,17 @@ const struct undo_row undo_table[UNDO_OPS] = {
 	[UNDO_KNOB] = { "restore-knob", BEAT_DISARM, false, true, "tree",
 	    { { "inode", 0, INT64_MAX } }, ours_knob, run_knob, check_knob, hand_knob,
 	    .has_was = true, .has_now = true },
+	[UNDO_THAW] = { "thaw-filesystem", BEAT_DISARM, false, true, NULL,
+	    { MAJOR, MINOR, { "fd", 3, 1023 } }, ours_mount, run_thaw, check_thawed,
+	    hand_thaw },
+	[UNDO_WRITABLE] = { "remount-writable", BEAT_DISARM, false, true, NULL,
+	    { MAJOR, MINOR, { "scope", 1, 2 } }, ours_mount, run_writable, check_writable,
+	    hand_writable },
+	[UNDO_LIMIT] = { "restore-limit", BEAT_DISARM, false, false, NULL,
+	    { { "pid", 2, INT32_MAX }, { "start", 1, INT64_MAX },
+		{ "hard", 1, INT64_MAX }, { "since", 1, INT64_MAX } },
+	    ours_limit, run_limit, check_limit, hand_limit, .has_was = true,
+	    .has_now = true },
 	[UNDO_FILTERS] = { "delete-filters", BEAT_SWEEP, true, false, "dev",
 	    { IFINDEX, DIRECTION, PRIO, CHAIN }, ours_filter, run_filter, check_filter,
 	    hand_filter },

@@ -34,6 +34,14 @@ enum undo_op {
 	UNDO_UNLINK_FILE,
 	/* disarm  name=path below dev, num0=inode of the cgroup, was, now: see knob.h */
 	UNDO_KNOB,
+	/* disarm  name=mount point, num0=major, num1=minor, num2=descriptor of the holder */
+	UNDO_THAW,
+	/* disarm  name=mount point, num0=major, num1=minor, num2=file system 1|mount 2 */
+	UNDO_WRITABLE,
+	/* disarm  num0=pid, num1=its start time, num2=its hard limit of descriptors, num3=
+	 * since when (clock ticks since boot); was and now are the soft limit: of this process
+	 * and of those that have inherited it since */
+	UNDO_LIMIT,
 	UNDO_FILTERS,      /* sweep   as UNDO_FILTER, of a fault whose gate is closed */
 	UNDO_FILTER_CHAIN, /* sweep   dev, num0=ifindex, num1=direction, num2=chain */
 	UNDO_LINK, /* sweep   name=link of kind ifb; num0=longest delay held, µs */

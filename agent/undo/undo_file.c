@@ -21,9 +21,8 @@
 
 #define PREFIX DISK_NAME_PREFIX
 
-/* Absolute, and no component empty, "." or ".."; nothing that a terminal would obey. */
-static bool
-is_plain_path(const char *path)
+bool
+undo_path_is_plain(const char *path)
 {
 	if (path[0] != '/')
 		return false;
@@ -46,7 +45,7 @@ ours_file(const struct undo *u, const char *fault)
 {
 	const char *name;
 
-	if (!is_plain_path(u->name))
+	if (!undo_path_is_plain(u->name))
 		return false;
 	name = strrchr(u->name, '/') + 1;
 	if (strncmp(name, PREFIX, strlen(PREFIX)) != 0)

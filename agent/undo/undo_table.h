@@ -76,6 +76,9 @@ bool ours_nft_chain(const struct undo *u, const char *fault);
 bool ours_nft_own(const struct undo *u, const char *fault);
 
 /* undo_file.c: a file that outlives the boot */
+/* Absolute, below the root, and no component empty, "." or ".."; nothing that a terminal
+ * would obey. */
+bool undo_path_is_plain(const char *path);
 bool ours_file(const struct undo *u, const char *fault);
 undo_action run_unlink_file, check_unlink_file;
 
@@ -122,5 +125,16 @@ void hand_nft_table(const struct undo *u, char *buf, size_t size);
 void hand_nft_chain(const struct undo *u, char *buf, size_t size);
 void hand_unlink_file(const struct undo *u, char *buf, size_t size);
 void hand_nft_own(const struct undo *u, char *buf, size_t size);
+
+/* undo_mount.c */
+bool ours_mount(const struct undo *u, const char *fault);
+undo_action run_thaw, check_thawed, run_writable, check_writable;
+void hand_thaw(const struct undo *u, char *buf, size_t size);
+void hand_writable(const struct undo *u, char *buf, size_t size);
+
+/* undo_limit.c */
+bool ours_limit(const struct undo *u, const char *fault);
+undo_action run_limit, check_limit;
+void hand_limit(const struct undo *u, char *buf, size_t size);
 
 #endif

@@ -340,6 +340,46 @@ shared_objects_have_only_known_names(void **state)
 	assert_true(undo_parse("disarm flush-set name=sd-" FAULT "-4", NULL, &u, &e) < 0);
 }
 
+/* Refused, or written as it was read. */
+static bool
+takes(const char *line)
+{
+	char again[UNDO_LINE_MAX];
+	struct undo u;
+	struct err e = { 0 };
+
+	if (undo_parse(line, FAULT, &u, &e) < 0)
+		return false;
+	assert_true(undo_format(&u, again, sizeof(again)) > 0);
+	assert_string_equal(again, line);
+	return true;
+}
+
+static void
+what_is_not_of_our_making_has_bounds(void **state)
+{
+	(void)state;
+	assert_true(
+	    takes("disarm thaw-filesystem name=/srv/a\\x20b major=7 minor=1048575 fd=9"));
+	assert_false(takes("disarm thaw-filesystem name=/ major=8 minor=1 fd=9"));
+	assert_false(takes("disarm thaw-filesystem name=/srv/.. major=8 minor=1 fd=9"));
+	assert_false(takes("disarm thaw-filesystem name=srv major=8 minor=1 fd=9"));
+	assert_false(takes("disarm thaw-filesystem name=/srv major=8 minor=1 fd=2"));
+	assert_true(takes("disarm remount-writable name=/srv major=259 minor=3 scope=1"));
+	assert_false(
+	    takes("disarm remount-writable name=/srv major=259 minor=3 scope=0"));
+	assert_false(takes("disarm remount-writable name=/ major=259 minor=3 scope=1"));
+	assert_true(takes(
+	    "disarm restore-limit pid=900 start=5 hard=4096 since=6 was=1024 now=17"));
+	/* only ever back up, and never beyond what the process may have by itself */
+	assert_false(takes(
+	    "disarm restore-limit pid=900 start=5 hard=4096 since=6 was=17 now=1024"));
+	assert_false(takes(
+	    "disarm restore-limit pid=900 start=5 hard=1000 since=6 was=1024 now=17"));
+	assert_false(takes(
+	    "disarm restore-limit pid=1 start=5 hard=4096 since=6 was=1024 now=17"));
+}
+
 static void
 an_operation_describes_itself(void **state)
 {
@@ -367,6 +407,7 @@ main(void)
 		cmocka_unit_test(operations_on_what_is_not_ours_are_refused),
 		cmocka_unit_test(a_record_that_could_not_be_read_back_is_not_written),
 		cmocka_unit_test(shared_objects_have_only_known_names),
+		cmocka_unit_test(what_is_not_of_our_making_has_bounds),
 		cmocka_unit_test(an_operation_describes_itself),
 	};
 
