@@ -66,10 +66,11 @@ enum {
 
 /* What a fault of a kind has for itself alone while it lives (resources.h). */
 enum kind_holds {
-	HOLDS_SAME,   /* nothing but itself: only its own double is refused */
-	HOLDS_CPUS,   /* each CPU of `cpus` */
-	HOLDS_DISK,   /* what this kind takes of the file system of `path` */
-	HOLDS_HOST,   /* what this kind takes of the host */
+	HOLDS_SAME,       /* nothing but itself: only its own double is refused */
+	HOLDS_CPUS,       /* each CPU of `cpus` */
+	HOLDS_DISK,       /* what this kind takes of the file system of `path` */
+	HOLDS_DISK_ALONE, /* all that any kind takes of it */
+	HOLDS_HOST,       /* what this kind takes of the host */
 	HOLDS_TARGET, /* what this kind takes of `cgroup` or `container`, or of the host */
 };
 
@@ -91,6 +92,7 @@ struct kind {
 #define KIND_LIST(X) \
  X(cpu_load)         \
  X(disk_fill)        \
+ X(disk_freeze)      \
  X(memory_fill)      \
  X(net_corrupt)      \
  X(net_delay)        \

@@ -44,7 +44,8 @@ struct crew_work {
 #define CREW_LIST(X) \
  X(burn)             \
  X(fill_memory)      \
- X(keep)
+ X(keep)             \
+ X(try)
 
 #define CREW_DECLARE(name) extern const struct crew_work work_##name;
 CREW_LIST(CREW_DECLARE)

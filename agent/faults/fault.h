@@ -27,7 +27,7 @@ struct fault_run {
 	const struct protect *protect;
 	/* The agent's own directories, which no fault starves; of a state-dir that is not made
 	 * yet, what is there above it. */
-	const char *run_dir, *state_dir;
+	const char *run_dir, *state_dir, *host_dir;
 	struct undo_ctx *ctx;  /* open sockets, shared with undo_run */
 	struct store *store;   /* for shared_note only */
 	int barrier_fd;        /* pass to run_tool */
@@ -76,6 +76,7 @@ struct fault {
 #define FAULT_LIST(X) \
  X(cpu_load)          \
  X(disk_fill)         \
+ X(disk_freeze)       \
  X(memory_fill)       \
  X(net_corrupt)       \
  X(net_delay)         \

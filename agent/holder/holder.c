@@ -162,6 +162,7 @@ holder_begin(struct holder *h, const struct asked *asked)
 		.effect_unit = h->fault->effect_unit,
 		.run_dir = asked->run_dir,
 		.state_dir = what_is_there(asked->state_dir),
+		.host_dir = asked->host_dir,
 		.ctx = h->ctx,
 		.store = &h->store,
 		.barrier_fd = BARRIER_FD,

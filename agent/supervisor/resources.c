@@ -137,18 +137,30 @@ resources_device(const char *mountinfo, const char *path, char *ret, size_t size
 	return best > 0 ? 0 : -ENOENT;
 }
 
-/* By kind: a disk may be slow and full at once. */
-static void
-name_disk(const struct spec *s, char *ret, size_t size)
+/* By kind: a disk may be slow and full at once.  But on one that stands still no fault could
+ * be undone that has files there: who stops it has what every kind may take of it. */
+static int
+each_disk(const struct spec *s, bool alone,
+    int (*fn)(void *ctx, const char *resource, struct err *e), void *ctx, struct err *e)
 {
 	_cleanup_free_ char *table = xcalloc(1, MOUNTINFO_MAX);
-	char device[24] = "?";
+	char device[24] = "?", name[RESOURCE_NAME_MAX];
+	int rc = 0;
 
 	if (read_file_at(AT_FDCWD, "/proc/self/mountinfo", table, MOUNTINFO_MAX) > 0)
 		/* not found: "?" makes all such faults exclude each other */
 		(void)resources_device(
 		    table, spec_text(s, "path"), device, sizeof(device));
-	snprintf(ret, size, "%.*s-%s", DISK_KIND_MAX, s->kind, device);
+	FOR_EACH_KIND(k) {
+		if ((*k)->holds != HOLDS_DISK && (*k)->holds != HOLDS_DISK_ALONE)
+			continue;
+		if ((!alone && strcmp((*k)->name, s->kind) != 0) || rc != 0)
+			continue;
+		snprintf(
+		    name, sizeof(name), "%.*s-%s", DISK_KIND_MAX, (*k)->name, device);
+		rc = fn(ctx, name, e);
+	}
+	return rc;
 }
 
 /* FNV-1a: what is identical meets, and a name is short. */
@@ -217,8 +229,9 @@ resources_each(const struct spec *s,
 	case HOLDS_CPUS:
 		return each_cpu(s, fn, ctx, e);
 	case HOLDS_DISK:
-		name_disk(s, name, sizeof(name));
-		break;
+		return each_disk(s, false, fn, ctx, e);
+	case HOLDS_DISK_ALONE:
+		return each_disk(s, true, fn, ctx, e);
 	case HOLDS_HOST:
 		snprintf(name, sizeof(name), "%.*s", RESOURCE_NAME_MAX - 1, s->kind);
 		break;
@@ -254,8 +267,6 @@ resources_shared(const struct spec *a, const struct spec *b)
 {
 	struct err e = { 0 };
 
-	if (strcmp(a->kind, b->kind) != 0)
-		return false;
 	/* the walk only reads b: the callback's context is not const */
 	return resources_each(a, is_needed_by_other, (void *)(uintptr_t)b, &e) == 1;
 }

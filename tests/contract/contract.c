@@ -26,6 +26,7 @@ static const struct row rows[] = {
 	{ "cpu.load", { "percent=50%", "cpus=0" } },
 	{ "disk.fill", { "path=DISK", "size=8MiB" } },
 	{ "disk.fill", { "path=DISK", "leave=1MiB" } },
+	{ "disk.freeze", { "path=DISK" } },
 	{ "memory.fill", { "size=32MiB" } },
 	{ "net.corrupt", { "corrupt=100%", "to=" WORLD_PEER } },
 	{ "net.delay", { "delay=50ms", "to=" WORLD_PEER "," WORLD_PEER6 } },

@@ -141,6 +141,7 @@ live(const struct trial *t, int fd)
 		.protect = &l.protect,
 		.run_dir = world.run_dir,
 		.state_dir = world.base,
+		.host_dir = world.host_dir,
 		.store = &l.store,
 		.barrier_fd = -1,
 		.wake_ms = -1,

@@ -488,6 +488,33 @@ filled(void)
 	return pages >> 8;
 }
 
+/* Does a file system take changes?  Asked by unlinking what is not there, in a child: where
+ * every write hangs it hangs, too, until that is over, whatever is sent to it. */
+static inline const char *
+writing(void)
+{
+	static pid_t waits; /* the one that hung the last time */
+	char path[64];
+	int status;
+	pid_t pid;
+
+	if (waits != 0 && waitpid(waits, &status, WNOHANG) == 0)
+		return "hangs";
+	waits = 0;
+	(void)snprintf(path, sizeof(path), "%s/none", world.disk);
+	pid = fork();
+	if (pid == 0)
+		_exit(unlink(path) < 0 && errno == ENOENT ? 0 : 1);
+	for (int i = 0; i < 100; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return status == 0 ? "works" : "fails";
+		(void)usleep(2000);
+	}
+	(void)kill(pid, SIGKILL);
+	waits = pid;
+	return "hangs";
+}
+
 /* What an application would notice, as text; the caller frees it. */
 static inline char *
 world_effects(void)
@@ -495,6 +522,7 @@ world_effects(void)
 	char *text = calloc(1, TEXT_MAX), *list = calloc(1, TEXT_MAX);
 	struct statvfs v = { 0 };
 	double before = burnt();
+	size_t used;
 
 	list_processes(list, true);
 	(void)statvfs(world.disk, &v);
@@ -503,6 +531,8 @@ world_effects(void)
 	    "echo %s\nconnection %s\nports %s\nvictims %u\navailable %lu blocks\nburning %s\nfilled %s\n",
 	    echo(), connection(), ports(), count_lines(list, VICTIM), v.f_bavail,
 	    burnt() > before + 2 ? "yes" : "no", filled() >= 16 ? "yes" : "no");
+	used = strlen(text);
+	(void)snprintf(text + used, TEXT_MAX - used, "writing %s\n", writing());
 	free(list);
 	return text;
 }

@@ -170,6 +170,21 @@ loads_clash_where_they_share_a_cpu(void **state)
 }
 
 static void
+a_disk_that_stands_still_is_shared_with_nobody(void **state)
+{
+	struct spec fill = spec_of("disk.fill", "path", "/proc/x");
+	struct spec freeze = spec_of("disk.freeze", "path", "/proc/y");
+	struct spec other = spec_of("disk.freeze", "path", "/sys");
+
+	(void)state;
+	assert_true(resources_shared(&fill, &freeze));
+	assert_true(resources_shared(&freeze, &fill));
+	assert_true(resources_shared(&freeze, &freeze));
+	assert_false(resources_shared(&fill, &other));
+	assert_false(resources_shared(&freeze, &other));
+}
+
+static void
 network_faults_clash_only_with_their_double(void **state)
 {
 	struct spec a = spec_of("net.partition", "to", "10.0.0.0/8"), b = a;
@@ -270,6 +285,7 @@ main(void)
 		cmocka_unit_test(the_kernel_lets_go_of_a_dead_owners_locks),
 		cmocka_unit_test(removing_a_file_never_lets_two_in),
 		cmocka_unit_test(loads_clash_where_they_share_a_cpu),
+		cmocka_unit_test(a_disk_that_stands_still_is_shared_with_nobody),
 		cmocka_unit_test(network_faults_clash_only_with_their_double),
 		cmocka_unit_test(cpu_lists_are_expanded_and_checked),
 		cmocka_unit_test(the_device_is_that_of_the_nearest_mount),

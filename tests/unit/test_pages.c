@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char page[64 * 1024];
+static char page[128 * 1024];
 
 static int
 read_page(void **state)
