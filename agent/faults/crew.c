@@ -136,6 +136,8 @@ crew_start(struct crew *c, const char *fault, const struct child_group *g,
 		if (start_one(c, i, fault, g, e) < 0)
 			return e->code;
 	}
+	atomic_store(&c->head->may_work, 1);
+	word_wake(&c->head->may_work);
 	for (size_t i = 0; i < c->count; i++) {
 		if (await_ready(c, i, until, e) < 0)
 			return e->code;

@@ -66,8 +66,8 @@ struct crew {
 /* In prepare: pipe and page, and no process yet.  page_size 0: what the work says. */
 int crew_init(struct crew *c, const struct crew_work *work, size_t count,
     size_t page_size, struct err *e);
-/* In stage: start all of them and wait until each is ready.  They go
- * to their cgroup before they are waited for.  A member's own words are in `e`. */
+/* In stage: start all of them and wait until each is ready.  They are in their cgroup, with
+ * its CPUs and its limits, before their work begins.  A member's own words are in `e`. */
 int crew_start(struct crew *c, const char *fault, const struct child_group *g,
     usec_t patience, struct err *e);
 /* One that ended by itself since: its number and how (as of waitpid), else -1. */

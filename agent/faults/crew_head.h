@@ -19,6 +19,8 @@ struct crew_slot {
 struct crew_head {
 	uint64_t page_at, page_size;
 	uint64_t count;
+	_Atomic uint32_t
+	    may_work; /* holder → members, a futex: all are in their cgroup */
 	struct crew_slot slot[CREW_MAX]; /* untouched ones cost nothing */
 };
 

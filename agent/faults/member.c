@@ -48,6 +48,8 @@ get_ready(const struct crew_work *work, struct member *m, struct err *e)
 	m->page = (char *)at + CREW_PAGE_AT;
 	if (m->number >= m->head->count)
 		return err_set(e, -EINVAL, "number %u is not of this crew", m->number);
+	while (atomic_load(&m->head->may_work) == 0)
+		word_wait(&m->head->may_work, 0, 0);
 	return caps_limit(work->caps & caps_permitted(), e);
 }
 
