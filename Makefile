@@ -49,7 +49,8 @@ I_agent/ipc := include agent/ipc
 I_agent/kernel := include agent/kernel
 I_agent/undo := include agent/kernel agent/undo
 I_agent/faults := include agent/kernel agent/undo agent/faults agent/faults/net \
-	agent/faults/process agent/faults/disk
+	agent/faults/cpu agent/faults/process agent/faults/disk
+I_agent/faults/cpu := include agent/kernel agent/undo agent/faults agent/faults/cpu
 I_agent/faults/net := include agent/kernel agent/undo agent/faults agent/faults/net
 I_agent/faults/process := include agent/kernel agent/undo agent/faults agent/faults/process
 I_agent/faults/disk := include agent/kernel agent/undo agent/faults agent/faults/disk
@@ -75,7 +76,7 @@ PROGS := stormd stormd-front stormd-fault stormd-undo stormctl
 stormd_O := $(call objs,agent/supervisor agent/ipc)
 stormd-front_O := $(call objs,agent/front agent/ipc)
 stormd-fault_O := $(call objs,agent/holder agent/faults agent/faults/net agent/faults/process \
-	agent/faults/disk agent/ipc agent/undo agent/kernel)
+	agent/faults/cpu agent/faults/disk agent/ipc agent/undo agent/kernel)
 stormd-undo_O := $(call objs,agent/recover agent/undo agent/kernel)
 stormctl_O := $(call objs,ctl/cmd ctl/report ctl/io ctl/io/probes ctl/io/inventory ctl/io/pki \
 	ctl/model)

@@ -23,7 +23,9 @@
 #define PATIENCE (30 * USEC_PER_SEC) /* for what must come */
 
 static const struct row rows[] = {
-	{ "cpu.load", { "percent=50%", "cpus=0" } },
+	{ "cpu.load", { "percent=50%", "cpus=0", "mode=add" } },
+	{ "cpu.load",
+	    { "percent=90%", "cpus=0", "mode=add", "from=80%", "ramp=1m", "nice=5" } },
 	{ "disk.fill", { "path=DISK", "size=8MiB" } },
 	{ "disk.fill", { "path=DISK", "leave=1MiB" } },
 	{ "disk.freeze", { "path=DISK" } },

@@ -13,6 +13,7 @@ struct load_slot {
 
 struct load_page {
 	_Atomic uint32_t is_going; /* holder → burners, a futex: one store arms all */
+	struct load_how how;       /* as it is when they start */
 	struct load_slot slot[LOAD_CPUS_MAX];
 };
 

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One burner.  It owes a share of the wall clock and pays in CPU time as the kernel accounts
- * it (CLOCK_THREAD_CPUTIME_ID), in periods of a millisecond: so what a competitor takes from
- * it in one period is made up for in the next, which a busy-for, idle-for loop never does.
+ * it (CLOCK_THREAD_CPUTIME_ID), in periods of about a millisecond: so what a competitor takes
+ * from it in one period is made up for in the next, which a busy-for, idle-for loop never
+ * does.  The period is no divisor of any tick: a kernel that samples what runs by its tick,
+ * as the user and system columns of /proc/stat are made, would else always see the same.
  */
 #include "err.h"
 #include "leash.h"
 #include "load_page.h"
+#include "process.h"
+#include <errno.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
-#define PERIOD_NS   UINT64_C(1000000)
-#define DEBT_MAX_NS (50 * PERIOD_NS) /* beyond this a lost turn stays lost */
-#define IDLE_NS     (20 * PERIOD_NS) /* how soon a new share is seen by one that had none */
-#define SPINS       2000 /* some microseconds between two looks at the clock */
+#define PERIOD_NS UINT64_C(997000)
+#define IDLE_NS   (20 * PERIOD_NS) /* how soon a new share is seen by one that had none */
+#define SPINS     2000             /* some microseconds between two looks at the clock */
 
 static uint64_t
 now_ns(clockid_t clock)
@@ -56,7 +61,7 @@ pay(uint64_t owed, uint64_t base, uint64_t until)
 }
 
 static _Noreturn void
-burn(struct load_slot *slot)
+burn(struct load_slot *slot, uint64_t claim)
 {
 	const uint64_t base = now_ns(CLOCK_THREAD_CPUTIME_ID);
 	uint64_t wall = now_ns(CLOCK_MONOTONIC), next = wall, owed = 0, used = 0;
@@ -67,8 +72,8 @@ burn(struct load_slot *slot)
 
 		owed += (now - wall) * share / LOAD_WHOLE;
 		wall = now;
-		if (owed > used + DEBT_MAX_NS)
-			owed = used + DEBT_MAX_NS;
+		if (owed > used + claim)
+			owed = used + claim;
 		next += share > 0 ? PERIOD_NS : IDLE_NS;
 		if (next < now) /* we were not let run for longer than a period */
 			next = now + PERIOD_NS;
@@ -96,6 +101,23 @@ pin(unsigned cpu)
 }
 
 static int
+join_class(const struct load_how *how, struct err *e)
+{
+	const struct sched_param p = { .sched_priority =
+					   sched_get_priority_min(how->policy) };
+
+	if (how->nice != 0 && setpriority(PRIO_PROCESS, 0, how->nice) < 0)
+		return err_errno(e, "set the nice value %d", how->nice);
+	if (how->policy == SCHED_OTHER || sched_setscheduler(0, how->policy, &p) == 0)
+		return 0;
+	if (errno == EPERM)
+		return err_set(e, -EPERM,
+		    "change the scheduling class: not permitted to the agent, or not in "
+		    "this cgroup (cgroup v1: its cpu.rt_runtime_us is 0)");
+	return err_errno(e, "change the scheduling class");
+}
+
+static int
 burner_run(struct member *m, struct err *e)
 {
 	struct load_page *page = m->page;
@@ -103,16 +125,19 @@ burner_run(struct member *m, struct err *e)
 
 	if (pin(slot->cpu) < 0)
 		return err_errno(e, "pin to CPU %u", slot->cpu);
+	if (join_class(&page->how, e) < 0 || caps_limit(0, e) < 0)
+		return e->code;
 	(void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); /* the default is 5 % of a period */
 	crew_ready(m);
 	while (atomic_load(&page->is_going) == 0)
 		word_wait(&page->is_going, 0, 0);
-	burn(slot);
+	burn(slot, page->how.claim_ns);
 }
 
 const struct crew_work work_burn = {
 	.name = "burn",
 	.comm = "stormd-burner",
 	.page_size = sizeof(struct load_page),
+	.caps = CAP_BIT(CAP_SYS_NICE), /* until it is in its class */
 	.run = burner_run,
 };

@@ -13,6 +13,14 @@ struct load_page;
 #define LOAD_CPUS_MAX CREW_MAX
 #define LOAD_WHOLE    1000000u /* a share of a CPU is in millionths */
 
+struct load_how {
+	int policy; /* SCHED_OTHER … */
+	int nice;   /* of SCHED_OTHER and SCHED_BATCH */
+	/* How much of what it did not get to use a burner still claims later; what is beyond
+	 * that stays lost. */
+	uint64_t claim_ns;
+};
+
 struct load {
 	unsigned *cpu; /* of each burner, ascending */
 	size_t count;
@@ -20,13 +28,20 @@ struct load {
 	struct crew crew;
 };
 
-/* The CPUs of a kernel list ("0,2-3"), or all we may run on with "".  -EINVAL for one that
- * is not online or not ours. */
-int load_init(struct load *l, const char *cpus, struct err *e);
+/* The CPUs of a kernel list ("0,2-3"), or with "" all of them, out of those we may run on.
+ * `within` is a list, too: those that the target may run on, "" for all; of `most` there
+ * are no more.  -EINVAL for a CPU that is not online, not ours, or not the target's. */
+struct load_cpus {
+	const char *list, *within;
+	size_t most;
+};
+int load_init(
+    struct load *l, const struct load_cpus *c, const struct load_how *how, struct err *e);
 /* Start the burners asleep, in their cgroup. */
 int load_start(
     struct load *l, const char *fault, const struct child_group *g, struct err *e);
-void load_share(struct load *l, size_t i, uint32_t share);
+void load_share(struct load *l, size_t i, uint32_t share); /* millionths of its CPU */
+uint32_t load_given(const struct load *l, size_t i);
 void load_go(struct load *l);
 /* CPU time the i-th burner has used since load_go. */
 uint64_t load_used_ns(const struct load *l, size_t i);
