@@ -45,6 +45,8 @@ test     socat                socat                 cmd:socat
 test     e2fsprogs            e2fsprogs             cmd:mkfs.ext4
 test     groff                groff                 cmd:groff
 test     ansible-core         ansible-core          cmd:ansible-inventory
+test     python3-jsonschema   python3-jsonschema    py:jsonschema
+test     python3-yaml         python3-pyyaml        py:yaml
 test     dnsmasq-base         dnsmasq               cmd:dnsmasq
 test     qemu-system-x86      qemu-system-x86-core  cmd:qemu-system-x86_64
 test     runc                 runc                  cmd:runc
@@ -65,6 +67,7 @@ is_there() {
 	case $1 in
 	cmd:*) PATH=$PATH:/usr/sbin:/sbin command -v "${1#cmd:}" >/dev/null 2>&1 ;;
 	file:*) [ -e "${1#file:}" ] ;;
+	py:*) /usr/bin/python3 -c "import ${1#py:}" >/dev/null 2>&1 ;;
 	pc:*) command -v pkg-config >/dev/null 2>&1 && pkg-config --exists "${1#pc:}" ;;
 	esac
 }

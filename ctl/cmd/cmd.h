@@ -56,6 +56,7 @@ struct cmd {
  X(plan)            \
  X(resume)          \
  X(run)             \
+ X(schema)          \
  X(status)
 
 #define CMD_DECLARE(name) extern const struct cmd cmd_##name;
