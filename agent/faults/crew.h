@@ -43,6 +43,7 @@ struct crew_work {
 
 #define CREW_LIST(X) \
  X(burn)             \
+ X(fill_disk)        \
  X(fill_memory)      \
  X(keep)             \
  X(try)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Taking space.  fallocate(2) reserves blocks without writing them, so 4 GiB take a
- * millisecond; but the file system's own lists take blocks as well, and how many cannot be
- * known beforehand.  So the amount is approached by asking statvfs after each step.
+ * What file systems differ in is asked of them, or known by their magic where they cannot
+ * be asked.
  */
 #include "disk.h"
 #include "cleanup.h"
@@ -18,13 +17,12 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define ROUNDS_MAX     200
 #define ZFS_MAGIC      0x2fc12fc1
 #define BCACHEFS_MAGIC 0xca451a4e
+#define EXFAT_MAGIC    0x2011bab0
 
 int
 disk_open_dir(const char *path, struct err *e)
@@ -58,15 +56,15 @@ disk_place(int dir, struct disk_place *ret, struct err *e)
 }
 
 /* "36 35 98:0 /root /mount options … - ext4 /dev/sda options": the type is after the dash,
- * because the number of fields before it varies. */
+ * because the number of fields before it varies.  By the mount's number: the device is not
+ * that of its files where subvolumes have their own. */
 static bool
-take_fs_name(const char *line, dev_t dev, char *buf, size_t size)
+take_fs_name(const char *line, uint64_t mount, char *buf, size_t size)
 {
 	const char *dash = strstr(line, " - ");
-	unsigned major, minor;
+	unsigned long long id;
 
-	if (dash == NULL || sscanf(line, "%*u %*u %u:%u", &major, &minor) != 2 ||
-	    makedev(major, minor) != dev)
+	if (dash == NULL || sscanf(line, "%llu", &id) != 1 || id != mount)
 		return false;
 	(void)snprintf(buf, size, "%.*s", (int)strcspn(dash + 3, " "), dash + 3);
 	return true;
@@ -78,32 +76,65 @@ disk_fs_name(int fd, char *buf, size_t size)
 	_cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
 	_cleanup_free_ char *line = NULL;
 	size_t line_size = 0;
-	struct stat st;
+	struct statx sx;
 
 	(void)snprintf(buf, size, "unknown");
-	if (f == NULL || fstat(fd, &st) < 0)
+	if (f == NULL || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
 		return buf;
 	while (getline(&line, &line_size, f) > 0) {
-		if (take_fs_name(line, st.st_dev, buf, size))
+		if (take_fs_name(line, sx.stx_mnt_id, buf, size))
 			break;
 	}
 	return buf;
 }
 
-bool
-disk_counts_plainly(int fd)
+static unsigned long
+magic_of(int fd)
 {
 	struct statfs fs;
 
-	if (fstatfs(fd, &fs) < 0)
-		return false;
-	switch ((unsigned long)fs.f_type) {
+	return fstatfs(fd, &fs) < 0 ? 0 : (unsigned long)fs.f_type & UINT32_MAX;
+}
+
+bool
+disk_copies_on_write(int fd)
+{
+	switch (magic_of(fd)) {
 	case BTRFS_SUPER_MAGIC:
 	case ZFS_MAGIC:
 	case BCACHEFS_MAGIC:
-		return false;
-	default:
 		return true;
+	default:
+		return false;
+	}
+}
+
+bool
+disk_wants_data(int fd)
+{
+	const unsigned long magic = magic_of(fd);
+
+	return disk_copies_on_write(fd) || magic == MSDOS_SUPER_MAGIC ||
+	       magic == EXFAT_MAGIC;
+}
+
+bool
+disk_keeps_names(int fd)
+{
+	switch (magic_of(fd)) {
+	case NFS_SUPER_MAGIC:
+	case SMB_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case V9FS_MAGIC:
+	case FUSE_SUPER_MAGIC:
+	case CEPH_SUPER_MAGIC:
+	case AFS_SUPER_MAGIC:
+	case AFS_FS_MAGIC:
+	case CODA_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
 	}
 }
 
@@ -143,106 +174,4 @@ disk_space(int fd, struct disk_space *ret, struct err *e)
 	ret->available = v.f_bavail;
 	ret->total = v.f_blocks - v.f_bfree + v.f_bavail;
 	return 0;
-}
-
-static int
-allocate(int file, uint64_t from, uint64_t len)
-{
-	int rc;
-
-	do {
-		rc = fallocate(file, 0, (off_t)from, (off_t)len);
-	} while (rc < 0 && errno == EINTR);
-	return rc < 0 ? -errno : 0;
-}
-
-static void
-give_back(int file, uint64_t keep)
-{
-	(void)!ftruncate(file, (off_t)keep); /* closing the file gives back the rest */
-}
-
-int
-disk_take(int file, uint64_t bytes, struct err *e)
-{
-	int rc = allocate(file, 0, bytes);
-
-	if (rc < 0) {
-		give_back(file, 0);
-		return err_set(e, rc, "allocate %llu bytes: %s",
-		    (unsigned long long)bytes, strerror(-rc));
-	}
-	return 0;
-}
-
-/* As much of `blocks` as can be had: the file system may want some for itself, so what
- * fails is tried again at half its size.  How many were had. */
-static int
-grow(int file, const struct disk_space *s, uint64_t *size, uint64_t blocks)
-{
-	int rc = -ENOSPC;
-
-	for (; blocks > 0 && (rc == -ENOSPC || rc == -EDQUOT); blocks /= 2) {
-		rc = allocate(file, *size, blocks * s->block);
-		if (rc == 0) {
-			*size += blocks * s->block;
-			return 0;
-		}
-		give_back(file, *size); /* a failed one keeps what it got so far */
-	}
-	return rc;
-}
-
-/* One step nearer; 1 when there, 0 to go on. */
-static int
-approach(int file, uint64_t left, uint64_t *size, struct err *e)
-{
-	struct disk_space s = { 0 };
-	uint64_t surplus;
-	int rc = disk_space(file, &s, e);
-
-	if (rc < 0)
-		return rc;
-	if (s.available == left)
-		return 1;
-	if (s.available < left) {
-		surplus = (left - s.available) * s.block;
-		*size -= surplus < *size ? surplus : *size;
-		give_back(file, *size);
-		return 0;
-	}
-	rc = grow(file, &s, size, s.available - left);
-	if (rc == -ENOSPC && s.available - left <= 1)
-		return 1;
-	if (rc < 0)
-		return err_set(e, rc,
-		    "allocate the last %llu of the blocks asked for: %s",
-		    (unsigned long long)(s.available - left), strerror(-rc));
-	return 0;
-}
-
-int
-disk_take_until(int file, uint64_t left, struct err *e)
-{
-	uint64_t size = 0;
-	int rc = 0;
-
-	for (int i = 0; i < ROUNDS_MAX && rc == 0; i++)
-		rc = approach(file, left, &size, e);
-	if (rc == 0)
-		rc = err_set(e, -EAGAIN,
-		    "others change the free space faster than it can be taken");
-	if (rc < 0) {
-		give_back(file, 0);
-		return rc;
-	}
-	return 0;
-}
-
-uint64_t
-disk_taken(int file)
-{
-	struct stat st;
-
-	return fstat(file, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
 }

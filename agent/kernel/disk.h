@@ -2,7 +2,8 @@
 #ifndef DISK_H
 #define DISK_H
 /*
- * Space of a file system: how much there is, and taking it to the block by an unnamed file.
+ * File systems: how much space there is, what can be expected of one, and files that vanish
+ * with whoever has them open.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,9 +27,14 @@ struct disk_place {
 int disk_place(int dir, struct disk_place *ret, struct err *e);
 /* "ext4", from the mount table; returns buf. */
 const char *disk_fs_name(int fd, char *buf, size_t size);
-/* Is what a file takes what the file system loses?  Not with copy on write, compression or
- * shared extents. */
-bool disk_counts_plainly(int fd);
+/* btrfs and its like: what is allocated may be shared or compressed, and what is left is
+ * known only after a sync. */
+bool disk_copies_on_write(int fd);
+/* Must it be written to be filled?  FAT's own fallocate writes zeros, all at once. */
+bool disk_wants_data(int fd);
+/* Of the network, or another program's: a file that is unlinked while it is open may only
+ * have been renamed there, and stay for ever if this host dies. */
+bool disk_keeps_names(int fd);
 
 /* Bytes that lie behind the file system: the machine's available memory for a tmpfs,
  * UINT64_MAX for a disk. */
@@ -40,13 +46,5 @@ struct disk_space {
 	uint64_t available; /* to users who are not root */
 };
 int disk_space(int fd, struct disk_space *ret, struct err *e);
-
-/* Give the file exactly `bytes`, rounded up to a block. */
-int disk_take(int file, uint64_t bytes, struct err *e);
-/* Grow the file until `left` blocks are available, to one block, counting what the file
- * system needs for its own lists.  All of it is given back on failure. */
-int disk_take_until(int file, uint64_t left, struct err *e);
-/* What the file holds now, in bytes. */
-uint64_t disk_taken(int file);
 
 #endif

@@ -9,6 +9,8 @@
 #include "spec.h"
 #include <linux/capability.h>
 
+static const char *const methods[] = { "auto", "allocate", "write", NULL };
+
 static const struct param params[] = {
 	{
 	    .name = "path",
@@ -36,6 +38,27 @@ static const struct param params[] = {
 	    .type = PARAM_SIZE,
 	    .help = "fill until only this much is free",
 	},
+	{
+	    .name = "method",
+	    .type = PARAM_ENUM,
+	    .choices = methods,
+	    .def = "auto",
+	    .help = "allocate: reserve it unwritten; write: data that do not compress; "
+		    "auto: what is real on this file system",
+	},
+	{
+	    .name = "rate",
+	    .type = PARAM_SIZE,
+	    .min = 4096,
+	    .max = INT64_MAX,
+	    .help = "so much a second until it is full; without it at once",
+	},
+	{
+	    .name = "follow",
+	    .type = PARAM_BOOL,
+	    .help = "give and take as others write and delete, so that leave or percent "
+		    "stays true",
+	},
 	{ 0 },
 };
 
@@ -44,10 +67,15 @@ disk_fill_check(const struct spec *s, struct err *e)
 {
 	int ways = spec_has(s, "size") + spec_has(s, "percent") + spec_has(s, "leave");
 
-	if (ways == 1)
-		return 0;
-	return err_invalid(e, "disk.fill needs exactly one of size, percent and leave%s",
-	    ways == 0 ? "" : ": more than one is given");
+	if (ways != 1)
+		return err_invalid(e,
+		    "disk.fill needs exactly one of size, percent and leave%s",
+		    ways == 0 ? "" : ": more than one is given");
+	if (spec_has(s, "size") && spec_num(s, "follow") != 0)
+		return err_invalid(e,
+		    "follow keeps leave or percent true: with size the file stays as "
+		    "large as it is");
+	return 0;
 }
 
 const struct kind kind_disk_fill = {
@@ -59,12 +87,15 @@ const struct kind kind_disk_fill = {
 	.caps = CAP_BIT(CAP_DAC_OVERRIDE),
 	.check = disk_fill_check,
 	.undone_by =
-	    "The space belongs to an unnamed file (O_TMPFILE) that only the fault's "
-	    "holder has open: the kernel frees it the moment the holder ends, however "
-	    "that dies, and a reboot frees it too.  A file system without O_TMPFILE is "
-	    "refused.",
+	    "The space belongs to a file without a name (O_TMPFILE) that only a child of "
+	    "the fault's holder has open: the kernel kills it when the holder ends, "
+	    "however that dies, and frees the space; a reboot frees it too.  Where there "
+	    "are no unnamed files the file is unlinked as soon as it is open, and the "
+	    "record, kept across reboots, names it for the moment in between.  On "
+	    "network file systems and FUSE it keeps its name until it is undone.",
 	.by_hand =
-	    "End the holder, the process stormd-fault with the fault's id in its title: "
-	    "the space is free at once.",
+	    "End the process stormd-diskfill whose command line ends in the fault's id: "
+	    "the space is free at once.  A file .stormdrill-ID that is left in the "
+	    "directory may be deleted.",
 	.teaches = "fallback, graceful degradation, alerting before the disk is full",
 };
