@@ -152,6 +152,17 @@ cgroup_place_find(
 	return root < 0 ? root : open_place(root, path, ret, e);
 }
 
+int
+cgroup_place_in(
+    const char *tree, const char *path, struct cgroup_place *ret, struct err *e)
+{
+	_cleanup_close_ int root = cgroup_tree(tree, e);
+
+	*ret = (struct cgroup_place){ .version = tree[0] == '\0' ? 2 : 1, .dir = -1 };
+	(void)snprintf(ret->tree, sizeof(ret->tree), "%s", tree);
+	return root < 0 ? root : open_place(root, path, ret, e);
+}
+
 /* "4:memory:/x" of a v1 tree, "0::/x" of v2: the path, or NULL. */
 static char *
 line_of_tree(char *text, const char *tree)

@@ -31,6 +31,9 @@ int cgroup_tree(const char *tree, struct err *e);
  * link is followed and nothing above the root is reached. */
 int cgroup_place_find(
     const char *controller, const char *path, struct cgroup_place *ret, struct err *e);
+/* The same in this tree and no other ("" for v2). */
+int cgroup_place_in(
+    const char *tree, const char *path, struct cgroup_place *ret, struct err *e);
 /* That of a process. */
 int cgroup_place_of(
     const char *controller, pid_t pid, struct cgroup_place *ret, struct err *e);
