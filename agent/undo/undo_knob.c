@@ -15,9 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A path of plain components: none empty, "." or "..", and no other than graphic bytes. */
-static bool
-is_plain_path(const char *path)
+bool
+undo_is_plain_path(const char *path)
 {
 	for (const char *c = path;; c++) {
 		size_t len = strcspn(c, "/");
@@ -50,7 +49,7 @@ ours_knob(const struct undo *u, const char *fault)
 	struct knob_value was, now;
 
 	(void)fault;
-	return is_plain_path(u->name) && knob_value_parse(u, u->was, &was) &&
+	return undo_is_plain_path(u->name) && knob_value_parse(u, u->was, &was) &&
 	       knob_value_parse(u, u->now, &now) && names_same_items(&was, &now) &&
 	       (strcmp(u->dev, KNOB_SYSCTL) == 0) == (u->num[0] == 0);
 }

@@ -7,7 +7,7 @@
 
 struct nl;
 
-/* A knob that is open already (knob.h). */
+/* A knob (knob.h), or a group to freeze (freeze.h), that is open already. */
 struct undo_held {
 	int fd;
 	char tree[16];
@@ -86,6 +86,19 @@ undo_action run_unlink_file, check_unlink_file;
 bool ours_knob(const struct undo *u, const char *fault);
 undo_action run_knob, check_knob;
 void hand_knob(const struct undo *u, char *buf, size_t size);
+
+/* A path of plain components: none empty, "." or "..", and no control characters. */
+bool undo_is_plain_path(const char *path);
+
+/* freeze.c */
+bool ours_cgroup_thaw(const struct undo *u, const char *fault);
+undo_action run_cgroup_thaw, check_cgroup_thaw;
+void hand_cgroup_thaw(const struct undo *u, char *buf, size_t size);
+
+/* undo_process.c */
+bool ours_continue(const struct undo *u, const char *fault);
+undo_action run_continue, check_continue;
+void hand_continue(const struct undo *u, char *buf, size_t size);
 
 /* undo_ops.c */
 undo_action run_set_flush, run_gate, run_gate_delete, run_filter, run_cgroup_kill,
