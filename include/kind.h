@@ -104,7 +104,8 @@ struct kind {
  X(net_rate)         \
  X(net_reorder)      \
  X(net_reset)        \
- X(process_kill)
+ X(process_kill)     \
+ X(process_pause)
 
 #define KIND_DECLARE(name) extern const struct kind kind_##name;
 KIND_LIST(KIND_DECLARE)

@@ -46,6 +46,7 @@ struct crew_work {
  X(fill_disk)        \
  X(fill_memory)      \
  X(keep)             \
+ X(trace)            \
  X(try)
 
 #define CREW_DECLARE(name) extern const struct crew_work work_##name;

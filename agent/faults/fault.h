@@ -88,7 +88,8 @@ struct fault {
  X(net_rate)          \
  X(net_reorder)       \
  X(net_reset)         \
- X(process_kill)
+ X(process_kill)      \
+ X(process_pause)
 
 #define FAULT_DECLARE(name) extern const struct fault fault_##name;
 FAULT_LIST(FAULT_DECLARE)

@@ -56,6 +56,9 @@ static const struct row rows[] = {
 	{ "net.reorder", { "reorder=0.001%", "delay=50ms", "to=" WORLD_PEER } },
 	{ "net.reset", { "to=" WORLD_PEER } },
 	{ "process.kill", { "name=" VICTIM } },
+	{ "process.pause", { "name=" TICKER } },
+	{ "process.pause", { "name=" TICKER, "how=stop" } },
+	{ "process.pause", { "cgroup=CGROUP" } },
 };
 
 /* False: the machine is too busy for it, and nothing is left of the attempt. */
@@ -295,6 +298,8 @@ read_arguments(struct trial *t)
 		    (int)(value - t->row->args[i] - 1), t->row->args[i]);
 		if (strcmp(value, "DISK") == 0)
 			value = world.disk;
+		if (strcmp(value, "CGROUP") == 0)
+			value = ticker.cgroup;
 		if (spec_set(&t->spec, name, value, &e) < 0)
 			fail_msg("%s: %s", t->name, e.msg);
 	}
@@ -307,7 +312,8 @@ static bool
 is_well(const char *effects)
 {
 	return strstr(effects, "echo ok") != NULL &&
-	       strstr(effects, "connection whole") != NULL;
+	       strstr(effects, "connection whole") != NULL &&
+	       strstr(effects, "ticking yes") != NULL;
 }
 
 static int

@@ -13,6 +13,7 @@
 #include "pidns.h"
 #include "spawn.h"
 #include "test.h"
+#include "ticker.h"
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -155,7 +156,7 @@ world_make(void **state)
 	if (setenv("XTABLES_LOCKFILE", lock, 1) < 0 || mkdir(world.run_dir, 0700) < 0 ||
 	    mkdir(world.host_dir, 0755) < 0)
 		return -1;
-	return world_network() < 0 || world_disk() < 0 ? -1 : 0;
+	return world_network() < 0 || world_disk() < 0 || ticker_start() < 0 ? -1 : 0;
 }
 
 static inline int
@@ -165,6 +166,7 @@ world_end(void **state)
 
 	(void)state;
 	end_sleeper(world.peer);
+	ticker_end();
 	(void)TOOL("rm", "-rf", world.base);
 	return rc;
 }
@@ -521,6 +523,7 @@ world_effects(void)
 {
 	char *text = calloc(1, TEXT_MAX), *list = calloc(1, TEXT_MAX);
 	struct statvfs v = { 0 };
+	const unsigned long ticks = atomic_load(ticker.count);
 	double before = burnt();
 	size_t used;
 
@@ -532,7 +535,8 @@ world_effects(void)
 	    echo(), connection(), ports(), count_lines(list, VICTIM), v.f_bavail,
 	    burnt() > before + 2 ? "yes" : "no", filled() >= 16 ? "yes" : "no");
 	used = strlen(text);
-	(void)snprintf(text + used, TEXT_MAX - used, "writing %s\n", writing());
+	(void)snprintf(text + used, TEXT_MAX - used, "writing %s\nticking %s\n",
+	    writing(), ticker_ticked(ticks) ? "yes" : "no");
 	free(list);
 	return text;
 }
