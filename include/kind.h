@@ -93,6 +93,7 @@ struct kind {
  X(cpu_load)         \
  X(disk_fill)        \
  X(disk_freeze)      \
+ X(disk_readonly)    \
  X(memory_fill)      \
  X(net_corrupt)      \
  X(net_delay)        \

@@ -129,7 +129,7 @@ check_panic(const struct spec *s, struct err *e)
 static int
 check_file_system(const struct freezing *f, const struct fault_run *r, struct err *e)
 {
-	const struct vital v = { &f->mount, f->dev, false, "freeze" };
+	const struct vital v = { &f->mount, f->dev, false, "frozen" };
 
 	/* first: where both are true, this is what the user must know */
 	if (vital_check(&v, r, e) < 0)

@@ -77,6 +77,7 @@ struct fault {
  X(cpu_load)          \
  X(disk_fill)         \
  X(disk_freeze)       \
+ X(disk_readonly)     \
  X(memory_fill)       \
  X(net_corrupt)       \
  X(net_delay)         \

@@ -29,6 +29,8 @@ static const struct row rows[] = {
 	{ "disk.fill", { "path=DISK", "size=8MiB" } },
 	{ "disk.fill", { "path=DISK", "leave=1MiB" } },
 	{ "disk.freeze", { "path=DISK" } },
+	{ "disk.readonly", { "path=DISK" } },
+	{ "disk.readonly", { "path=DISK", "scope=mount" } },
 	{ "memory.fill", { "size=32MiB" } },
 	{ "net.corrupt", { "corrupt=100%", "to=" WORLD_PEER } },
 	{ "net.delay", { "delay=50ms", "to=" WORLD_PEER "," WORLD_PEER6 } },

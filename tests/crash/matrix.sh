@@ -13,7 +13,7 @@
 set -u
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/../system/lib.sh"
-FAULTS="process.kill net.partition net.partition+nftables net.delay net.dns net.ports cpu.load disk.fill disk.freeze"
+FAULTS="process.kill net.partition net.partition+nftables net.delay net.dns net.ports cpu.load disk.fill disk.freeze disk.readonly"
 
 if [ $# -eq 0 ]; then
 	need_root
@@ -47,7 +47,7 @@ arguments() {
 	net.ports) echo '{mode: exhaust, leave: 100}' ;;
 	cpu.load) echo '{percent: 30%, cpus: "0"}' ;;
 	disk.fill) echo "{path: $T/disk, size: 16MiB}" ;;
-	disk.freeze) echo "{path: $T/disk}" ;;
+	disk.freeze | disk.readonly) echo "{path: $T/disk}" ;;
 	esac
 }
 # Long where the victim's end is the drill's; where somebody waits for the time to pass (a
@@ -107,12 +107,12 @@ pid_of() {
 free_blocks() { stat -f -c %f "$T/disk"; }
 # Where a change would hang, who tries it hangs too, and cannot be killed.
 takes_changes() {
-	rmdir "$T/disk/none" 2>/dev/null &
-	wait_for 20 not_running $!
+	(! LC_ALL=C rmdir "$T/disk/none" 2>&1 | grep -q Read-only) &
+	wait_for 20 not_running $! && wait $!
 }
 world() {
 	snapshot
-	takes_changes || echo "# disk: stands still"
+	takes_changes || echo "# disk: stands still, or is read-only"
 	echo "# disk: $(free_blocks) blocks free; $(find "$T/disk" -mindepth 1 | sort | tr '\n' ' ')"
 }
 

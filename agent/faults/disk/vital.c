@@ -85,7 +85,7 @@ static int
 refuse(const struct vital *v, const char *what, struct err *e)
 {
 	return err_refused(
-	    e, "to %s '%.60s' would stop %s", v->verb, v->mount->point, what);
+	    e, "a %s '%.60s' would stop %s", v->state, v->mount->point, what);
 }
 
 static int
@@ -101,8 +101,9 @@ check_own(const struct vital *v, const struct fault_run *r, struct err *e)
 static int
 check_host(const struct vital *v, const struct fault_run *r, struct err *e)
 {
-	static const char *const paths[] = { "/", "/usr", "/etc", "/run", "/dev", "/var",
-		"/var/log", "/var/log/journal", "/run/log/journal" };
+	static const char *const paths[] = { "/", "/usr", "/etc", "/run", "/dev", "/proc",
+		"/sys", "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/var", "/var/log",
+		"/var/log/journal", "/run/log/journal" };
 	char what[ERR_MSG_MAX];
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {

@@ -11,9 +11,9 @@
 /* What the fault is about to stop. */
 struct vital {
 	const struct mount *mount;
-	dev_t dev;        /* as stat sees it */
-	bool only_mount;  /* other mounts of the file system go on */
-	const char *verb; /* "freeze", for messages */
+	dev_t dev;         /* as stat sees it */
+	bool only_mount;   /* other mounts of the file system go on */
+	const char *state; /* "frozen", for messages */
 };
 
 /* 0, or OUTCOME_REFUSED with what depends on it. */
