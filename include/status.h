@@ -70,6 +70,8 @@ struct fault_status {
 
 /* What a fault has done, for people: "17 packets", "8 MiB", "29.98 % of CPU"; returns buf. */
 const char *format_effect(uint64_t effect, const char *unit, char *buf, size_t size);
+/* Of one that has done nothing: "met no packets", "came to 0.00 % of CPU"; returns buf. */
+const char *format_no_effect(const char *unit, char *buf, size_t size);
 /* "packets" → "packet", "processes" → "process"; returns buf. */
 const char *format_one_of(const char *unit, char *buf, size_t size);
 

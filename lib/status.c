@@ -86,22 +86,45 @@ format_uid(uint32_t uid, char *buf, size_t size)
 	return buf;
 }
 
+/* How much of it is left of " × 1000"; 0: it does not end so. */
+static int
+scaled_length(const char *unit)
+{
+	static const char scaled[] = " × 1000";
+	const size_t len = strlen(unit), tail = strlen(scaled);
+
+	return len > tail && strcmp(unit + len - tail, scaled) == 0 ? (int)(len - tail) :
+								      0;
+}
+
 const char *
 format_effect(uint64_t effect, const char *unit, char *buf, size_t size)
 {
-	static const char scaled[] = " × 1000";
-	size_t len = strlen(unit), tail = strlen(scaled);
+	const int length = scaled_length(unit);
 	char amount[32];
 
-	if (len > tail && strcmp(unit + len - tail, scaled) == 0)
+	if (length > 0)
 		(void)snprintf(buf, size, "%" PRIu64 ".%02" PRIu64 " %.*s", effect / 1000,
-		    effect % 1000 / 10, (int)(len - tail), unit);
+		    effect % 1000 / 10, length, unit);
 	else if (strcmp(unit, "bytes") == 0)
 		(void)snprintf(
 		    buf, size, "%s", format_size(effect, amount, sizeof(amount)));
 	else
 		(void)snprintf(buf, size, "%" PRIu64 " %s", effect,
 		    effect == 1 ? format_one_of(unit, amount, sizeof(amount)) : unit);
+	return buf;
+}
+
+const char *
+format_no_effect(const char *unit, char *buf, size_t size)
+{
+	char none[64];
+
+	if (scaled_length(unit) > 0 || strcmp(unit, "bytes") == 0)
+		(void)snprintf(
+		    buf, size, "came to %s", format_effect(0, unit, none, sizeof(none)));
+	else
+		(void)snprintf(buf, size, "met no %s", unit);
 	return buf;
 }
 

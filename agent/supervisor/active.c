@@ -256,12 +256,12 @@ is_sane(const struct active *a, const struct fault_status *f)
 static void
 say_surprise(struct active *a, const struct fault_status *f)
 {
-	char unit[sizeof(f->effect_unit)], span[32];
+	char none[64], span[32];
 
 	if (f->no_effect && !a->is_no_effect_said) {
 		a->is_no_effect_said = true;
-		log_warn("fault %s %s: no effect yet: no %s matched in %s", a->status.id,
-		    a->spec.kind, format_one_of(f->effect_unit, unit, sizeof(unit)),
+		log_warn("fault %s %s: no effect yet: it %s in %s", a->status.id,
+		    a->spec.kind, format_no_effect(f->effect_unit, none, sizeof(none)),
 		    format_usec(NO_EFFECT_MS * USEC_PER_MSEC, span, sizeof(span)));
 	}
 	if (f->lost && !a->status.lost)

@@ -40,15 +40,14 @@ static bool did_something_elsewhere(const struct drill *d, size_t fault);
 static void
 say_effect(struct party *p, size_t i, const struct fault_status *f)
 {
-	char unit[sizeof(f->effect_unit)], span[32];
+	char none[64], span[32];
 	struct event v;
 
 	if (f->no_effect && did_something_elsewhere(p->d, p->row->fault[i]))
 		return;
 	if (f->no_effect)
-		v = party_event(p, EVENT_FAULT, f->name,
-		    "no effect yet: no %s matched in %s",
-		    format_one_of(f->effect_unit, unit, sizeof(unit)),
+		v = party_event(p, EVENT_FAULT, f->name, "no effect yet: it %s in %s",
+		    format_no_effect(f->effect_unit, none, sizeof(none)),
 		    format_usec(NO_EFFECT_MS * USEC_PER_MSEC, span, sizeof(span)));
 	else
 		v = party_event(p, EVENT_FAULT, f->name, "has an effect now");
@@ -278,14 +277,15 @@ static void
 judge_effect(struct party *p, size_t i)
 {
 	const struct fault_status *f = &p->fault[i];
+	char none[64];
 
+	(void)format_no_effect(f->effect_unit, none, sizeof(none));
 	if (did_something_elsewhere(p->d, p->row->fault[i])) {
-		party_say(p, EVENT_NOTE, f->name, "met no %s here", f->effect_unit);
+		party_say(p, EVENT_NOTE, f->name, "%s here", none);
 		return;
 	}
 	drill_doubt(p->d, "%s had no effect", f->name);
-	party_say(p, EVENT_ERROR, f->name, "no effect: it was in force, but met no %s",
-	    f->effect_unit);
+	party_say(p, EVENT_ERROR, f->name, "no effect: it was in force, but %s", none);
 }
 
 static void

@@ -38,7 +38,7 @@ for ((i = 0; i < ATTEMPTS; i++)); do
 	ctl=$!
 	said_or_over() { said 'quiet-one: no effect yet' || ! kill -0 $ctl; }
 	wait_for 120 said_or_over || fail "nothing said"
-	said 'quiet-one: no effect yet: no packet matched in 5s' && break
+	said 'quiet-one: no effect yet: it met no packets in 5s' && break
 	was_starved "$T/drill.log" || fail "$(cat "$T/drill.log")"
 done
 flag quiet-one true || fail "the API does not say so"
