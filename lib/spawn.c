@@ -141,11 +141,12 @@ reset_scheduling(enum spawn_role role)
 }
 
 /* Ctrl-C signals the whole foreground group; an undo, or the tool it runs, must not be
- * what it hits.  Who starts a child tells it when to end. */
+ * what it hits.  Who starts a child tells it when to end.  A burner has a session of its
+ * own because the scheduler weighs sessions (sched(7), autogroup): not the agent's. */
 static int
 leave_group(enum spawn_role role)
 {
-	if (role == SPAWN_GUARDIAN)
+	if (role == SPAWN_GUARDIAN || role == SPAWN_BURNER)
 		return setsid() < 0 ? -errno : 0;
 	return setpgid(0, 0) < 0 ? -errno : 0;
 }

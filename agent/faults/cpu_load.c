@@ -8,6 +8,7 @@
 #include "child_group.h"
 #include "cpu_control.h"
 #include "fault.h"
+#include "load_class.h"
 #include "proc.h"
 #include "xalloc.h"
 #include <errno.h>
@@ -21,6 +22,7 @@
 #define VERIFY_WAIT   (2 * USEC_PER_SEC)
 #define VERIFY_PERIOD (2 * USEC_PER_MSEC)
 #define EFFECT_LEAST  1000 /* µs burnt: below that it is only our own looking around */
+#define EFFECT_SHARE  1000 /* and less than this part of the time is, too */
 #define WHAT_MAX      (PATH_LEN_MAX + 64)
 #define SHORT_OF      2000 /* thousandths of a percent: worth a word */
 /* What a burner may catch up by itself.  With mode=total that is the control's to decide. */
@@ -197,6 +199,7 @@ cpu_load_stage(struct fault_run *r, struct err *e)
 
 	if (child_group_make(&l->group, r, e) < 0)
 		return e->code;
+	load_class_of_group(&l->how, l->group.dir, l->group.v1_dir);
 	if (load_start(&l->load, r->spec->id, &l->group, e) < 0)
 		return e->code;
 	/* the first sample: what others use until apply is known by then */
@@ -239,6 +242,17 @@ cpu_load_verify(struct fault_run *r, struct err *e)
 	return 0;
 }
 
+/* What is burnt before others are known is none. */
+static bool
+has_effect(const struct fault_run *r, const struct cpu_figures *f)
+{
+	const struct loading *l = r->state;
+	const uint64_t since = clock_boottime() - l->applied;
+
+	return f->ours_us >= EFFECT_LEAST &&
+	       f->ours_us * EFFECT_SHARE >= since * l->load.count;
+}
+
 /* Why it is not what was asked, if it is not. */
 static const char *
 why_not(const struct fault_run *r, const struct cpu_figures *f, char *buf, size_t size)
@@ -248,11 +262,15 @@ why_not(const struct fault_run *r, const struct cpu_figures *f, char *buf, size_
 	buf[0] = '\0';
 	if (spec_has(r->spec, "ramp")) /* the mean says little then */
 		return buf;
-	if (f->ours_us < EFFECT_LEAST || f->seen > asked + SHORT_OF)
+	if (only_adds(r) && f->seen + SHORT_OF < asked)
+		(void)snprintf(buf, size, ": others leave it no more");
+	else if (only_adds(r))
+		return buf;
+	else if (!has_effect(r, f) || f->seen > asked + SHORT_OF)
 		(void)snprintf(
 		    buf, size, ": others alone use %" PRIu32 "%%", f->others / 1000);
 	else if (f->seen + SHORT_OF < asked)
-		(void)snprintf(buf, size, ": no more is left to it");
+		(void)snprintf(buf, size, ": no more is left for it");
 	return buf;
 }
 
@@ -263,7 +281,7 @@ tell(struct fault_run *r)
 	const struct cpu_figures f = cpu_control_figures(&l->control);
 	char percent[16], whole[WHAT_MAX], why[64];
 
-	r->effect = f.ours_us < EFFECT_LEAST ? 0 : f.seen;
+	r->effect = has_effect(r, &f) ? f.seen : 0;
 	(void)spec_format(r->spec, "percent", percent, sizeof(percent));
 	set_note(r, "asked %s, %s %" PRIu32 ".%02" PRIu32 "%% of %s%s%s", percent,
 	    only_adds(r) ? "used" : "seen busy", f.seen / 1000, f.seen % 1000 / 10,

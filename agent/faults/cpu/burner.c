@@ -8,18 +8,17 @@
  */
 #include "err.h"
 #include "leash.h"
+#include "load_class.h"
 #include "load_page.h"
 #include "process.h"
-#include <errno.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #define PERIOD_NS UINT64_C(997000)
-#define IDLE_NS   (20 * PERIOD_NS) /* how soon a new share is seen by one that had none */
-#define SPINS     2000             /* some microseconds between two looks at the clock */
+#define IDLE_MS   100  /* with no share; so often its turn makes others' run time known */
+#define SPINS     2000 /* some microseconds between two looks at the clock */
 
 static uint64_t
 now_ns(clockid_t clock)
@@ -74,13 +73,17 @@ burn(struct load_slot *slot, uint64_t claim)
 		wall = now;
 		if (owed > used + claim)
 			owed = used + claim;
-		next += share > 0 ? PERIOD_NS : IDLE_NS;
+		next += PERIOD_NS;
 		if (next < now) /* we were not let run for longer than a period */
 			next = now + PERIOD_NS;
 		used = pay(owed, base, next);
 		atomic_store(&slot->used_ns, used);
-		if (used >= owed)
+		if (share == 0) {
+			word_wait(&slot->share, 0, IDLE_MS);
+			wall = now_ns(CLOCK_MONOTONIC);
+		} else if (used >= owed) {
 			sleep_until(next);
+		}
 	}
 }
 
@@ -101,23 +104,6 @@ pin(unsigned cpu)
 }
 
 static int
-join_class(const struct load_how *how, struct err *e)
-{
-	const struct sched_param p = { .sched_priority =
-					   sched_get_priority_min(how->policy) };
-
-	if (how->nice != 0 && setpriority(PRIO_PROCESS, 0, how->nice) < 0)
-		return err_errno(e, "set the nice value %d", how->nice);
-	if (how->policy == SCHED_OTHER || sched_setscheduler(0, how->policy, &p) == 0)
-		return 0;
-	if (errno == EPERM)
-		return err_set(e, -EPERM,
-		    "change the scheduling class: not permitted to the agent, or not in "
-		    "this cgroup (cgroup v1: its cpu.rt_runtime_us is 0)");
-	return err_errno(e, "change the scheduling class");
-}
-
-static int
 burner_run(struct member *m, struct err *e)
 {
 	struct load_page *page = m->page;
@@ -125,7 +111,7 @@ burner_run(struct member *m, struct err *e)
 
 	if (pin(slot->cpu) < 0)
 		return err_errno(e, "pin to CPU %u", slot->cpu);
-	if (join_class(&page->how, e) < 0 || caps_limit(0, e) < 0)
+	if (load_class_join(&page->how, e) < 0 || caps_limit(0, e) < 0)
 		return e->code;
 	(void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); /* the default is 5 % of a period */
 	crew_ready(m);

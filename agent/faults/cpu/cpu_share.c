@@ -139,10 +139,11 @@ cpu_share_add(struct cpu_share *s, const struct cpu_sample *now)
 		return;
 	if (has_idle(s, now))
 		learn_hidden(s, now);
+	s->age += wall;
 	others = (double)(int64_t)(now->known - s->last.known) - ours;
 	/* the fine clock may tell late, and then of more than fits */
 	s->others += (clamp(others / wall, -1, 1) * WHOLE - s->others) *
-		     clamp(wall / RECENT, 0, 1);
+		     clamp(wall / (s->age < RECENT ? s->age : RECENT), 0, 1);
 	s->busy += ours + others + (double)s->hidden * wall / WHOLE;
 	if (has_idle(s, now))
 		s->busy = drawn(s->busy, now, wall);

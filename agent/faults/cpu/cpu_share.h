@@ -37,6 +37,7 @@ struct cpu_share {
 	int64_t hidden;                          /* millionths that known does not know */
 	double busy, busy_begin, busy_judged;    /* µs; as we believe */
 	double others;                           /* millionths, lately */
+	double age;                              /* µs since the first sample */
 	double debt;    /* µs that it was busy too little since the load began */
 	uint32_t given; /* millionths, as last decided */
 };

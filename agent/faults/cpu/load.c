@@ -188,7 +188,10 @@ load_start(struct load *l, const char *fault, const struct child_group *g, struc
 void
 load_share(struct load *l, size_t i, uint32_t share)
 {
-	atomic_store(&l->page->slot[i].share, share);
+	_Atomic uint32_t *word = &l->page->slot[i].share;
+
+	if (atomic_exchange(word, share) == 0 && share > 0)
+		word_wake(word); /* it sleeps as long as it has none */
 }
 
 uint32_t

@@ -7,7 +7,7 @@
 
 struct load_slot {
 	_Alignas(64) uint32_t cpu;
-	_Atomic uint32_t share;   /* holder → burner */
+	_Atomic uint32_t share;   /* holder → burner, a futex while it is 0 */
 	_Atomic uint64_t used_ns; /* burner → holder */
 };
 
