@@ -35,8 +35,9 @@ plan_make(struct plan *p, const struct experiment *x)
 		c.probe[i].objective = x->probes[i].objective;
 		c.probe[i].abort_at = x->probes[i].abort_at;
 		c.probe[i].planned = plan_samples(&x->probes[i], x->steady.during);
-		c.probe[i].base_n =
+		c.probe[i].base.n =
 		    (uint64_t)plan_samples(&x->probes[i], x->steady.before);
+		c.probe[i].stall = experiment_stall(x, &x->probes[i]);
 	}
 	(void)judge_init(&p->judge, &c, &ignored);
 }

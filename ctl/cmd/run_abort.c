@@ -112,6 +112,8 @@ abort_explain(struct drill *d)
 	event_num(&v, "s", c->s);
 	event_num(&v, "h", c->h);
 	event_num(&v, "p0", c->p0);
+	event_num(&v, "q", c->q);
+	event_num(&v, "r", c->r);
 	event_num(&v, "p1", c->p1);
 	event_num(&v, "alpha", c->alpha);
 	event_num(&v, "from", (double)c->from);

@@ -153,7 +153,9 @@ is_steady(struct drill *d, size_t i)
 		    100 * totals_late_share(t));
 		return false;
 	}
-	switch (judge_steady(t->n, t->bad, p->objective)) {
+	const struct answers before = totals_answers(t);
+
+	switch (judge_steady(&before, p->objective)) {
 	case STEADY_YES:
 		return true;
 	case STEADY_FEW:
@@ -180,15 +182,20 @@ say_judge(struct drill *d, size_t i)
 	const struct totals *t = &d->tally[i].phase[PHASE_BEFORE];
 	const struct probe_def *p = &d->checks[i];
 	unsigned n = judge_outage_samples(&d->judge, i);
-	char span[32];
+	const struct judge_probe *null = &d->judge.probe[i];
+	char span[32], rows[64] = "";
 	usec_t wait = n > 0 ? (usec_t)(n - 1) * 1000 * USEC_PER_SEC / p->rate_mhz : 0;
 
+	if (null->stall > 0)
+		(void)snprintf(rows, sizeof(rows), ", in rows of up to %u", null->stall);
+	else if (null->r > null->p0)
+		(void)snprintf(rows, sizeof(rows), ", in rows of %.2g on average at most",
+		    1 / (1 - null->r));
 	drill_say(d, EVENT_NOTE, NULL,
-	    "%s: %llu of %llu bad before, so up to %.2g %% bad is taken for normal; a full "
+	    "%s: %llu of %llu bad before, so up to %.2g %% bad is taken for normal%s; a full "
 	    "outage stops the drill after %u bad answers, %s after the first is known",
-	    p->name, (unsigned long long)t->bad, (unsigned long long)t->n,
-	    100 * d->judge.probe[i].p0, n,
-	    format_usec(wait / 1000 * 1000, span, sizeof(span)));
+	    p->name, (unsigned long long)t->bad, (unsigned long long)t->n, 100 * null->p0,
+	    rows, n, format_usec(wait / 1000 * 1000, span, sizeof(span)));
 }
 
 static usec_t
@@ -217,8 +224,8 @@ prepare_judge(struct drill *d)
 		c.probe[i].abort_at = d->checks[i].abort_at;
 		c.probe[i].planned = (double)d->checks[i].rate_mhz / 1000 *
 				     (double)during_span(d) / (double)USEC_PER_SEC;
-		c.probe[i].base_n = t->n;
-		c.probe[i].base_bad = t->bad;
+		c.probe[i].base = totals_answers(t);
+		c.probe[i].stall = experiment_stall(d->x, &d->checks[i]);
 	}
 	if (judge_init(&d->judge, &c, &worst) < 0) {
 		d->found.unsteady = true;

@@ -27,6 +27,9 @@ count(struct totals *t, const struct sample *s, usec_t within)
 	}
 	t->n++;
 	t->bad += s->bad;
+	t->after_bad += t->last_bad;
+	t->bad_after_bad += t->last_bad && s->bad;
+	t->last_bad = s->bad;
 	t->late += s->late > within / LATE_PART;
 }
 
@@ -101,6 +104,15 @@ tally_is_back(const struct tally *t)
 		if (t->tail[i].bad)
 			return false;
 	return true;
+}
+
+struct answers
+totals_answers(const struct totals *t)
+{
+	return (struct answers){ .n = t->n,
+		.bad = t->bad,
+		.after_bad = t->after_bad,
+		.bad_after_bad = t->bad_after_bad };
 }
 
 double

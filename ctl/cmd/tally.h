@@ -7,6 +7,7 @@
  * system has come back.
  */
 #include "hist.h"
+#include "judge.h"
 #include "probe.h"
 #include <stdbool.h>
 
@@ -14,7 +15,9 @@ enum phase { PHASE_BEFORE, PHASE_DURING, PHASE_AFTER, PHASES };
 const char *phase_name(enum phase p);
 
 struct totals {
-	uint64_t n, bad, skipped, late; /* n: judged, without the skipped */
+	uint64_t n, bad, skipped, late;    /* n: judged, without the skipped */
+	uint64_t after_bad, bad_after_bad; /* as in struct answers */
+	bool last_bad;
 	uint64_t by_class[SAMPLE_CLASSES];
 	struct hist hist;
 };
@@ -51,6 +54,7 @@ bool tally_is_back(const struct tally *t);
 /* Share of samples our own prober skipped or sent late. */
 double totals_late_share(const struct totals *t);
 double totals_good_share(const struct totals *t);
+struct answers totals_answers(const struct totals *t);
 void tally_release(struct tally *t);
 
 #endif

@@ -75,7 +75,8 @@ static const struct field budget_fields[] = {
 	{ "max_bad", FIELD_OWN, .own = set_max_bad },
 	{ "consecutive", FIELD_COUNT, offsetof(struct experiment, budget.consecutive), 1,
 	    1000000 },
-	{ "stall", FIELD_LATER },
+	{ "stall", FIELD_USEC, offsetof(struct experiment, budget.stall), USEC_PER_MSEC,
+	    60 * USEC_PER_SEC },
 	{ 0 },
 };
 

@@ -69,6 +69,13 @@ experiment_free(struct experiment *x)
 	free(x);
 }
 
+double
+experiment_stall(const struct experiment *x, const struct probe_def *p)
+{
+	return (double)x->budget.stall / (double)USEC_PER_SEC * (double)p->rate_mhz /
+	       1000;
+}
+
 usec_t
 experiment_faults_end(const struct experiment *x)
 {

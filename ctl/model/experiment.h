@@ -125,6 +125,7 @@ struct experiment {
 		uint64_t max_bad;   /* over all probes during; 0 = no ceiling */
 		uint32_t
 		    consecutive; /* bad answers of one probe in a row; 0 = no ceiling */
+		usec_t stall;    /* the longest pause of a healthy system; 0: not said */
 	} budget;
 	uint32_t lease_ms;
 	char **secrets; /* values to redact in every output, NULL-terminated */
@@ -142,5 +143,7 @@ int fault_finish(struct fault_def *f, bool is_open, struct err *e);
 bool experiment_has_targets(const struct experiment *x);
 /* The last fault's end after fire. */
 usec_t experiment_faults_end(const struct experiment *x);
+/* budget.stall in samples of a probe; 0 when it is not given. */
+double experiment_stall(const struct experiment *x, const struct probe_def *p);
 
 #endif

@@ -5,25 +5,33 @@
  * Judging: pure arithmetic on good and bad answers; no I/O and no clock (lint proves it).
  * Returns decisions, acts on nothing.
  *
- * Abort is a bank of CUSUM tests per probe (Page 1954):
- *	S = max(0, S + (bad ? ln(p1/p0) : ln((1−p1)/(1−p0)))),  stop at S ≥ h
- * p0 = 1 − objective, raised to the upper confidence bound of the baseline's bad share, but
- * to abort_at/2 at most while the baseline itself meets the objective: a short clean
- * baseline is uncertain, not bad, and must not read as "no steady state".
- * p1 ∈ {abort_at, 50 %, 90 %}, none below abort_at nor below 2·p0.
+ * Abort is a bank of CUSUM tests per probe (Page 1954), each answer judged by what came
+ * before it, since failures cluster (one pause of 50 ms is ten bad answers in a row at
+ * 200/s, and judged one by one they would stop nearly every healthy drill):
+ *	S = max(0, S + ln(P1(answer | last) / P0(answer | last))),  stop at S ≥ h
+ * Under the null an answer after a good one is bad with q, after a bad one with r:
+ * - where the baseline's bad answers clearly cluster, r is the upper 95 % bound of what it
+ *   shows, 90 % at most, and q = p0·(1−r')/(1−p0) with r' the lower one;
+ * - where the experiment says how long a healthy system may pause, a bad answer within that
+ *   many in a row is no evidence at all, r = 50 % beyond them, and q = p0;
+ * - else q = r = p0: they are independent.
+ * Under the alternative they are r1 = max(p1, r) and q1 = p1·(1−r1)/(1−p1): a row of bad
+ * answers is then never evidence of health, and each step has a mean of at most 1 under any
+ * null with a smaller q or r.
+ * p1 ∈ {abort_at, 50 %, 90 %, and where r ≥ 50 % the larger of 99 % and 1 − (1−r)/10, or an
+ * outage would hardly differ from a healthy pause}, none below abort_at nor below 2·p0.
  * h = ln(N·K·P/α): N samples planned during, K tests in the bank, P probes, α =
  * false_abort; of N and K the largest of any probe, so that one h serves all.  By Ville's
  * inequality and a union over start points the chance of stopping a system that meets its
- * objective is at most α, for independent failures.
- * (The conditional null for clustered failures comes with its own issue: p0 is the one
- * place it changes.)
+ * objective is at most α, for independent failures and for those that cluster as the null
+ * says.
  */
 #include "bounds.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define BANK_MAX 3
+#define BANK_MAX 4
 
 enum judge_reason {
 	JUDGE_GO_ON,
@@ -33,6 +41,12 @@ enum judge_reason {
 	JUDGE_GUARD,       /* a guard no longer holds (set by run, not by this module) */
 };
 
+/* Answers of a time: how many, and how many of those that followed a bad one. */
+struct answers {
+	uint64_t n, bad;
+	uint64_t after_bad, bad_after_bad;
+};
+
 struct judge_config {
 	double alpha;         /* false_abort, 0 < α < 1 */
 	uint64_t max_bad;     /* stop at this many; 0: none */
@@ -40,20 +54,25 @@ struct judge_config {
 	size_t probe_count;
 	struct {
 		double objective, abort_at;
-		double planned;            /* samples during */
-		uint64_t base_n, base_bad; /* the baseline; 0, 0 when there was none */
+		double planned;      /* samples during */
+		struct answers base; /* the baseline; all 0 when there was none */
+		double stall; /* samples in the longest pause of health; 0: not said */
 	} probe[PROBES_MAX];
 };
 
 struct cusum {
-	double p1, up, down; /* steps for a bad and a good answer; down < 0 */
+	double p1;
+	struct {
+		double up, down; /* steps for a bad and a good answer; down < 0 */
+	} after_good, after_bad;
 	double s;
 	uint64_t since; /* sample number at which S last left 0 */
 	uint64_t bad;   /* bad ones from there on */
 };
 
 struct judge_probe {
-	double p0;
+	double p0, q, r;
+	uint32_t stall; /* answers of a row that are no evidence */
 	size_t bank_count;
 	struct cusum bank[BANK_MAX];
 	uint64_t n, bad;
@@ -72,8 +91,9 @@ struct judge_decision {
 	enum judge_reason reason;
 	size_t probe;
 	double s, h, p0, p1, alpha; /* of the test that passed, else 0 */
-	uint64_t from, to;          /* sample numbers of that probe that made the case */
-	uint64_t bad;               /* bad ones among them */
+	double q, r;
+	uint64_t from, to; /* sample numbers of that probe that made the case */
+	uint64_t bad;      /* bad ones among them */
 };
 
 /* 0, or -ERANGE when a probe's baseline is so bad that p0 ≥ abort_at/2 (exit 4): its
@@ -88,7 +108,9 @@ const char *judge_reason_name(enum judge_reason r);
 /* Steady before?  STEADY_NO when the 95 % lower bound of the bad share exceeds
  * 1 − objective; STEADY_FEW with fewer than 30 samples. */
 enum steady { STEADY_YES, STEADY_NO, STEADY_FEW };
-enum steady judge_steady(uint64_t n, uint64_t bad, double objective);
+enum steady judge_steady(const struct answers *a, double objective);
+/* Do bad answers come in rows, more than `share` of them by chance would? */
+bool answers_cluster(const struct answers *a, double share);
 
 /* Clopper–Pearson bounds of a share, one-sided at `confidence` (0.95). */
 double share_lower(uint64_t n, uint64_t bad, double confidence);

@@ -65,8 +65,8 @@ formulas_are_those_of_the_contract(void **state)
 	assert_true(fabs(j.probe[0].p0 - 0.01) < 1e-12);
 	assert_int_equal(j.probe[0].bank_count, 3);
 	assert_true(fabs(j.h - log(6000 * 3 / 0.001)) < 1e-9);
-	assert_true(fabs(j.probe[0].bank[0].up - log(0.1 / 0.01)) < 1e-9);
-	assert_true(fabs(j.probe[0].bank[0].down - log(0.9 / 0.99)) < 1e-9);
+	assert_true(fabs(j.probe[0].bank[0].after_good.up - log(0.1 / 0.01)) < 1e-9);
+	assert_true(fabs(j.probe[0].bank[0].after_good.down - log(0.9 / 0.99)) < 1e-9);
 	c = config(0.9, 0.5, 100);
 	begin(&c);
 	assert_int_equal(j.probe[0].bank_count, 2); /* abort_at is 50 %: not twice */
@@ -89,7 +89,7 @@ full_outage_needs_about_five_bad_samples(void **state)
 	assert_int_equal(d.bad, 4);
 	assert_true(d.s >= d.h);
 	/* with a clean baseline of 100 the null is less sure and one more is needed */
-	c.probe[0].base_n = 100;
+	c.probe[0].base.n = 100;
 	begin(&c);
 	assert_int_equal(bad_until_stop(), 5);
 }
@@ -215,12 +215,12 @@ bad_baseline_cannot_switch_the_abort_off(void **state)
 	size_t probe = 99;
 
 	(void)state;
-	c.probe[0].base_n = 100;
-	c.probe[0].base_bad = 2;
+	c.probe[0].base.n = 100;
+	c.probe[0].base.bad = 2;
 	assert_int_equal(judge_init(&j, &c, &probe), -ERANGE);
 	assert_int_equal(probe, 0);
-	c.probe[0].base_n = 1000;
-	c.probe[0].base_bad = 12;
+	c.probe[0].base.n = 1000;
+	c.probe[0].base.bad = 12;
 	begin(&c);
 	assert_true(j.probe[0].p0 > 0.012 && j.probe[0].p0 < 0.05);
 	c = config(0.5, 0.5, 1000);
@@ -233,7 +233,7 @@ short_clean_baseline_is_uncertain_not_bad(void **state)
 	struct judge_config c = config(0.99, 0.1, 1000);
 
 	(void)state;
-	c.probe[0].base_n = 30;
+	c.probe[0].base.n = 30;
 	begin(&c);
 	assert_true(fabs(j.probe[0].p0 - 0.05) < 1e-9);
 	assert_true(j.probe[0].bank_count == 3);
@@ -252,18 +252,26 @@ objective_of_a_hundred_percent_stays_finite(void **state)
 	assert_true(bad_until_stop() <= 2);
 }
 
+static enum steady
+steady(uint64_t n, uint64_t bad, double objective)
+{
+	const struct answers a = { .n = n, .bad = bad };
+
+	return judge_steady(&a, objective);
+}
+
 static void
 steady_needs_samples_and_no_proof_of_the_contrary(void **state)
 {
 	(void)state;
-	assert_int_equal(judge_steady(29, 0, 0.99), STEADY_FEW);
-	assert_int_equal(judge_steady(30, 0, 0.99), STEADY_YES);
-	assert_int_equal(judge_steady(100, 1, 0.99), STEADY_YES);
-	assert_int_equal(judge_steady(100, 3, 0.99), STEADY_YES); /* lower bound 0.8 % */
-	assert_int_equal(judge_steady(100, 4, 0.99), STEADY_NO);  /* 1.4 % */
-	assert_int_equal(judge_steady(100, 100, 0.99), STEADY_NO);
-	assert_int_equal(judge_steady(30, 1, 1.0), STEADY_NO);
-	assert_int_equal(judge_steady(30, 0, 1.0), STEADY_YES);
+	assert_int_equal(steady(29, 0, 0.99), STEADY_FEW);
+	assert_int_equal(steady(30, 0, 0.99), STEADY_YES);
+	assert_int_equal(steady(100, 1, 0.99), STEADY_YES);
+	assert_int_equal(steady(100, 3, 0.99), STEADY_YES); /* lower bound 0.8 % */
+	assert_int_equal(steady(100, 4, 0.99), STEADY_NO);  /* 1.4 % */
+	assert_int_equal(steady(100, 100, 0.99), STEADY_NO);
+	assert_int_equal(steady(30, 1, 1.0), STEADY_NO);
+	assert_int_equal(steady(30, 0, 1.0), STEADY_YES);
 }
 
 /* P(X ≤ bad) for X ~ Binomial(n, p), term by term. */
