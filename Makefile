@@ -132,7 +132,7 @@ $(UNIT_T) $(ROOT_T): %: %.o $(TESTED_A)
 		$$(pkg-config --libs $(PKGS_tests)) $(LIBS)
 # Every call of these that ours make goes through tests/crash/wrap.h.
 $(BUILD)/tests/crash/errors: override LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,open openat \
-	renameat unlinkat mkdirat fallocate ftruncate pipe2 memfd_create fork socket write)
+	renameat unlinkat mkdirat fallocate fsync ftruncate pipe2 memfd_create fork socket write)
 # A fuzz target without a fuzzer: it runs over its corpus.
 $(FUZZ_T): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o \
 		$(TESTED_A)

@@ -220,15 +220,16 @@ store_put(struct store *s, const struct record *r, struct err *e)
 	    outlives ? " in " : "", outlives ? s->state_dir : "");
 }
 
-/* Whoever opened us may have been here before the first record that outlives the boot. */
+/* Whoever opened us may have been here before the first record that outlives the boot.
+ * -ENOENT while there is none. */
 static int
 state_of(struct store *s)
 {
 	struct err why = { 0 };
 
-	if (s->state < 0 && s->state_dir[0] != '\0')
-		(void)open_state(s, &why); /* then there is none to read */
-	return s->state;
+	if (s->state < 0 && open_state(s, &why) < 0)
+		return why.code;
+	return s->state < 0 ? -ENOENT : s->state;
 }
 
 static bool
@@ -240,9 +241,12 @@ has_file(int dir, const char *name)
 int
 store_dir_of(struct store *s, const char *fault)
 {
+	int state;
+
 	if (has_file(s->dir, fault))
 		return s->dir;
-	return has_file(state_of(s), fault) ? s->state : -ENOENT;
+	state = state_of(s);
+	return state < 0 || has_file(state, fault) ? state : -ENOENT;
 }
 
 static int
@@ -288,17 +292,14 @@ store_get(struct store *s, const char *fault, struct record *ret, struct err *e)
 int
 store_drop(struct store *s, const char *fault, struct err *e)
 {
-	int r = 0;
+	int r;
 
 	if (s->dir >= 0 && unlinkat(s->dir, fault, 0) < 0 && errno != ENOENT)
 		return err_errno(e, "drop the record of fault %s", fault);
-	if (state_of(s) < 0)
-		return 0;
-	if (unlinkat(s->state, fault, 0) == 0)
-		r = sync_dir(s->state);
-	else if (errno != ENOENT)
-		r = -errno;
-	return r < 0 ?
+	r = state_of(s);
+	if (r >= 0)
+		r = unlinkat(s->state, fault, 0) < 0 ? -errno : sync_dir(s->state);
+	return r < 0 && r != -ENOENT ?
 		   err_set(e, r, "drop the record of fault %s: %s", fault, strerror(-r)) :
 		   0;
 }
@@ -345,7 +346,9 @@ add_entries(struct entries *l, int dir, struct err *e)
 	DIR *d;
 
 	if (dir < 0)
-		return 0;
+		return dir == -ENOENT ?
+			   0 :
+			   err_set(e, dir, "list the records: %s", strerror(-dir));
 	d = open_listing(dir);
 	if (d == NULL)
 		return err_errno(e, "list the records");
@@ -365,7 +368,7 @@ add_entries(struct entries *l, int dir, struct err *e)
 static int
 list_entries(struct store *s, struct entries *l, struct err *e)
 {
-	int r = add_entries(l, s->dir, e);
+	int r = add_entries(l, s->dir < 0 ? -ENOENT : s->dir, e);
 
 	if (r == 0)
 		r = add_entries(l, state_of(s), e);

@@ -5,6 +5,7 @@
  * no record is ever half there, and nothing of the fault is left.
  */
 #include "crew.h"
+#include "disk.h"
 #include "holder.h"
 #include "ident.h"
 #include "kind.h"
@@ -36,6 +37,24 @@ count_entries(int dir)
 		n++;
 	(void)closedir(d);
 	return n - 2;
+}
+
+/* What outlives a boot: a file that was never made. */
+static void
+add_file(struct record *r)
+{
+	struct undo u = { .op = UNDO_UNLINK_FILE };
+	struct disk_place place;
+	struct err e = { 0 };
+	int dir = disk_open_dir(world.dir, &e);
+
+	if (dir < 0 || disk_place(dir, &place, &e) < 0)
+		die("%s", e.msg);
+	(void)close(dir);
+	u.num[0] = place.inode;
+	u.num[1] = place.fsid;
+	(void)snprintf(u.name, sizeof(u.name), "%s/" DISK_NAME_PREFIX FAULT, world.dir);
+	undo_add(&r->undo, u);
 }
 
 static struct record
@@ -83,6 +102,58 @@ put_failing(struct store *s, bool has_old, int at, int number)
 	return wrap->has_struck;
 }
 
+/* The same with nothing there yet, not even the directory: no promise, or one on disk. */
+static bool
+put_lasting_failing(int at, int number)
+{
+	struct record r = make_record(2), found;
+	struct err e = { 0 }, none = { 0 };
+	_cleanup_free_ char *rm = NULL;
+	struct store s;
+	int rc;
+
+	add_file(&r);
+	if (asprintf(&rm, "rm -rf %s", world.state_dir) < 0)
+		die("out of memory");
+	must(rm);
+	if (store_open(&s, world.run_dir, world.state_dir, world.host_dir, &none) < 0)
+		die("%s", none.msg);
+	wrap_set(at, number);
+	wrap_is_on = true;
+	rc = store_put(&s, &r, &e);
+	wrap_is_on = false;
+	if (!wrap->has_struck && rc < 0)
+		die("store_put fails by itself: %s", e.msg);
+	if (rc < 0 && (rc != -number || strstr(e.msg, strerror(number)) == NULL))
+		die("call %d: error %d is told as '%s' (%d)", at, number, e.msg, rc);
+	/* a tmp that nobody left is looked for in vain */
+	if (rc == 0 && wrap->has_struck && strcmp(wrap->struck, "unlinkat") != 0)
+		die("call %d (%s) fails with %d: is it on disk, then?", at, wrap->struck,
+		    number);
+	if ((store_get(&s, FAULT, &found, &none) == 0) != (rc == 0))
+		die("call %d fails with %d and leaves a record", at, number);
+	if (s.state >= 0 && count_entries(s.state) != (rc == 0))
+		die("call %d fails with %d and leaves a file", at, number);
+	if (store_drop(&s, FAULT, &none) < 0)
+		die("%s", none.msg);
+	store_close(&s);
+	return wrap->has_struck;
+}
+
+static void
+a_lasting_record_is_on_disk_or_not_there(void)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		for (n = 1; put_lasting_failing(n, numbers[i]); n++)
+			continue;
+	}
+	if (n < 12)
+		die("only %d calls in store_put: are they wrapped?", n - 1);
+	(void)printf("store_put, to last: %d calls\n", n - 1);
+}
+
 static void
 a_record_is_whole_or_not_there(void)
 {
@@ -109,6 +180,7 @@ a_record_is_whole_or_not_there(void)
 struct scenario {
 	const char *kind, *args[4][2];
 	bool is_applied; /* else undone as soon as it is staged */
+	bool lacks_unnamed;
 };
 
 static struct msg_hold
@@ -155,6 +227,7 @@ start_holder(const struct scenario *c, int *ret_chan)
 		for (int fd = BARRIER_FD + 1; fd < 64; fd++)
 			(void)close(fd);
 		wrap_is_on = true;
+		wrap_lacks_unnamed = c->lacks_unnamed;
 		_exit(holder_main((int)ARRAY_LEN(argv) - 1, (char **)(uintptr_t)argv));
 	}
 	(void)close(pair[1]);
@@ -232,7 +305,8 @@ expect_nothing_left(const struct scenario *c, int at, int number)
 	if (residue_list(ctx, FAULT, text, sizeof(text), &e) != 0)
 		die("%s: call %d fails with %d and leaves: %s%s", c->kind, at, number,
 		    text, e.msg);
-	if (count_entries(s.dir) != 0 || count_entries(s.shared) != 0)
+	if (count_entries(s.dir) != 0 || count_entries(s.shared) != 0 ||
+	    (s.state >= 0 && count_entries(s.state) != 0))
 		die("%s: call %d fails with %d and leaves a record", c->kind, at, number);
 	undo_ctx_free(ctx);
 	store_close(&s);
@@ -297,6 +371,8 @@ main(int argc, char **argv)
 {
 	static const struct scenario scenarios[] = {
 		{ "disk.fill", { { "path", "DIR" }, { "size", "1MiB" } }, true },
+		{ "disk.fill", { { "path", "DIR" }, { "size", "1MiB" } }, true,
+		    .lacks_unnamed = true },
 		{ "cpu.load", { { "percent", "1" }, { "cpus", "0" } }, false },
 		{ "net.partition", { { "to", "192.0.2.0/24" } }, true },
 		{ "net.partition", { { "to", "192.0.2.0/24" }, { "engine", "nftables" } },
@@ -309,9 +385,10 @@ main(int argc, char **argv)
 	if (!wrap_open())
 		die("mmap: %m");
 	a_record_is_whole_or_not_there();
+	a_lasting_record_is_on_disk_or_not_there();
 	for (size_t i = 0; i < ARRAY_LEN(scenarios); i++)
 		a_holder_survives_every_failure(&scenarios[i]);
-	a_cgroup_is_killed_without_cgroup_kill(&scenarios[1]);
+	a_cgroup_is_killed_without_cgroup_kill(&scenarios[2]);
 	world_drop();
 	return 0;
 }

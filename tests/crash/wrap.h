@@ -20,6 +20,7 @@ struct wrap {
 	int seen;
 	int number;
 	bool has_struck;
+	const char *struck; /* which call it was */
 };
 
 static struct wrap *wrap;
@@ -41,10 +42,16 @@ wrap_set(int at, int number)
 
 /* A file that an older kernel does not have. */
 static const char *wrap_lacks = "";
+/* As on a file system without O_TMPFILE. */
+static bool wrap_lacks_unnamed;
 
 static bool
-lacks(const char *path)
+lacks(const char *path, int flags)
 {
+	if (wrap_lacks_unnamed && (flags & O_TMPFILE) == O_TMPFILE) {
+		errno = EOPNOTSUPP;
+		return true;
+	}
 	if (strcmp(path, wrap_lacks) != 0)
 		return false;
 	errno = ENOENT;
@@ -52,34 +59,36 @@ lacks(const char *path)
 }
 
 static bool
-strikes(void)
+strikes(const char *name)
 {
 	if (!wrap_is_on || wrap->at == 0 || ++wrap->seen != wrap->at)
 		return false;
 	wrap->has_struck = true;
+	wrap->struck = name;
 	errno = wrap->number;
 	return true;
 }
 
-#define WRAP(type, name, params, ...)                       \
- type __real_##name params;                                 \
- type __wrap_##name params;                                 \
- type __wrap_##name params                                  \
- {                                                          \
-  return strikes() ? (type)-1 : __real_##name(__VA_ARGS__); \
+#define WRAP(type, name, params, ...)                            \
+ type __real_##name params;                                      \
+ type __wrap_##name params;                                      \
+ type __wrap_##name params                                       \
+ {                                                               \
+  return strikes(#name) ? (type)-1 : __real_##name(__VA_ARGS__); \
  }
-#define WRAP_OPEN(name, params, ...)                                              \
- int __real_##name params;                                                        \
- int __wrap_##name params;                                                        \
- int __wrap_##name params                                                         \
- {                                                                                \
-  va_list ap;                                                                     \
-  mode_t mode = 0;                                                                \
-  va_start(ap, flags);                                                            \
-  if ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE)                 \
-   mode = va_arg(ap, mode_t);                                                     \
-  va_end(ap);                                                                     \
-  return lacks(path) || strikes() ? -1 : __real_##name(__VA_ARGS__, flags, mode); \
+#define WRAP_OPEN(name, params, ...)                                                     \
+ int __real_##name params;                                                               \
+ int __wrap_##name params;                                                               \
+ int __wrap_##name params                                                                \
+ {                                                                                       \
+  va_list ap;                                                                            \
+  mode_t mode = 0;                                                                       \
+  va_start(ap, flags);                                                                   \
+  if ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE)                        \
+   mode = va_arg(ap, mode_t);                                                            \
+  va_end(ap);                                                                            \
+  return lacks(path, flags) || strikes(#name) ? -1 :                                     \
+						__real_##name(__VA_ARGS__, flags, mode); \
  }
 
 WRAP_OPEN(open, (const char *path, int flags, ...), path)
@@ -88,6 +97,7 @@ WRAP(int, renameat, (int od, const char *o, int nd, const char *n), od, o, nd, n
 WRAP(int, unlinkat, (int dir, const char *path, int flags), dir, path, flags)
 WRAP(int, mkdirat, (int dir, const char *path, mode_t mode), dir, path, mode)
 WRAP(int, fallocate, (int fd, int mode, off_t from, off_t len), fd, mode, from, len)
+WRAP(int, fsync, (int fd), fd)
 WRAP(int, ftruncate, (int fd, off_t len), fd, len)
 WRAP(int, pipe2, (int *fds, int flags), fds, flags)
 WRAP(int, memfd_create, (const char *name, unsigned flags), name, flags)
@@ -100,7 +110,7 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len);
 ssize_t
 __wrap_write(int fd, const void *buf, size_t len)
 {
-	if (!strikes())
+	if (!strikes("write"))
 		return __real_write(fd, buf, len);
 	if (len < 2)
 		return -1;
