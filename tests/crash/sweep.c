@@ -7,7 +7,7 @@
 #include "toy.h"
 
 static int
-run_toy(const char *fault, int die_at)
+run_toy(const char *fault, int die_at, bool lasts)
 {
 	pid_t pid = fork();
 	int status = 0;
@@ -17,6 +17,7 @@ run_toy(const char *fault, int die_at)
 
 		(void)snprintf(t->fault, sizeof(t->fault), "%s", fault);
 		t->die_at = die_at;
+		t->lasts = lasts;
 		toy_prepare(t);
 		toy_make(t);
 		toy_undo(t);
@@ -38,13 +39,14 @@ expect_undone(const char *what)
 }
 
 static void
-dies_at_every_step(void)
+dies_at_every_step(bool lasts)
 {
 	char what[64];
 	int n, rc;
 
-	for (n = 1; (rc = run_toy("c0ffee01", n)) == TOY_DEATH; n++) {
-		(void)snprintf(what, sizeof(what), "dying at step %d", n);
+	for (n = 1; (rc = run_toy("c0ffee01", n, lasts)) == TOY_DEATH; n++) {
+		(void)snprintf(what, sizeof(what), "dying at step %d%s", n,
+		    lasts ? " of what outlives the boot" : "");
 		expect_undone(what);
 	}
 	if (rc != 0)
@@ -52,7 +54,8 @@ dies_at_every_step(void)
 	if (n < 30)
 		die("only %d steps: the toy has made next to nothing", n);
 	world_same("a whole life");
-	(void)printf("%d deaths, each undone\n", n - 1);
+	(void)printf("%d deaths%s, each undone\n", n - 1,
+	    lasts ? " of what outlives the boot" : "");
 }
 
 /* Fully armed: enough of everything that the check below can fail. */
@@ -99,7 +102,7 @@ two_faults_share_and_both_die(void)
 {
 	int armed = steps_to_armed();
 
-	if (run_toy("c0ffee03", armed) != TOY_DEATH)
+	if (run_toy("c0ffee03", armed, false) != TOY_DEATH)
 		die("the second toy did not come as far as the first");
 	expect_named("--doctor", 20, "outstanding: fault c0ffee02");
 	expect_named("--doctor", 20, "outstanding: fault c0ffee03");
@@ -134,7 +137,8 @@ int
 main(void)
 {
 	world_make();
-	dies_at_every_step();
+	dies_at_every_step(false);
+	dies_at_every_step(true);
 	two_faults_share_and_both_die();
 	residue_without_a_record_is_seen();
 	world_drop();

@@ -7,6 +7,7 @@
  * operation at a time.  Between any two of these it can be told to die.
  */
 #include "cgroup.h"
+#include "disk.h"
 #include "ident.h"
 #include "ipset.h"
 #include "iptables.h"
@@ -24,11 +25,12 @@
 struct toy {
 	char fault[FAULT_ID_LEN];
 	int die_at; /* 0: live */
+	bool lasts; /* has a file, too, and so a record that outlives the boot */
 	int step;
 	struct undo_ctx *ctx;
 	struct store store;
 	struct record record;
-	char set4[16], set6[16], link[16], chain4[32], chain6[32], cgroup[32];
+	char file[160], set4[16], set6[16], link[16], chain4[32], chain6[32], cgroup[32];
 	int dev;
 	uint16_t prio;
 };
@@ -50,6 +52,27 @@ toy_step(struct toy *t)
   }                                                       \
   toy_step(t);                                            \
  } while (0)
+
+static void
+toy_describe_file(struct toy *t)
+{
+	struct undo u = { .op = UNDO_UNLINK_FILE };
+	struct disk_place place;
+	struct err err = { 0 };
+	int dir = disk_open_dir(world.dir, &err);
+
+	if (dir < 0 || disk_place(dir, &place, &err) < 0) {
+		(void)fprintf(stderr, "toy: %s\n", err.msg);
+		_exit(1);
+	}
+	(void)close(dir);
+	(void)snprintf(
+	    t->file, sizeof(t->file), "%s/" DISK_NAME_PREFIX "%s", world.dir, t->fault);
+	(void)snprintf(u.name, sizeof(u.name), "%s", t->file);
+	u.num[0] = place.inode;
+	u.num[1] = place.fsid;
+	undo_add(&t->record.undo, u);
+}
 
 static void
 toy_describe(struct toy *t)
@@ -86,6 +109,8 @@ toy_describe(struct toy *t)
 	undo_add(l, u);
 	u.op = UNDO_CGROUP_KILL;
 	undo_add(l, u);
+	if (t->lasts)
+		toy_describe_file(t);
 }
 
 /* Everything but the kernel: sockets, identities, the record in memory. */
@@ -187,6 +212,8 @@ toy_make(struct toy *t)
 	int ifb = 0, group = -1;
 
 	TOY_MUST(store_put(&t->store, &t->record, e));
+	if (t->lasts)
+		TOY_MUST(open(t->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
 	TOY_MUST(ipset_create(nf, t->set4, 4, 16, e));
 	TOY_MUST(ipset_create(nf, t->set6, 6, 16, e));
 	toy_chain(t, 4, t->chain4, t->set4, HOOK_IN);

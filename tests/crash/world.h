@@ -127,11 +127,12 @@ world_no_obligations(const char *what)
 	if (access(world.host_dir, F_OK) < 0)
 		return; /* gone with the last embedded agent */
 	text = calloc(1, SNAPSHOT_SIZE);
-	(void)snprintf(
-	    find, sizeof(find), "find %s -path */undo/* -o -path */shared/*", world.dir);
+	(void)snprintf(find, sizeof(find),
+	    "find %s -path */undo/* -o -path */shared/* -o -name .stormdrill*",
+	    world.dir);
 	append(text, find);
 	if (strchr(strchr(text, '\n') + 1, '\n') != NULL)
-		die("after %s records are left:\n%s", what, text);
+		die("after %s files or records are left:\n%s", what, text);
 	free(text);
 }
 
