@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * --all and --fault.  All of an instance is undone only under its lock, or by the stormd
+ * --all, --earlier and --fault.  All of an instance is undone only under its lock, or by the stormd
  * that has it.  One fault needs no lock: its record has one, its holder is killed first,
  * and a stormd that sees that does no more than come second.
  */
@@ -102,6 +102,60 @@ cmd_all(const struct recover *o)
 	if (need_root() != 0)
 		return EXIT_DIRTY;
 	left = instance_each(o, undo_instance, &e);
+	if (left < 0)
+		log_error("%s", e.msg);
+	return left == 0 ? EXIT_CLEAN : EXIT_DIRTY;
+}
+
+static int
+note_earlier(void *ctx, const char *name, const struct record *r, const struct err *why)
+{
+	(void)name;
+	(void)why;
+	*(bool *)ctx |= r != NULL && record_is_of_earlier_boot(r);
+	return 0;
+}
+
+static bool
+has_earlier(const struct instance *in)
+{
+	struct store store;
+	struct err e = { 0 };
+	bool has = false;
+
+	if (instance_open_records(in, &store, &e) < 0)
+		return false;
+	(void)store_each(&store, note_earlier, &has, &e); /* --all says what is wrong */
+	store_close(&store);
+	return has;
+}
+
+/* Only the state-dir: what a boot ends is not in it, and a run-dir may be going just now.
+ * That of an embedded drill, whose agent nobody will start again, goes with its last record. */
+static int
+undo_earlier(const struct recover *o, const struct instance *in)
+{
+	struct instance left_over = *in;
+	int left;
+
+	left_over.run_dir[0] = '\0';
+	if (!has_earlier(&left_over))
+		return 0;
+	left = sweep_earlier(&left_over, o->host_dir);
+	if (left == 0 && in->run_dir[0] == '\0')
+		instance_tidy(&left_over, o->host_dir);
+	return left;
+}
+
+int
+cmd_earlier(const struct recover *o)
+{
+	struct err e = { 0 };
+	int left;
+
+	if (need_root() != 0)
+		return EXIT_DIRTY;
+	left = instance_each(o, undo_earlier, &e);
 	if (left < 0)
 		log_error("%s", e.msg);
 	return left == 0 ? EXIT_CLEAN : EXIT_DIRTY;

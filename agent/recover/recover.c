@@ -20,10 +20,12 @@
 
 static const char usage[] =
     "usage: stormd-undo [--run-dir DIR | --instance NAME] [--state-dir DIR]\n"
-    "                   [--host-dir DIR] --list | --all | --fault ID | --doctor\n"
+    "                   [--host-dir DIR] --list | --all | --earlier | --fault ID |\n"
+    "                   --doctor\n"
     "\n"
     "  --list           what is outstanding, and how to undo it by hand\n"
     "  --all            undo it; a live stormd is asked to halt instead\n"
+    "  --earlier        undo what earlier boots left, and nothing of this one\n"
     "  --fault ID       undo one fault\n"
     "  --doctor         look for residue, with or without a record\n"
     "  --instance NAME  one instance below host-dir (default: all of them)\n"
@@ -36,6 +38,7 @@ static const char usage[] =
 enum option_id {
 	OPT_LIST = 256,
 	OPT_ALL,
+	OPT_EARLIER,
 	OPT_FAULT,
 	OPT_DOCTOR,
 	OPT_GUARD,
@@ -51,6 +54,7 @@ enum option_id {
 static const struct option options[] = {
 	{ "list", no_argument, NULL, OPT_LIST },
 	{ "all", no_argument, NULL, OPT_ALL },
+	{ "earlier", no_argument, NULL, OPT_EARLIER },
 	{ "fault", required_argument, NULL, OPT_FAULT },
 	{ "doctor", no_argument, NULL, OPT_DOCTOR },
 	{ "guard", no_argument, NULL, OPT_GUARD },
@@ -82,7 +86,7 @@ static void
 set_verb(struct parsed *p, int (*verb)(const struct recover *o))
 {
 	if (p->o.verb != NULL)
-		(void)bad(p, "only one of --list, --all, --fault, --doctor");
+		(void)bad(p, "only one of --list, --all, --earlier, --fault, --doctor");
 	p->o.verb = verb;
 }
 
@@ -136,6 +140,9 @@ set_option(struct parsed *p, int option)
 	case OPT_ALL:
 		set_verb(p, cmd_all);
 		break;
+	case OPT_EARLIER:
+		set_verb(p, cmd_earlier);
+		break;
 	case OPT_FAULT:
 		set_fault(p, optarg);
 		break;
@@ -173,7 +180,8 @@ settle(struct parsed *p)
 	int n = 0;
 
 	if (o->verb == NULL)
-		(void)bad(p, "say what to do: --list, --all, --fault ID or --doctor");
+		(void)bad(p,
+		    "say what to do: --list, --all, --earlier, --fault ID or --doctor");
 	if (p->instance != NULL && o->run_dir[0] != '\0')
 		(void)bad(p, "--instance and --run-dir are two ways to say the same");
 	if (p->instance != NULL)

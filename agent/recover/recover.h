@@ -41,6 +41,7 @@ int recover_main(int argc, char **argv);
 /* One file each. */
 int cmd_list(const struct recover *o);
 int cmd_all(const struct recover *o);
+int cmd_earlier(const struct recover *o);
 int cmd_fault(const struct recover *o);
 int cmd_doctor_host(const struct recover *o);
 int cmd_guard(const struct recover *o);
@@ -76,6 +77,8 @@ int halt_or_lock(const char *run_dir, int *ret_lock, struct err *e);
  * written while the first pass ran).  How many are left; each of those is said on stderr
  * with what a person can do. */
 int sweep_records(const struct instance *in, const char *host_dir, int barrier_fd);
+/* The same of records of earlier boots alone, which are nobody's any more, whoever lives. */
+int sweep_earlier(const struct instance *in, const char *host_dir);
 /* The commands by which a person undoes this record, one per line. */
 void print_by_hand(FILE *to, const struct record *r);
 /* ", in network namespace 4026532281", ", of an earlier boot", or "" when it is of ours;

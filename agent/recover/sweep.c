@@ -20,6 +20,7 @@ struct pass {
 	struct store store;
 	const char *instance;
 	int barrier_fd;
+	bool only_earlier; /* boots */
 	bool is_last;
 	int left;
 };
@@ -80,6 +81,8 @@ undo_one(void *ctx, const char *name, const struct record *r, const struct err *
 	struct pass *p = ctx;
 	struct err why = { 0 };
 
+	if (p->only_earlier && (r == NULL || !record_is_of_earlier_boot(r)))
+		return 0;
 	if (r == NULL) {
 		p->left++;
 		if (p->is_last)
@@ -99,25 +102,42 @@ undo_one(void *ctx, const char *name, const struct record *r, const struct err *
 	return 0;
 }
 
-int
-sweep_records(const struct instance *in, const char *host_dir, int barrier_fd)
+static int
+sweep(struct pass *p, const struct instance *in, const char *host_dir)
 {
-	struct pass p = { .instance = instance_name(in), .barrier_fd = barrier_fd };
 	struct err e = { 0 };
 
-	if (store_open(&p.store, in->run_dir, in->state_dir, host_dir, &e) < 0) {
+	p->instance = instance_name(in);
+	if (store_open(&p->store, in->run_dir, in->state_dir, host_dir, &e) < 0) {
 		log_error("%s", e.msg);
 		return 1;
 	}
-	store_disarm_all(&p.store, barrier_fd);
+	if (!p->only_earlier)
+		store_disarm_all(&p->store, p->barrier_fd);
 	for (int i = 1; i <= PASSES; i++) {
-		p.is_last = i == PASSES;
-		p.left = 0;
-		if (store_each(&p.store, undo_one, &p, &e) < 0) {
+		p->is_last = i == PASSES;
+		p->left = 0;
+		if (store_each(&p->store, undo_one, p, &e) < 0) {
 			log_error("%s", e.msg);
-			p.left = 1;
+			p->left = 1;
 		}
 	}
-	store_close(&p.store);
-	return p.left;
+	store_close(&p->store);
+	return p->left;
+}
+
+int
+sweep_records(const struct instance *in, const char *host_dir, int barrier_fd)
+{
+	struct pass p = { .barrier_fd = barrier_fd };
+
+	return sweep(&p, in, host_dir);
+}
+
+int
+sweep_earlier(const struct instance *in, const char *host_dir)
+{
+	struct pass p = { .barrier_fd = -1, .only_earlier = true };
+
+	return sweep(&p, in, host_dir);
 }

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -33,13 +34,11 @@ find_programs(struct programs *p, struct err *e)
 	return program_path("stormd-front", p->front, sizeof(p->front), e);
 }
 
-/* What another life of this instance left behind is undone before anything new begins. */
+/* stormd-undo in the foreground, with our lock: 0 when it left nothing. */
 static int
-sweep_left(struct super *s, struct err *e)
+run_undo(
+    struct super *s, const char *const *argv, char *ret_how, size_t size, struct err *e)
 {
-	const char *const argv[] = { "stormd-undo", "--all", "--lock-fd", "3",
-		"--run-dir", s->opt.run_dir, "--state-dir", s->opt.state_dir,
-		"--host-dir", s->opt.host_dir, NULL };
 	int fds[] = { s->rundir.lock_fd };
 	struct spawn sp = { .path = s->programs.undo,
 		.argv = argv,
@@ -47,28 +46,59 @@ sweep_left(struct super *s, struct err *e)
 		.fds_count = ARRAY_LEN(fds),
 		.role = SPAWN_AGENT };
 	_cleanup_close_ int pidfd = -1;
-	char how[64] = "did not end";
 	struct pollfd wait;
 	pid_t pid;
 
-	if (rundir_records(&s->rundir) == 0)
-		return 0;
-	log_notice("undoing what an earlier agent left in '%s' or '%s'", s->opt.run_dir,
-	    s->opt.state_dir);
+	(void)snprintf(ret_how, size, "did not end");
 	if (spawn(&sp, &pid, &pidfd, e) != 0)
 		return e->code;
 	wait = (struct pollfd){ .fd = pidfd, .events = POLLIN };
 	while (poll(&wait, 1, SWEEP_PATIENCE_MS) < 0 && errno == EINTR)
 		continue;
-	if (child_reap(pidfd, how, sizeof(how)) && strcmp(how, "exited with 0") == 0)
+	if (child_reap(pidfd, ret_how, size) && strcmp(ret_how, "exited with 0") == 0)
 		return 0;
 	child_kill(pidfd);
+	return err_set(e, -EIO, "stormd-undo %s", ret_how);
+}
+
+/* What another life of this instance left behind is undone before anything new begins. */
+static int
+sweep_left(struct super *s, struct err *e)
+{
+	const char *const argv[] = { "stormd-undo", "--all", "--lock-fd", "3",
+		"--run-dir", s->opt.run_dir, "--state-dir", s->opt.state_dir,
+		"--host-dir", s->opt.host_dir, NULL };
+	char how[64];
+
+	if (rundir_records(&s->rundir) == 0)
+		return 0;
+	log_notice("undoing what an earlier agent left in '%s' or '%s'", s->opt.run_dir,
+	    s->opt.state_dir);
+	if (run_undo(s, argv, how, sizeof(how), e) == 0)
+		return 0;
 	(void)err_set(e, -EIO,
 	    "stormd-undo %s: something is left, see '%s/" UNDO_DIR "' and '%s/" UNDO_DIR
 	    "'",
 	    how, s->opt.run_dir, s->opt.state_dir);
 	e->outcome = OUTCOME_STUCK;
 	return e->code;
+}
+
+/* An embedded drill whose host lost its power has nobody who comes again for it but us. */
+static void
+sweep_earlier_boots(struct super *s)
+{
+	const char *const argv[] = { "stormd-undo", "--earlier", NULL };
+	struct err e = { 0 };
+	char how[64];
+
+	if (strcmp(s->opt.host_dir, HOST_DIR_DEFAULT) != 0 ||
+	    access(STATE_DIR_DEFAULT, F_OK) != 0)
+		return;
+	if (run_undo(s, argv, how, sizeof(how), &e) != 0)
+		log_warn("what an earlier boot left below '" STATE_DIR_DEFAULT
+			 "' is not undone: %s",
+		    e.msg);
 }
 
 /* A descriptor for each holder, its pidfd, its channel; for locks, one for each CPU. */
@@ -116,6 +146,7 @@ super_start(struct super *s, int *ret_exit, struct err *e)
 	*ret_exit = EXIT_IS_STUCK;
 	if (sweep_left(s, e) != 0)
 		return e->code;
+	sweep_earlier_boots(s);
 	*ret_exit = EXIT_IS_INTERNAL;
 	raise_limits();
 	fortify(s->opt.is_ephemeral);
