@@ -11,6 +11,11 @@
 # libraries and the build tree are there with nothing copied, and nothing it writes lasts.
 # Its kernel is Debian's package, unpacked below $BUILD/vm and installed nowhere.  The exit
 # status is that of SCRIPT; 77 with a reason when no such machine can be had here.
+#
+# VM_DISKS: images that the guest has as /dev/vda, /dev/vdb …, after modprobe virtio_blk.
+# VM_SHARE: a directory that it may mount as 9p "share" and write to.  Both last.
+# VM_CUT=1: when it says GUEST-CUT on its console the emulator is killed, as if the power
+# had been cut; the exit status is 99 then.
 set -eu
 
 skip() {
@@ -111,16 +116,35 @@ make_initrd
 make_job "$@"
 flock -u 9
 
+set --
+for disk in ${VM_DISKS:-}; do
+	set -- "$@" -drive "if=virtio,format=raw,file=$disk"
+done
+[ -z "${VM_SHARE:-}" ] ||
+	set -- "$@" -virtfs "local,path=$VM_SHARE,mount_tag=share,security_model=none"
+
 # Emulated on purpose: with nested KVM some cloud machines hang although /dev/kvm is there.
 timeout -k 5 "${VM_TIMEOUT:-1500}" qemu-system-x86_64 -accel tcg -cpu max -m 1G -smp 2 \
 	-display none -monitor none -serial stdio -no-reboot -nic none \
 	-kernel "$tree/boot/vmlinuz-$release" -initrd "$scratch/initrd" \
-	-append "console=ttyS0 quiet panic=-1" \
+	-append "console=ttyS0 quiet panic=-1" -pidfile "$scratch/pid" "$@" \
 	-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
-	</dev/null >"$scratch/console" 2>&1 9>&- || true
+	</dev/null >"$scratch/console" 2>&1 9>&- &
+emulator=$!
+was_cut=
+while [ -n "${VM_CUT:-}" ] && [ -z "$was_cut" ] && kill -0 $emulator 2>/dev/null; do
+	if grep -qs '^GUEST-CUT' "$scratch/console"; then
+		kill -KILL "$(cat "$scratch/pid")"
+		was_cut=1
+	else
+		sleep 0.02
+	fi
+done
+{ wait $emulator || true; } 2>/dev/null
 
-tr -d '\r' <"$scratch/console" | sed -n '/^GUEST-BEGIN$/,/^GUEST-RESULT/{//!p}'
+tr -d '\r' <"$scratch/console" | sed -n '/^GUEST-BEGIN$/,/^GUEST-\(RESULT\|CUT\)/{//!p}'
 rc=$(tr -d '\r' <"$scratch/console" | sed -n 's/^GUEST-RESULT rc=\([0-9]*\)$/\1/p')
+[ -z "$was_cut" ] || [ -n "$rc" ] || exit 99
 if [ -z "$rc" ]; then
 	echo "vm: the guest gave no result within ${VM_TIMEOUT:-1500} s; its last words:"
 	tail -n 20 "$scratch/console"
