@@ -94,6 +94,7 @@ struct kind {
  X(disk_fill)        \
  X(disk_freeze)      \
  X(disk_readonly)    \
+ X(disk_throttle)    \
  X(memory_fill)      \
  X(net_corrupt)      \
  X(net_delay)        \

@@ -78,6 +78,7 @@ struct fault {
  X(disk_fill)         \
  X(disk_freeze)       \
  X(disk_readonly)     \
+ X(disk_throttle)     \
  X(memory_fill)       \
  X(net_corrupt)       \
  X(net_delay)         \

@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "fdio.h"
 #include "knob_value.h"
+#include "parse.h"
 #include "undo_table.h"
 #include <ctype.h>
 #include <errno.h>
@@ -144,10 +145,17 @@ look(struct undo_ctx *c, const struct undo *u, struct knob_value *ret_asked,
 static off_t
 byte_of(const struct knob_value *v)
 {
-	unsigned major = 0, minor = 0;
+	char major[sizeof(v->dev)];
+	const char *minor = strchr(v->dev, ':');
+	uint64_t a = 0, b = 0;
+	struct err e;
 
-	(void)sscanf(v->dev, "%u:%u", &major, &minor); /* "": 0 */
-	return (off_t)major << 20 | (off_t)minor;
+	if (minor == NULL)
+		return 0;
+	(void)snprintf(major, sizeof(major), "%.*s", (int)(minor - v->dev), v->dev);
+	if (parse_u64(major, &a, &e) < 0 || parse_u64(minor + 1, &b, &e) < 0)
+		return 0;
+	return (off_t)(a << 32 | (b & UINT32_MAX)) & INT64_MAX;
 }
 
 /* Keep it open, and for ourselves: a fault that came after another would take what that
@@ -263,4 +271,21 @@ knob_verify(struct undo_ctx *c, const struct undo *u, struct err *e)
 		return 0;
 	return err_set(e, -ESTALE, "'%s' is '%s' instead of '%s'", u->name,
 	    knob_value_format(&is, text, sizeof(text)), u->now);
+}
+
+uint64_t
+knob_limit(const struct undo *u, const char *key)
+{
+	struct knob_value was;
+	uint64_t n;
+	struct err e;
+
+	if (!knob_value_parse(u, u->was, &was))
+		return UINT64_MAX;
+	for (size_t i = 0; i < was.count; i++) {
+		if (strcmp(was.item[i].key, key) == 0 &&
+		    parse_u64(was.item[i].text, &n, &e) == 0)
+			return n == 0 && was.form == KNOB_DEVICE ? UINT64_MAX : n;
+	}
+	return UINT64_MAX;
 }

@@ -34,5 +34,7 @@ int knob_plan(struct undo_ctx *c, const struct cgroup_place *place, const char *
 int knob_turn(struct undo_ctx *c, const struct undo *u, struct err *e);
 /* Does it stand where we turned it?  0; -ESTALE when it does not, -ENOENT when it is gone. */
 int knob_verify(struct undo_ctx *c, const struct undo *u, struct err *e);
+/* The limit there was: of io.max that of `key` ("rbps"), elsewhere "".  UINT64_MAX: none. */
+uint64_t knob_limit(const struct undo *u, const char *key);
 
 #endif

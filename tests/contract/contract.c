@@ -31,6 +31,7 @@ static const struct row rows[] = {
 	{ "disk.freeze", { "path=DISK" } },
 	{ "disk.readonly", { "path=DISK" } },
 	{ "disk.readonly", { "path=DISK", "scope=mount" } },
+	{ "disk.throttle", { "path=DISK", "cgroup=DISK_GROUP", "read_rate=256KiB" } },
 	{ "memory.fill", { "size=32MiB" } },
 	{ "net.corrupt", { "corrupt=100%", "to=" WORLD_PEER } },
 	{ "net.delay", { "delay=50ms", "to=" WORLD_PEER "," WORLD_PEER6 } },
@@ -302,6 +303,8 @@ read_arguments(struct trial *t)
 			value = world.disk;
 		if (strcmp(value, "CGROUP") == 0)
 			value = ticker.cgroup;
+		if (strcmp(value, "DISK_GROUP") == 0)
+			value = disk_world.group.path;
 		if (spec_set(&t->spec, name, value, &e) < 0)
 			fail_msg("%s: %s", t->name, e.msg);
 	}

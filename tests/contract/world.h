@@ -7,6 +7,7 @@
  * is configured, which undo must restore to the letter; and the effects, what an
  * application would notice, which stage must leave alone and apply must change.
  */
+#include "disk_world.h"
 #include "err.h"
 #include "fdio.h"
 #include "ident.h"
@@ -156,15 +157,19 @@ world_make(void **state)
 	if (setenv("XTABLES_LOCKFILE", lock, 1) < 0 || mkdir(world.run_dir, 0700) < 0 ||
 	    mkdir(world.host_dir, 0755) < 0)
 		return -1;
-	return world_network() < 0 || world_disk() < 0 || ticker_start() < 0 ? -1 : 0;
+	if (world_network() < 0 || world_disk() < 0 || ticker_start() < 0)
+		return -1;
+	return disk_world_make(world.disk, world.fault_id);
 }
 
 static inline int
 world_end(void **state)
 {
-	int rc = umount(world.disk);
+	int rc;
 
 	(void)state;
+	disk_world_end();
+	rc = umount(world.disk);
 	end_sleeper(world.peer);
 	ticker_end();
 	(void)TOOL("rm", "-rf", world.base);
@@ -329,6 +334,8 @@ world_snapshot(bool with_victims)
 	append_plain(all, "cgroups", text);
 	describe_disk(text);
 	append_plain(all, "disk", text);
+	disk_world_limits(text, TEXT_MAX);
+	append_plain(all, "limits of the disk", text);
 	free(text);
 	return all;
 }
@@ -524,12 +531,15 @@ world_effects(void)
 	char *text = calloc(1, TEXT_MAX), *list = calloc(1, TEXT_MAX);
 	struct statvfs v = { 0 };
 	const unsigned long ticks = atomic_load(ticker.count);
+	const unsigned long ios = disk_world_ios();
 	double before = burnt();
 	size_t used;
+	bool is_busy;
 
 	list_processes(list, true);
 	(void)statvfs(world.disk, &v);
 	(void)usleep(60000);
+	is_busy = disk_world_ios() > ios + BUSY_IOS;
 	(void)snprintf(text, TEXT_MAX,
 	    "echo %s\nconnection %s\nports %s\nvictims %u\navailable %lu blocks\nburning %s\nfilled %s\n",
 	    echo(), connection(), ports(), count_lines(list, VICTIM), v.f_bavail,
@@ -537,6 +547,9 @@ world_effects(void)
 	used = strlen(text);
 	(void)snprintf(text + used, TEXT_MAX - used, "writing %s\nticking %s\n",
 	    writing(), ticker_ticked(ticks) ? "yes" : "no");
+	used = strlen(text);
+	(void)snprintf(text + used, TEXT_MAX - used, "disk %s, reading is %s\n",
+	    is_busy ? "busy" : "idle", disk_world_read());
 	free(list);
 	return text;
 }
