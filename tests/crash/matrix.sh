@@ -13,7 +13,7 @@
 set -u
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/../system/lib.sh"
-FAULTS="process.kill net.partition net.partition+nftables net.delay net.dns net.ports cpu.load disk.fill disk.freeze disk.readonly"
+FAULTS="process.kill net.partition net.partition+nftables net.delay net.dns net.ports cpu.load disk.fill disk.freeze disk.readonly memory.fill process.pause process.pause+freezer"
 
 if [ $# -eq 0 ]; then
 	need_root
@@ -47,6 +47,9 @@ arguments() {
 	net.ports) echo '{mode: exhaust, leave: 100}' ;;
 	cpu.load) echo '{percent: 30%, cpus: "0"}' ;;
 	disk.fill) echo "{path: $T/disk, size: 16MiB}" ;;
+	memory.fill) echo '{size: 64MiB}' ;;
+	process.pause) echo '{cmdline: "sleep 600"}' ;;
+	process.pause+freezer) echo '{cgroup: /paused, how: freezer}' ;;
 	disk.freeze | disk.readonly) echo "{path: $T/disk}" ;;
 	esac
 }
@@ -74,6 +77,13 @@ while sleep 0.1; do
 	printf '\x12\x34\1\0\0\1\0\0\0\0\0\0\3www\7example\3com\0\0\1\0\1' >/dev/udp/10.1.1.2/53
 done 2>/dev/null &
 QUERIES=$!
+sleeps() { ps -o stat= -p "$1" | grep -q '^S'; }
+case $FAULT in
+*+freezer)
+	PAUSED=$(cgroup_tree)/paused
+	mkdir "$PAUSED" || skip "no cgroup v2 tree to freeze a group in"
+	;;
+esac
 write_drill() { # write_drill VICTIM SIGNAL
 	cat >"$T/drill.yaml" <<Y
 version: 1
@@ -147,6 +157,9 @@ try_one() {
 	rm -rf "$T/out.$victim.$signal.$moment"
 	sleep 600 &
 	sleeper=$!
+	case $FAULT in
+	*+freezer) echo $sleeper >"$PAUSED/cgroup.procs" ;;
+	esac
 	world >"$T/before"
 	"$BIN/stormctl" run "$T/drill.yaml" --out "$T/out.$victim.$signal.$moment" \
 		"${DIRS[@]}" --embedded >"$T/ctl.log" 2>&1 &
@@ -155,6 +168,9 @@ try_one() {
 	wait_for 120 not_running "$CTL" || fail "$what: stormctl hangs"
 	wait "$CTL" || rc=$?
 	wait_for 60 storm_gone || fail "$what: left running: $(pgrep -l stormd | tr '\n' ' ')"
+	case $FAULT in
+	process.pause*) sleeps "$sleeper" || fail "$what: its process is still stopped" ;;
+	esac
 	kill "$sleeper" 2>/dev/null
 	wait "$sleeper" 2>/dev/null
 	world >"$T/after"
