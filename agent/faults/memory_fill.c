@@ -153,8 +153,6 @@ check_limit(
 	const uint64_t needed = goal + overhead(goal, fillers_for(goal));
 	char asked[32], below[32];
 
-	if (f->ask.way == MEMORY_PERCENT_LIMIT && f->state.limit == UINT64_MAX)
-		return err_invalid(e, "cgroup '/%s' has no memory limit", f->place.path);
 	if (!is_ours_first(r) || needed <= f->state.below)
 		return 0;
 	return err_set(e, -ENOMEM,
@@ -176,6 +174,8 @@ check_room(
 	(void)format_size(goal, asked, sizeof(asked));
 	(void)format_size(f->state.available, has, sizeof(has));
 	(void)format_size(f->governor.keep_free, keep, sizeof(keep));
+	if (f->ask.way == MEMORY_PERCENT_LIMIT && f->state.limit == UINT64_MAX)
+		return err_invalid(e, "cgroup '/%s' has no memory limit", f->place.path);
 	if (goal < MEMORY_LEAST)
 		return err_set(e, -EALREADY,
 		    "nothing to take: %s are available, which is what was asked for, or "
