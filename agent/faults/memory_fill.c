@@ -5,13 +5,13 @@
  * grows: never more than leaves the floor free, less when pressure is too high.  In a target
  * the fillers are below its limit, and with oom=ours the first whom the kernel ends there.
  */
-#include "cgroup_memory.h"
 #include "child_group.h"
 #include "crew.h"
 #include "fault.h"
 #include "leash.h"
 #include "memory_goal.h"
 #include "memory_page.h"
+#include "memory_site.h"
 #include "proc.h"
 #include "xalloc.h"
 #include <errno.h>
@@ -28,30 +28,22 @@
 #define VERIFY_PERIOD USEC_PER_MSEC
 #define GROWING_MS    20
 #define HOLDING_MS    100
-#define PER_FILLER    (UINT64_C(64) << 20) /* less is not worth another process */
+#define KILL_WAIT     (1 * USEC_PER_SEC)   /* so long may who was killed take to end */
 #define HUGE_RATE     (UINT64_C(64) << 20) /* slower than this grows by small pages */
-#define OVERHEAD      (UINT64_C(4) << 20)  /* of a filler: itself, and page tables */
-#define OVERHEAD_PART 256
 #define PATH_DEFAULT  "/var/tmp"
-
-/* As last seen: what grew since was ended by the OOM killer. */
-struct oom_kills {
-	uint64_t host, place;
-};
 
 struct filling {
 	struct memory_ask ask;
 	struct memory_governor governor;
-	struct memory_state state;
-	uint32_t pressure;
+	struct memory_site site;
 	struct crew crew;
 	struct memory_page *page;
 	struct child_group group;
-	struct cgroup_place place; /* whose limit the fillers are below; dir -1: none */
 	uint64_t before[FILLERS_MAX]; /* own memory of each filler that had not begun */
 	uint64_t held;
-	struct oom_kills kills;
-	uint64_t others_ended; /* in the target, by the OOM killer, since it began */
+	/* by the OOM killer, in the target: not known yet whose, and not ours */
+	uint64_t killed, others_ended;
+	usec_t killed_at; /* when it last ended anybody; 0: never */
 };
 
 static int
@@ -62,132 +54,13 @@ memory_fill_supported(struct err *e)
 		   0;
 }
 
-/* --- what was asked for, and what there is --- */
-
-static bool
-is_ours_first(const struct fault_run *r)
-{
-	return spec_num(r->spec, "oom") == 0;
-}
-
 static bool
 is_cache(const struct fault_run *r)
 {
 	return spec_num(r->spec, "content") != 0;
 }
 
-static struct memory_ask
-ask_of(const struct spec *s)
-{
-	static const enum memory_way shares[] = { MEMORY_PERCENT_TOTAL,
-		MEMORY_PERCENT_AVAILABLE, MEMORY_PERCENT_LIMIT };
-
-	if (spec_has(s, "size"))
-		return (struct memory_ask){ MEMORY_SIZE, (uint64_t)spec_num(s, "size") };
-	if (spec_has(s, "leave"))
-		return (
-		    struct memory_ask){ MEMORY_LEAVE, (uint64_t)spec_num(s, "leave") };
-	return (struct memory_ask){ shares[spec_num(s, "of")],
-		(uint64_t)spec_num(s, "percent") };
-}
-
-/* The target's, or where v1 has memory and our own group of v2 does not, the agent's. */
-static void
-find_place(struct filling *f)
-{
-	struct err why = { 0 };
-
-	f->place.dir = -1;
-	if (f->group.has_target) {
-		f->place = f->group.target;
-		return;
-	}
-	if (cgroup_place_of("memory", getpid(), &f->place, &why) < 0) {
-		f->place.dir = -1; /* no controller, or a path that cannot be seen */
-		return;
-	}
-	if (f->place.version == 2 && f->group.name[0] != '\0')
-		cgroup_place_close(&f->place); /* fillers are below the root instead */
-}
-
-static int
-look(struct filling *f, const struct spec *s, struct err *e)
-{
-	struct cgroup_memory m = { .limit = UINT64_MAX, .available = UINT64_MAX };
-	const uint64_t available = proc_memory_available();
-
-	if (available != UINT64_MAX) /* else as it was: no descriptor to be had */
-		f->state.available = available;
-	if (f->place.dir >= 0 && cgroup_memory_read(&f->place, &m, e) < 0)
-		return e->code;
-	f->state.limit = m.limit;
-	f->state.below = m.available;
-	if (!spec_has(s, "pressure"))
-		return 0;
-	return f->group.has_target ? cgroup_memory_pressure(&f->place, &f->pressure, e) :
-				     proc_memory_pressure(&f->pressure, e);
-}
-
-/* What the fillers need below a limit for themselves and their page tables. */
-static uint64_t
-overhead(uint64_t goal, size_t count)
-{
-	return goal / OVERHEAD_PART + count * OVERHEAD;
-}
-
-static size_t
-fillers_for(uint64_t goal)
-{
-	const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t most = cpus > FILLERS_MAX ? FILLERS_MAX : cpus < 1 ? 1 : (size_t)cpus;
-
-	return goal / PER_FILLER + 1 < most ? (size_t)(goal / PER_FILLER) + 1 : most;
-}
-
 /* --- prepare --- */
-
-static int
-check_limit(
-    const struct filling *f, const struct fault_run *r, uint64_t goal, struct err *e)
-{
-	const uint64_t needed = goal + overhead(goal, fillers_for(goal));
-	char asked[32], below[32];
-
-	if (!is_ours_first(r) || needed <= f->state.below)
-		return 0;
-	return err_set(e, -ENOMEM,
-	    "%s are asked for (and %s for the fillers themselves), only %s are available "
-	    "below the limit of cgroup '/%s': the kernel would end the fault; with oom: "
-	    "anyone it may end others",
-	    format_size(goal, asked, sizeof(asked)),
-	    format_size(needed - goal, (char[32]){ 0 }, 32),
-	    format_size(f->state.below, below, sizeof(below)), f->place.path);
-}
-
-static int
-check_room(
-    const struct filling *f, const struct fault_run *r, uint64_t goal, struct err *e)
-{
-	const uint64_t room = memory_room(&f->state, f->governor.keep_free);
-	char asked[32], has[32], keep[32];
-
-	(void)format_size(goal, asked, sizeof(asked));
-	(void)format_size(f->state.available, has, sizeof(has));
-	(void)format_size(f->governor.keep_free, keep, sizeof(keep));
-	if (f->ask.way == MEMORY_PERCENT_LIMIT && f->state.limit == UINT64_MAX)
-		return err_invalid(e, "cgroup '/%s' has no memory limit", f->place.path);
-	if (goal < MEMORY_LEAST)
-		return err_set(e, -EALREADY,
-		    "nothing to take: %s are available, which is what was asked for, or "
-		    "less",
-		    format_size(memory_available(&f->state), has, sizeof(has)));
-	if (goal > room)
-		return err_refused(e,
-		    "%s are asked for: of the %s available on the host %s must stay "
-		    "(keep_free)",
-		    asked, has, keep);
-	return check_limit(f, r, goal, e);
-}
 
 static void
 describe(const struct filling *f, struct fault_run *r, uint64_t goal)
@@ -196,7 +69,7 @@ describe(const struct filling *f, struct fault_run *r, uint64_t goal)
 	char size[32], has[32], where[PATH_LEN_MAX + 32];
 
 	(void)format_size(goal, size, sizeof(size));
-	(void)format_size(memory_available(&f->state), has, sizeof(has));
+	(void)format_size(memory_available(&f->site.state), has, sizeof(has));
 	(void)child_group_where(&f->group, where, sizeof(where));
 	fault_op(r, "start %zu filler%s%s, OOM score %d", count, count == 1 ? "" : "s",
 	    where, f->page->oom_score);
@@ -209,7 +82,7 @@ describe(const struct filling *f, struct fault_run *r, uint64_t goal)
 	fault_op(r, "leave %s available on the host, whatever happens",
 	    format_size(f->governor.keep_free, has, sizeof(has)));
 	(void)snprintf(r->note, sizeof(r->note), "%s to take of %s available", size,
-	    format_size(memory_available(&f->state), has, sizeof(has)));
+	    format_size(memory_available(&f->site.state), has, sizeof(has)));
 }
 
 static int
@@ -218,13 +91,13 @@ prepare_crew(struct filling *f, struct fault_run *r, uint64_t goal, struct err *
 	const uint64_t rate = f->governor.rate;
 	const char *path = spec_text(r->spec, "path");
 
-	if (crew_init(&f->crew, &work_fill_memory, fillers_for(goal), 0, e) < 0)
+	if (crew_init(&f->crew, &work_fill_memory, memory_fillers(goal), 0, e) < 0)
 		return e->code;
 	f->page = f->crew.page;
 	f->page->is_cache = is_cache(r);
 	f->page->is_locked = spec_num(r->spec, "lock") != 0;
 	f->page->is_huge = !is_cache(r) && (rate == 0 || rate >= HUGE_RATE);
-	f->page->oom_score = is_ours_first(r) ? 1000 : 0;
+	f->page->oom_score = f->site.is_ours_first ? 1000 : 0;
 	(void)snprintf(f->page->path, sizeof(f->page->path), "%s",
 	    path[0] != '\0' ? path : PATH_DEFAULT);
 	undo_add(
@@ -240,7 +113,7 @@ set_governor(struct filling *f, const struct spec *s, uint64_t goal)
 		.ceiling = goal,
 		.keep_free = spec_has(s, "keep_free") ?
 				 (uint64_t)spec_num(s, "keep_free") :
-				 memory_keep_free(f->state.total),
+				 memory_keep_free(f->site.state.total),
 		.rate = memory_rate(
 		    goal, (uint64_t)spec_num(s, "rate"), (usec_t)spec_num(s, "ramp")),
 		.pressure_max = (uint32_t)spec_num(s, "pressure"),
@@ -255,19 +128,15 @@ memory_fill_prepare(struct fault_run *r, struct err *e)
 	uint64_t goal;
 
 	r->state = f;
-	f->ask = ask_of(r->spec);
-	f->state.total = proc_memory_total();
-	if (child_group_plan(&f->group, r, "memory", e) < 0)
+	f->ask = memory_ask_of(r->spec);
+	if (child_group_plan(&f->group, r, "memory", e) < 0 ||
+	    memory_site_find(&f->site, &f->group, r->spec, e) < 0 ||
+	    memory_site_look(&f->site, r->spec, e) < 0)
 		return e->code;
-	find_place(f);
-	if (f->group.has_target && is_ours_first(r) &&
-	    cgroup_memory_oom_plain(&f->place, e) < 0)
-		return e->code;
-	if (look(f, r->spec, e) < 0)
-		return e->code;
-	goal = memory_goal(&f->ask, &f->state);
+	goal = memory_goal(&f->ask, &f->site.state);
 	set_governor(f, r->spec, goal);
-	if (check_room(f, r, goal, e) < 0 || prepare_crew(f, r, goal, e) < 0)
+	if (memory_site_check(&f->site, &f->ask, goal, f->governor.keep_free, e) < 0 ||
+	    prepare_crew(f, r, goal, e) < 0)
 		return e->code;
 	describe(f, r, goal);
 	r->wake_ms = -1;
@@ -275,15 +144,6 @@ memory_fill_prepare(struct fault_run *r, struct err *e)
 }
 
 /* --- stage and apply --- */
-
-static struct oom_kills
-count_kills(const struct filling *f)
-{
-	return (struct oom_kills){
-		.host = proc_oom_kills(),
-		.place = f->place.dir >= 0 ? cgroup_memory_oom_kills(&f->place) : 0,
-	};
-}
 
 static int
 memory_fill_stage(struct fault_run *r, struct err *e)
@@ -350,14 +210,15 @@ static int
 control(struct filling *f, const struct spec *s, struct err *e)
 {
 	f->held = sum_held(f);
-	if (look(f, s, e) < 0)
+	if (memory_site_look(&f->site, s, e) < 0)
 		return e->code;
-	set_target(f, memory_govern(&f->governor, &(struct memory_now){
-						      .held = f->held,
-						      .available = f->state.available,
-						      .pressure = f->pressure,
-						      .now = clock_boottime(),
-						  }));
+	set_target(
+	    f, memory_govern(&f->governor, &(struct memory_now){
+					       .held = f->held,
+					       .available = f->site.state.available,
+					       .pressure = f->site.pressure,
+					       .now = clock_boottime(),
+					   }));
 	return 0;
 }
 
@@ -368,68 +229,35 @@ memory_fill_apply(struct fault_run *r, struct err *e)
 	struct filling *f = r->state;
 	uint64_t goal;
 
-	if (look(f, r->spec, e) < 0)
+	if (memory_site_look(&f->site, r->spec, e) < 0)
 		return e->code;
-	goal = memory_goal(&f->ask, &f->state);
+	goal = memory_goal(&f->ask, &f->site.state);
 	set_governor(f, r->spec, goal);
-	if (check_room(f, r, goal, e) < 0)
+	if (memory_site_check(&f->site, &f->ask, goal, f->governor.keep_free, e) < 0)
 		return e->code;
 	for (size_t i = 0; i < f->crew.count; i++)
 		f->page->slot[i].most = memory_share(goal, i, f->crew.count);
-	f->kills = count_kills(f);
+	(void)memory_site_kills(&f->site); /* what was before is not ours */
 	r->wake_ms = GROWING_MS;
 	return control(f, r->spec, e);
 }
 
 /* --- while it is in force --- */
 
-/* One that ended; everything else of the crew goes with the fault. */
-static int
-tell_lost(struct filling *f, int number, int status, struct err *e)
-{
-	const struct oom_kills now = count_kills(f);
-	const bool was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-	char size[32];
-
-	(void)format_size(atomic_load(&f->page->slot[number].held), size, sizeof(size));
-	if (was_killed && (now.host > f->kills.host || now.place > f->kills.place))
-		return err_set(e, -ENOMEM,
-		    "the kernel's OOM killer ended it (a filler that held %s)", size);
-	return err_set(e, -ECHILD, "somebody ended a filler that held %s", size);
-}
-
-static int
-check_crew(struct fault_run *r, struct err *e)
-{
-	struct filling *f = r->state;
-	int status = 0, number = crew_lost(&f->crew, &status);
-
-	if (number >= 0) {
-		r->lost = true;
-		return tell_lost(f, number, status, e);
-	}
-	for (size_t i = 0; i < f->crew.count; i++) {
-		const int error = atomic_load(&f->page->slot[i].error);
-
-		if (error != 0)
-			return err_set(e, -error, "%s: %s",
-			    f->page->is_cache  ? "read into memory" :
-			    f->page->is_locked ? "take and lock memory" :
-						 "take memory",
-			    strerror(error));
-	}
-	return 0;
-}
-
-/* All of the crew is alive: whoever else was ended for want of memory is the target's. */
+/* A kill is counted before who was killed can be waited for: it is nobody's at first. */
 static void
-count_others(struct filling *f)
+count_kills(struct filling *f)
 {
-	const struct oom_kills now = count_kills(f);
+	const struct memory_kills kills = memory_site_kills(&f->site);
+	const usec_t now = clock_boottime();
 
-	if (f->group.has_target && now.place > f->kills.place)
-		f->others_ended += now.place - f->kills.place;
-	f->kills = now;
+	if (kills.host + kills.place > 0)
+		f->killed_at = now;
+	f->killed += f->site.is_target ? kills.place : 0;
+	if (f->killed > 0 && now - f->killed_at >= KILL_WAIT) { /* and ours all live */
+		f->others_ended += f->killed;
+		f->killed = 0;
+	}
 }
 
 static void
@@ -445,13 +273,58 @@ tell(struct fault_run *r)
 
 	(void)format_size(r->effect, has, sizeof(has));
 	(void)format_size(f->governor.goal, goal, sizeof(goal));
-	(void)format_size(f->state.available, left, sizeof(left));
+	(void)format_size(f->site.state.available, left, sizeof(left));
 	if (f->others_ended > 0)
 		(void)snprintf(ended, sizeof(ended),
 		    "; the OOM killer ended %" PRIu64 " of the target's",
 		    f->others_ended);
 	(void)snprintf(r->note, sizeof(r->note), "%s of %s held, %s available%s%s", has,
 	    goal, left, brakes[f->governor.brake], ended);
+}
+
+/* One that ended; everything else of the crew goes with the fault.  In v2 the target's
+ * count has ours in it. */
+static int
+tell_lost(struct fault_run *r, int number, int status, struct err *e)
+{
+	struct filling *f = r->state;
+	const bool was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	uint64_t ours = f->site.place.version == 2;
+	char size[32];
+
+	r->lost = true;
+	(void)format_size(atomic_load(&f->page->slot[number].held), size, sizeof(size));
+	count_kills(f);
+	if (!was_killed || f->killed_at == 0 ||
+	    clock_boottime() - f->killed_at >= KILL_WAIT)
+		return err_set(e, -ECHILD, "somebody ended a filler that held %s", size);
+	while (crew_lost(&f->crew, &status) >= 0)
+		ours += f->site.place.version == 2;
+	f->others_ended += f->killed > ours ? f->killed - ours : 0;
+	tell(r);
+	return err_set(
+	    e, -ENOMEM, "the kernel's OOM killer ended it (a filler that held %s)", size);
+}
+
+static int
+check_crew(struct fault_run *r, struct err *e)
+{
+	struct filling *f = r->state;
+	int status = 0, number = crew_lost(&f->crew, &status);
+
+	if (number >= 0)
+		return tell_lost(r, number, status, e);
+	for (size_t i = 0; i < f->crew.count; i++) {
+		const int error = atomic_load(&f->page->slot[i].error);
+
+		if (error != 0)
+			return err_set(e, -error, "%s: %s",
+			    f->page->is_cache  ? "read into memory" :
+			    f->page->is_locked ? "take and lock memory" :
+						 "take memory",
+			    strerror(error));
+	}
+	return 0;
 }
 
 /* At least the first of it is there, as the kernel says and not as the filler does. */
@@ -488,7 +361,7 @@ memory_fill_hold(struct fault_run *r, struct err *e)
 		r->lost = true; /* the target's cgroup is gone */
 		return e->code;
 	}
-	count_others(f);
+	count_kills(f);
 	r->effect = sum_resident(f);
 	r->wake_ms =
 	    f->held < f->governor.goal && f->governor.brake == MEMORY_FREE_TO_GROW ?

@@ -6,6 +6,7 @@
  */
 #include "err.h"
 #include "kind.h"
+#include "owner_check.h"
 #include "process.h"
 #include "spec.h"
 #include <linux/capability.h>
@@ -49,15 +50,15 @@ static const struct param params[] = {
 	    .type = PARAM_SIZE,
 	    .min = 1,
 	    .max = INT64_MAX,
-	    .group = "how",
+	    .group = "over time",
 	    .help = "grow by at most this much a second (default: at once)",
 	},
 	{
 	    .name = "ramp",
 	    .type = PARAM_USEC,
-	    .min = 1,
-	    .max = SPEC_TIME_MAX_SEC * INT64_C(1000000),
-	    .group = "how",
+	    .min = 100 * USEC_PER_MSEC,
+	    .max = 24 * 3600 * USEC_PER_SEC,
+	    .group = "over time",
 	    .help = "take this long to grow to the full amount",
 	},
 	{
@@ -124,8 +125,10 @@ static const struct param params[] = {
 	{
 	    .name = "container",
 	    .type = PARAM_STRING,
-	    .group = "whose memory",
-	    .help = "in this container, by the beginning of its id or by its name",
+	    .group = "inside of",
+	    .help =
+		"the same with this container: its id, or the first 12 or more digits "
+		"of it",
 	},
 	{ 0 },
 };
@@ -174,7 +177,11 @@ memory_fill_check(const struct spec *s, struct err *e)
 		return err_invalid(
 		    e, "of: limit is a cgroup's: give cgroup or container");
 	if (spec_has(s, "cgroup") && spec_has(s, "container"))
-		return err_invalid(e, "give cgroup or container, not both");
+		return err_invalid(e,
+		    "cgroup and container both say whose memory is meant: one of them");
+	if (owner_check_cgroup(spec_text(s, "cgroup"), e) < 0 ||
+	    owner_check_container(spec_text(s, "container"), e) < 0)
+		return e->code;
 	return check_cache(s, e);
 }
 

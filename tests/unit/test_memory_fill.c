@@ -145,10 +145,24 @@ what_is_not_there_is_refused_with_figures(void **state)
 	refused("leave=512TiB", -EALREADY, "nothing to take");
 	refused("size=100MiB cgroup=TARGET", -ENOMEM, "below the limit of cgroup");
 	refused("percent=100 of=limit cgroup=TARGET", -ENOMEM, "oom: anyone");
-	refused("percent=50 of=limit cgroup=/", -EINVAL, "no memory limit");
+	refused("size=8MiB cgroup=/", -EINVAL, "/ is every process");
 	refused("size=8MiB cgroup=/not/there", -ENOENT, "not/there");
 	refused("size=8MiB container=0123456789abcdef", -ESRCH, "0123456789abcdef");
 	group_end(memory_world.target);
+}
+
+static void
+a_limit_that_is_none_has_no_share(void **state)
+{
+	const int root = memory_world.root.dir;
+	char group[80], words[128];
+
+	(void)state;
+	(void)snprintf(group, sizeof(group), "%.63s-free", memory_world.cap);
+	(void)snprintf(words, sizeof(words), "percent=50 of=limit cgroup=/%s", group);
+	assert_int_equal(mkdirat(root, group, 0755), 0);
+	refused(words, -EINVAL, "no memory limit");
+	assert_int_equal(unlinkat(root, group, AT_REMOVEDIR), 0);
 }
 
 static void
@@ -159,7 +173,7 @@ what_contradicts_itself_is_refused(void **state)
 	refused("size=8MiB leave=8MiB", -EINVAL, "more than one is given");
 	refused("size=8MiB of=total", -EINVAL, "give percent");
 	refused("percent=50 of=limit", -EINVAL, "give cgroup or container");
-	refused("size=8MiB cgroup=/a container=b", -EINVAL, "not both");
+	refused("size=8MiB cgroup=/a container=b", -EINVAL, "one of them");
 	refused("leave=1GiB content=cache", -EINVAL, "stays available");
 	refused("percent=50 content=cache", -EINVAL, "stays available");
 	refused("size=8MiB content=cache lock=true", -EINVAL, "anonymous only");
@@ -384,6 +398,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(locked_memory_is_locked_and_other_is_not),
 		cmocka_unit_test(the_oom_score_says_who_goes_first),
 		cmocka_unit_test(what_is_not_there_is_refused_with_figures),
+		cmocka_unit_test(a_limit_that_is_none_has_no_share),
 		cmocka_unit_test(what_contradicts_itself_is_refused),
 		cmocka_unit_test(pressure_must_be_known),
 		cmocka_unit_test(a_target_that_dies_as_a_whole_is_refused),
