@@ -28,7 +28,8 @@
 #define VERIFY_PERIOD USEC_PER_MSEC
 #define GROWING_MS    20
 #define HOLDING_MS    100
-#define KILL_WAIT     (1 * USEC_PER_SEC)   /* so long may who was killed take to end */
+#define KILL_WAIT     (1 * USEC_PER_SEC) /* so long may who was killed take to end */
+#define COUNT_SLACK   (UINT64_C(1) << 20)
 #define HUGE_RATE     (UINT64_C(64) << 20) /* slower than this grows by small pages */
 #define PATH_DEFAULT  "/var/tmp"
 
@@ -168,21 +169,29 @@ sum_held(const struct filling *f)
 	return sum;
 }
 
-/* As the kernel counts it, by process or by page. */
+/* As the kernel counts it.  Of a process it is late by some pages, on kernels before 6.16:
+ * so much less is all. */
+static uint64_t
+resident_of(const struct filling *f, size_t i, uint64_t held)
+{
+	uint64_t there;
+
+	if (f->page->is_cache)
+		return atomic_load(&f->page->slot[i].resident);
+	there = proc_memory_own(f->crew.pid[i]);
+	there = there > f->before[i] ? there - f->before[i] : 0;
+	return there > 0 && there + COUNT_SLACK > held ? held : there;
+}
+
 static uint64_t
 sum_resident(const struct filling *f)
 {
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < f->crew.count; i++) {
-		const struct memory_slot *s = &f->page->slot[i];
-		const uint64_t held = atomic_load(&s->held);
-		uint64_t there = atomic_load(&s->resident);
+		const uint64_t held = atomic_load(&f->page->slot[i].held);
+		const uint64_t there = resident_of(f, i, held);
 
-		if (!f->page->is_cache) {
-			there = proc_memory_own(f->crew.pid[i]);
-			there = there > f->before[i] ? there - f->before[i] : 0;
-		}
 		sum += there < held ? there : held;
 	}
 	return sum;

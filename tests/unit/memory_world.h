@@ -83,10 +83,31 @@ group_make(const char *group, uint64_t limit)
 	assert_int_equal(group_read(group, file, ""), limit);
 }
 
+static inline void
+group_kill(const char *group)
+{
+	char text[4096] = "", *save = NULL;
+	struct cgroup_place p;
+	struct err e = { 0 };
+
+	if (cgroup_place_find("memory", group, &p, &e) < 0)
+		return;
+	(void)cgroup_place_read(&p, "cgroup.procs", text, sizeof(text));
+	for (char *line = strtok_r(text, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		int pid = 0;
+
+		if (sscanf(line, "%d", &pid) == 1 && pid > 0 && pid != getpid())
+			(void)kill(pid, SIGKILL);
+	}
+	cgroup_place_close(&p);
+}
+
 /* Its last process may take a moment to be gone. */
 static inline void
 group_end(const char *group)
 {
+	group_kill(group);
 	for (int i = 0; i < 2000; i++) {
 		if (unlinkat(memory_world.root.dir, group, AT_REMOVEDIR) == 0 ||
 		    errno == ENOENT)

@@ -55,7 +55,7 @@ end_world(void **state)
 	(void)rmdir(disk);
 	(void)unlink(image);
 	(void)rmdir(base);
-	return memory_world_end(state) < 0 ? -1 : rc;
+	return memory_fault_end(state) < 0 ? -1 : rc;
 }
 
 static uint64_t
@@ -154,7 +154,7 @@ main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "--work") == 0)
 		return crew_main(argc, argv); /* we are the holder's program */
-	memory_fault_name();
+	memory_fault_begin();
 	pidns_enter();
 	return cmocka_run_group_tests(tests, make_world, end_world);
 }
