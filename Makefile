@@ -159,7 +159,7 @@ check-unit: all $(UNIT_T) $(FUZZ_T)
 check-root: all $(ROOT_T)
 	$(Q)$(SUDO) tests/run.sh $(BUILD) root $(filter-out $(BUILD)/tests/bench/%,$(ROOT_T)) \
 		$(filter-out %lib.sh,$(sort $(wildcard tests/system/*.sh tests/crash/*.sh)))
-check-vm: all $(addprefix $(BUILD)/tests/unit/,test_tc test_nft) $(ROOT_T)
+check-vm: all $(addprefix $(BUILD)/tests/unit/,test_tc test_nft test_memory_fill test_memory_cache) $(ROOT_T)
 	$(Q)$(SUDO) tests/run.sh $(BUILD) vm \
 		tests/vm/smoke.sh tests/vm/netns.sh tests/vm/nft.sh; code=$$?; \
 		$(SUDO) env BUILD=$(BUILD) tests/vm/suite.sh && exit $$code

@@ -15,6 +15,8 @@ set -u
 programs=(
 	unit/test_tc
 	unit/test_nft
+	unit/test_memory_fill
+	unit/test_memory_cache
 	"contract/net_delay netem"
 	contract/net_netem
 	"contract/net_partition_filters netem"
