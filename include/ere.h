@@ -13,7 +13,7 @@
 struct err;
 
 #define ERE_LEN_MAX  512
-#define ERE_TEXT_MAX (64 * 1024) /* bytes of a text that are looked at */
+#define ERE_TEXT_MAX (16 * 1024) /* bytes of a text that are looked at */
 
 /* An error says at which character and why.  regfree() what is returned. */
 int ere_compile(const char *pattern, regex_t *ret, struct err *e);

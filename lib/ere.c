@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 32, ATOMS_MAX = 2000, REPEATS_MAX = 255 };
+enum { DEPTH_MAX = 16, ATOMS_MAX = 600, REPEATS_MAX = 255 };
 
 struct scan {
 	const char *pattern, *at;

@@ -161,6 +161,9 @@ match_all(struct selector *s, struct target_list *ret, size_t *ret_spared, struc
 	int rc = walk(&search, e);
 
 	*ret_spared = search.spared;
+	if (rc == 0 && wanted_is_slow(&s->wanted))
+		return err_set(e, -ETIMEDOUT,
+		    "cmdline_regex takes too long on the command lines there are");
 	if (rc == 0 && ret->count == 0)
 		rc = nothing_found(&search, e);
 	return rc;

@@ -19,7 +19,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define EXE_MAX 4096
+#define EXE_MAX    4096
+#define REGEX_TIME (2 * USEC_PER_SEC) /* of one look at all processes */
 
 /* --- what is asked for ------------------------------------------------------------------ */
 
@@ -87,6 +88,7 @@ wanted_refresh(struct wanted *w, const struct spec *s, struct err *e)
 {
 	int n;
 
+	w->regex_took = 0;
 	if (!spec_has(s, "port"))
 		return 0;
 	w->by_port = true;
@@ -225,6 +227,25 @@ is_in_group(struct wanted *w, int dir, const char *prefix)
 	       has_group(w, w->text);
 }
 
+bool
+wanted_is_slow(const struct wanted *w)
+{
+	return w->regex_took > REGEX_TIME;
+}
+
+static bool
+has_expression(struct wanted *w, size_t len)
+{
+	const usec_t begin = clock_boottime();
+	bool found;
+
+	if (wanted_is_slow(w))
+		return false;
+	found = ere_matches(&w->regex, w->text, len);
+	w->regex_took += clock_boottime() - begin;
+	return found;
+}
+
 static bool
 has_line(struct wanted *w, int dir, const char *prefix)
 {
@@ -238,7 +259,7 @@ has_line(struct wanted *w, int dir, const char *prefix)
 	return len > 0 &&
 	       (w->cmdline[0] == '\0' ||
 		   glob_matches(w->cmdline, w->text, (size_t)len)) &&
-	       (!w->by_regex || ere_matches(&w->regex, w->text, (size_t)len));
+	       (!w->by_regex || has_expression(w, (size_t)len));
 }
 
 bool

@@ -2,6 +2,7 @@
 #ifndef WANTED_H
 #define WANTED_H
 /* The selectors of a spec, made ready to be asked about many processes. */
+#include "clock.h"
 #include "ident.h"
 #include <regex.h>
 #include <stdbool.h>
@@ -19,6 +20,7 @@ struct wanted {
 	const char *name, *cmdline, *exe; /* "" when not asked for */
 	bool by_regex, by_port, by_user;
 	regex_t regex;
+	usec_t regex_took;         /* in all: an expression may be made to be slow */
 	struct process_id process; /* pid 0 when not asked for */
 	pid_t listeners[WANTED_LISTENERS_MAX];
 	size_t listeners_count;
@@ -34,6 +36,8 @@ struct wanted {
 int wanted_read(struct wanted *w, const struct spec *s, struct err *e);
 /* Who listens where, as of now. */
 int wanted_refresh(struct wanted *w, const struct spec *s, struct err *e);
+/* Has the expression had more time than it may?  What it says then is worth nothing. */
+bool wanted_is_slow(const struct wanted *w);
 void wanted_release(struct wanted *w);
 /* Is it asked for?  `dir` is /proc with prefix "812/", or /proc/812 with "". */
 bool wanted_has(struct wanted *w, pid_t pid, int dir, const char *prefix);
