@@ -75,7 +75,7 @@ has_stopped_thread(int dir)
 
 /* Is it stopped, or about to be?  Not: it is gone. */
 static bool
-is_stopped(const struct undo *u)
+is_stopped(const struct undo *u, const char *states)
 {
 	const struct process_id id = process_of(u);
 	_cleanup_close_ int dir = proc_open(id.pid);
@@ -83,7 +83,8 @@ is_stopped(const struct undo *u)
 
 	if (dir < 0 || proc_read_at(id.pid, dir, &p) < 0 || p.id.start != id.start)
 		return false;
-	return p.state == 'T' || is_pending(dir, SIGSTOP) || has_stopped_thread(dir);
+	return strchr(states, p.state) != NULL || is_pending(dir, SIGSTOP) ||
+	       has_stopped_thread(dir);
 }
 
 int
@@ -92,7 +93,8 @@ run_continue(struct undo_ctx *c, const struct undo *u, struct err *e)
 	_cleanup_close_ int pidfd = process_id_open(process_of(u));
 
 	(void)c;
-	if (pidfd == -ESRCH || (pidfd >= 0 && !is_stopped(u)))
+	/* 't': a debugger has it, and would stop it in our name when it goes on */
+	if (pidfd == -ESRCH || (pidfd >= 0 && !is_stopped(u, "Tt")))
 		return 0;
 	if (pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0) == 0)
 		return 0;
@@ -109,7 +111,7 @@ check_continue(struct undo_ctx *c, const struct undo *u, struct err *e)
 	bool stopped;
 
 	(void)c;
-	while ((stopped = is_stopped(u)) && clock_boottime() < until)
+	while ((stopped = is_stopped(u, "T")) && clock_boottime() < until)
 		sleep_usec(CONTINUE_PERIOD);
 	return stopped ?
 		   err_set(e, -EBUSY, "process %d is still stopped", (int)u->num[0]) :
