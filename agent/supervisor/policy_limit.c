@@ -68,6 +68,27 @@ is_own(const struct policy_limit *l)
 	return dot != NULL && strcmp(dot + 1, l->param->name) == 0;
 }
 
+static bool
+chooses_processes(const struct spec *s)
+{
+	return kind_param(kind_find(s->kind), "children") != NULL;
+}
+
+/* Of the chosen there are as many as the limit says; of their descendants there may be any
+ * number. */
+static int
+check_children(const struct policy *p, const struct policy_limit *l, const struct spec *s,
+    struct err *e)
+{
+	const char *name = l->param->name;
+
+	if (!chooses_processes(s) || spec_num(s, "children") == 0 ||
+	    (strcmp(name, "count") != 0 && strcmp(name, "percent") != 0))
+		return 0;
+	return err_refused(e, "policy %s:%u limits %s, which children are not part of",
+	    p->path, l->line, name);
+}
+
 /* What would get around a limit: another way to lose packets, and every connection where
  * a share of them is not named. */
 static int
@@ -78,6 +99,8 @@ check_way_around(const struct policy *p, const struct policy_limit *l,
 
 	if (strcmp(l->param->name, "share") == 0)
 		return check_num(p, l, "share", SHARE_ALL, e);
+	if (strcmp(l->param->name, "percent") == 0 && chooses_processes(s))
+		return check_num(p, l, "percent", SHARE_ALL, e);
 	if (strcmp(l->param->name, "loss") != 0)
 		return 0;
 	for (size_t i = 0; i < 2; i++) {
@@ -97,6 +120,8 @@ check_limit(const struct policy *p, const struct policy_limit *l, const struct s
 
 	if (l->param == NULL)
 		return check_duration(p, l, s, e);
+	if (check_children(p, l, s, e) != 0)
+		return e->code;
 	if (!spec_has(s, l->param->name))
 		return check_way_around(p, l, s, e);
 	r = check_num(p, l, l->param->name, spec_num(s, l->param->name), e);

@@ -139,6 +139,30 @@ limits_are_read_by_the_parameters_own_parser(void **state)
 	assert_allowed(&p, &s);
 }
 
+/* Neither the descendants of two, nor those that a share leaves out. */
+static void
+a_limit_on_how_many_processes_has_no_way_around(void **state)
+{
+	struct spec s = spec_of("process.pause", "count", "2");
+	struct policy p;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(
+	    load("allow process.pause\nlimit process.pause count 2\n", &p, &e), 0);
+	assert_allowed(&p, &s);
+	assert_int_equal(spec_set(&s, "children", "true", &e), 0);
+	assert_refused(&p, &s, "limits count, which children are not part of");
+	assert_int_equal(
+	    load("allow process.pause\nlimit process.pause percent 20%\n", &p, &e), 0);
+	s = spec_of("process.pause", "percent", "20%");
+	assert_allowed(&p, &s);
+	s = spec_of("process.pause", "percent", "21%");
+	assert_refused(&p, &s, "percent=21%");
+	s = spec_of("process.pause", "count", "3");
+	assert_refused(&p, &s, "percent=100%");
+}
+
 static void
 duration_and_ports_are_held(void **state)
 {
@@ -486,6 +510,7 @@ main(void)
 		cmocka_unit_test(without_a_file_a_daemon_refuses_what_nothing_can_undo),
 		cmocka_unit_test(a_file_allows_only_what_it_names),
 		cmocka_unit_test(limits_are_read_by_the_parameters_own_parser),
+		cmocka_unit_test(a_limit_on_how_many_processes_has_no_way_around),
 		cmocka_unit_test(duration_and_ports_are_held),
 		cmocka_unit_test(a_part_is_held_to_the_rules_of_its_own_kind),
 		cmocka_unit_test(a_limit_has_no_way_around),
