@@ -5,7 +5,9 @@
  * fault then needs to kill it, against choosing and killing by program.
  */
 #include "bench.h"
+#include "cgroup.h"
 #include "selection.h"
+#include <time.h>
 
 #define PROCESSES 2000
 #define ROUNDS    15
@@ -65,19 +67,68 @@ compare(const char *name, const char *selector, const char *value,
 {
 	const struct spec spec = spec_of(selector, value);
 	double ours[ROUNDS], peers[ROUNDS];
+	char peer[16];
 
 	for (int i = 0; i < ROUNDS; i++) {
 		ours[i] = choose(&spec);
 		peers[i] = run_pgrep(pgrep[0], pgrep[1]);
 	}
+	(void)snprintf(peer, sizeof(peer), "pgrep %s", pgrep[0]);
 	print_row(&(struct figure){
 	    .name = name,
-	    .peer_name = pgrep[0][1] == 'f' ? "pgrep -f" : "pgrep -x",
+	    .peer_name = peer,
 	    .unit = "ms",
 	    .target = target,
 	    .ours = median(ours, ROUNDS),
 	    .peer = median(peers, ROUNDS),
 	});
+}
+
+/* In a group of its own; false where there is no tree to make one in. */
+static bool
+group_for(pid_t pid, char *path, size_t size)
+{
+	struct err e = { 0 };
+	int root = cgroup_root(&e), dir = -1;
+
+	(void)snprintf(path, size, "/storm-bench-%d-%ld", pid, (long)time(NULL));
+	if (root < 0 || cgroup_create(root, path + 1, &dir, &e) < 0)
+		return false;
+	must(cgroup_join(dir, pid, &e), "join a cgroup", &e);
+	(void)close(dir);
+	(void)close(root);
+	return true;
+}
+
+static void
+compare_users(void)
+{
+	pid_t pid;
+
+	(void)!setresuid(0, 64123, 0);
+	pid = orphan("storm-user", NULL);
+	(void)!setresuid(0, 0, 0);
+	compare("select by user among 2,000", "user", "64123",
+	    (const char *const[]){ "-u", "64123" }, "<= 1/6");
+	end_orphan(pid);
+}
+
+static void
+compare_groups(void)
+{
+	const char *const argv[] = { "/bin/sleep", "987655", NULL };
+	pid_t pid = orphan("", argv);
+	struct err e = { 0 };
+	char path[64];
+	int root;
+
+	if (group_for(pid, path, sizeof(path)))
+		compare("select by cgroup among 2,000", "cgroup", path,
+		    (const char *const[]){ "-f", "sleep 987655" }, "<= 1/5");
+	end_orphan(pid);
+	root = cgroup_root(&e);
+	(void)cgroup_remove(root, path + 1, &e); /* it may not be there */
+	(void)close(root);
 }
 
 /* From the decision to a process that is dead, chosen beforehand. */
@@ -147,6 +198,11 @@ main(void)
 	    (const char *const[]){ "-f", "sleep 987654" }, "<= 1/6");
 	compare("select by name among 2,000", "name", "sleep",
 	    (const char *const[]){ "-x", "sleep" }, "<= 1/6, by comm alone <= 1/10");
+	compare("select by regular expression among 2,000", "cmdline_regex",
+	    "sleep 98765[0-9]$", (const char *const[]){ "-f", "sleep 98765[0-9]$" },
+	    "<= 1/6");
+	compare_users();
+	compare_groups();
 	compare_kills();
 	return 0;
 }
