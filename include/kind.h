@@ -93,6 +93,7 @@ struct kind {
  X(cpu_load)         \
  X(disk_fill)        \
  X(disk_freeze)      \
+ X(disk_inodes)      \
  X(disk_readonly)    \
  X(disk_throttle)    \
  X(memory_fill)      \

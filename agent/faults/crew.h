@@ -45,6 +45,7 @@ struct crew_work {
  X(burn)             \
  X(fill_disk)        \
  X(fill_memory)      \
+ X(hold_inodes)      \
  X(keep)             \
  X(trace)            \
  X(try)

@@ -77,6 +77,7 @@ struct fault {
  X(cpu_load)          \
  X(disk_fill)         \
  X(disk_freeze)       \
+ X(disk_inodes)       \
  X(disk_readonly)     \
  X(disk_throttle)     \
  X(memory_fill)       \

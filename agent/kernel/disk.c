@@ -175,3 +175,17 @@ disk_space(int fd, struct disk_space *ret, struct err *e)
 	ret->total = v.f_blocks - v.f_bfree + v.f_bavail;
 	return 0;
 }
+
+int
+disk_inodes(int fd, struct disk_inodes *ret, struct err *e)
+{
+	struct statvfs v;
+
+	if (fstatvfs(fd, &v) < 0)
+		return err_errno(e, "ask the file system for its free inodes");
+	ret->total = v.f_files - v.f_ffree + v.f_favail;
+	ret->available = v.f_favail;
+	if (v.f_files == 0)
+		ret->total = 0;
+	return 0;
+}

@@ -47,4 +47,10 @@ struct disk_space {
 };
 int disk_space(int fd, struct disk_space *ret, struct err *e);
 
+struct disk_inodes {
+	uint64_t total; /* 0: the file system makes them as it needs them */
+	uint64_t available;
+};
+int disk_inodes(int fd, struct disk_inodes *ret, struct err *e);
+
 #endif

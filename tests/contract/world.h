@@ -541,9 +541,10 @@ world_effects(void)
 	(void)usleep(60000);
 	is_busy = disk_world_ios() > ios + BUSY_IOS;
 	(void)snprintf(text, TEXT_MAX,
-	    "echo %s\nconnection %s\nports %s\nvictims %u\navailable %lu blocks\nburning %s\nfilled %s\n",
+	    "echo %s\nconnection %s\nports %s\nvictims %u\navailable %lu blocks, %s inodes\nburning %s\nfilled %s\n",
 	    echo(), connection(), ports(), count_lines(list, VICTIM), v.f_bavail,
-	    burnt() > before + 2 ? "yes" : "no", filled() >= 16 ? "yes" : "no");
+	    v.f_ffree < 1000 ? "few" : "enough", burnt() > before + 2 ? "yes" : "no",
+	    filled() >= 16 ? "yes" : "no");
 	used = strlen(text);
 	(void)snprintf(text + used, TEXT_MAX - used, "writing %s\nticking %s\n",
 	    writing(), ticker_ticked(ticks) ? "yes" : "no");
