@@ -118,24 +118,20 @@ disk_wants_data(int fd)
 	       magic == EXFAT_MAGIC;
 }
 
+/* By name: a 9p server may tell the number of the file system that lies behind it. */
 bool
 disk_keeps_names(int fd)
 {
-	switch (magic_of(fd)) {
-	case NFS_SUPER_MAGIC:
-	case SMB_SUPER_MAGIC:
-	case SMB2_SUPER_MAGIC:
-	case CIFS_SUPER_MAGIC:
-	case V9FS_MAGIC:
-	case FUSE_SUPER_MAGIC:
-	case CEPH_SUPER_MAGIC:
-	case AFS_SUPER_MAGIC:
-	case AFS_FS_MAGIC:
-	case CODA_SUPER_MAGIC:
-		return true;
-	default:
-		return false;
+	static const char *const names[] = { "9p", "afs", "ceph", "cifs", "coda", "nfs",
+		"nfs4", "smb3", "unknown" };
+	char fs[32];
+
+	(void)disk_fs_name(fd, fs, sizeof(fs));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(fs, names[i]) == 0)
+			return true;
 	}
+	return strncmp(fs, "fuse", strlen("fuse")) == 0;
 }
 
 uint64_t
