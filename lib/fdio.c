@@ -135,11 +135,14 @@ enter_dir(int parent, const char *name, const char *path, mode_t mode, struct er
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
+	int made = mkdirat(parent, name, mode) < 0 ? errno : 0;
 
-	if (mkdirat(parent, name, mode) < 0 && errno != EEXIST && errno != EROFS)
+	if (made != 0 && made != EEXIST && made != EROFS)
 		return err_errno(e, "make directory '%s'", path);
-	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		errno = made == EROFS && errno == ENOENT ? EROFS : errno;
 		return err_errno(e, "make directory '%s'", path);
+	}
 	if (S_ISLNK(st.st_mode) && check_owner(&st, path, "symbolic link", e) < 0)
 		return -EPERM;
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

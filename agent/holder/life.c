@@ -153,7 +153,6 @@ holder_arm(struct holder *h)
 		return;
 	}
 	if (put_record(h, &e) != 0) {
-		err_wrap(&e, "store the record");
 		holder_failed(h, &e);
 		holder_undo(h); /* a record that is half there goes too */
 		return;
