@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.." || exit 1
 	echo "skip: needs root"
 	exit 77
 }
-STEPS="promised record staged active undoing clean"
+STEPS=${STEPS:-promised record staged active undoing clean}
 
 # A file system of our own: what is free on it is nobody else's business.
 if [ -z "${POWER_DIR:-}" ]; then
