@@ -24,9 +24,9 @@ struct pulse {
  * How stormd starts stormd-undo.  With --lock-fd the flock on run-dir is inherited: it is
  * neither asked for nor taken.  Exit 0: nothing is left.
  *
- *   stormd-undo --guard --run-dir D --host-dir H                    descriptors below
- *   stormd-undo --all --lock-fd 3 --run-dir D --host-dir H          at start
- *   stormd-undo --fault ID --lock-fd 3 --run-dir D --host-dir H     a holder has died
+ *   stormd-undo --guard --run-dir D --state-dir S --host-dir H           descriptors below
+ *   stormd-undo --all --lock-fd 3 --run-dir D …                   at start
+ *   stormd-undo --fault ID --lock-fd 3 --run-dir D …              a holder has died
  *
  * The last two get the barrier's write end as descriptor 4, for the tools they run.
  */
