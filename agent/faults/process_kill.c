@@ -73,8 +73,7 @@ process_kill_how(char *buf, size_t size)
 	(void)snprintf(buf, size, "%s",
 	    fd >= 0 ? "held down: the kernel tells of new processes" :
 		      "held down: by looking, the kernel does not tell of new processes");
-	if (fd >= 0)
-		(void)close(fd); /* a subscription ends with its socket */
+	proc_events_close(fd);
 }
 
 /* --- prepare ---------------------------------------------------------------------------- */
@@ -417,6 +416,17 @@ process_kill_hold(struct fault_run *r, struct err *e)
 	return 0;
 }
 
+static int
+process_kill_release(struct fault_run *r, struct err *e)
+{
+	struct killing *k = r->state;
+
+	(void)e;
+	proc_events_close(k->events);
+	k->events = -1;
+	return 0;
+}
+
 static const int syscalls[] = {
 	SCMP_SYS(getdents64),
 	SCMP_SYS(pidfd_open),
@@ -437,6 +447,6 @@ const struct fault fault_process_kill = {
 	.apply = process_kill_apply,
 	.verify = process_kill_verify,
 	.hold = process_kill_hold,
-	.release = fault_release_nothing,
+	.release = process_kill_release,
 	.syscalls = syscalls,
 };

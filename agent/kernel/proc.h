@@ -50,6 +50,9 @@ ssize_t proc_exe(int dir, char *buf, size_t size);
 /* The same by a path below dir. */
 ssize_t proc_cmdline_at(int dir, const char *path, char *buf, size_t size);
 ssize_t proc_link(int dir, const char *path, char *buf, size_t size);
+pid_t proc_tracer(int dir); /* who traces it; 0: nobody */
+/* Is this signal on its way to the process, and not taken yet? */
+bool proc_is_pending(int dir, int signal);
 /* Which processes listen on this TCP or UDP port: inodes from /proc/net, then fds.  Returns
  * how many there are; at most max are stored. */
 int proc_listeners(uint16_t port, pid_t *ret, size_t max, struct err *e);

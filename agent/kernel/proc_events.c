@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel takes a subscription from anywhere and answers only those that it will serve:
- * whoever gets no answer would wait for ever.
+ * The kernel takes a subscription from anywhere and answers only those that it will serve.
+ * In another pid namespace the events come all the same as soon as anybody has asked for
+ * them, and the pids in them are not those of the namespace: so no answer means no events.
  */
 #include "proc_events.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "err.h"
 #include <errno.h>
 #include <linux/cn_proc.h>
@@ -16,8 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER_MS 200
-#define BUFFER    (1 << 20)
+#define ANSWER_WAIT (200 * USEC_PER_MSEC)
+#define BUFFER      (1 << 20)
 
 /* The events themselves by number: headers differ in where they declare the names. */
 enum {
@@ -29,11 +31,8 @@ enum {
 };
 
 static int
-subscribe(int fd)
+say(int fd, enum proc_cn_mcast_op op, uint32_t number)
 {
-	const struct sockaddr_nl to = { .nl_family = AF_NETLINK,
-		.nl_groups = CN_IDX_PROC };
-	const enum proc_cn_mcast_op op = PROC_CN_MCAST_LISTEN;
 	_Alignas(
 	    struct nlmsghdr) char text[NLMSG_SPACE(sizeof(struct cn_msg) + sizeof(op))] =
 	    "";
@@ -44,11 +43,21 @@ subscribe(int fd)
 	h->nlmsg_type = NLMSG_DONE;
 	m->id.idx = CN_IDX_PROC;
 	m->id.val = CN_VAL_PROC;
+	m->ack = number;
 	m->len = sizeof(op);
 	memcpy(m->data, &op, sizeof(op));
+	return send(fd, text, h->nlmsg_len, 0) < 0 ? -errno : 0;
+}
+
+static int
+subscribe(int fd, uint32_t number)
+{
+	const struct sockaddr_nl to = { .nl_family = AF_NETLINK,
+		.nl_groups = CN_IDX_PROC };
+
 	if (bind(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
 		return -errno;
-	return send(fd, text, h->nlmsg_len, 0) < 0 ? -errno : 0;
+	return say(fd, PROC_CN_MCAST_LISTEN, number);
 }
 
 /* The process a message is about, -1: none that matters; *ret_what is the event. */
@@ -99,16 +108,23 @@ take(int fd, pid_t *ret, unsigned *ret_what)
 	return 1;
 }
 
+/* Everybody's answers and events come to everybody: ours has our number and one more. */
 static bool
-is_answered(int fd)
+is_answered(int fd, uint32_t number)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	unsigned what;
-	pid_t pid;
+	const usec_t until = clock_boottime() + ANSWER_WAIT;
+	_Alignas(struct nlmsghdr) char text[1024];
+	const struct cn_msg *m = NLMSG_DATA(text);
 
-	while (poll(&p, 1, ANSWER_MS) > 0 && take(fd, &pid, &what) > 0) {
-		if (pid >= 0)
-			return true; /* the answer, or an event already */
+	while (clock_boottime() < until) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		ssize_t len;
+
+		if (poll(&p, 1, (int)(ANSWER_WAIT / USEC_PER_MSEC)) <= 0)
+			return false;
+		len = recv(fd, text, sizeof(text), MSG_DONTWAIT);
+		if (len >= (ssize_t)NLMSG_LENGTH(sizeof(*m)) && m->ack == number + 1)
+			return true;
 	}
 	return false;
 }
@@ -118,15 +134,16 @@ proc_events_open(struct err *e)
 {
 	_cleanup_close_ int fd = socket(
 	    AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR);
+	const uint32_t number = (uint32_t)clock_boottime() ^ (uint32_t)getpid() << 16;
 	const int size = BUFFER;
 
 	if (fd < 0)
 		return err_unsupported(
 		    e, "no process events from this kernel: %s", strerror(errno));
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	if (subscribe(fd) < 0)
+	if (subscribe(fd, number) < 0)
 		return err_unsupported(e, "no process events here: %s", strerror(errno));
-	if (!is_answered(fd))
+	if (!is_answered(fd, number))
 		return err_unsupported(e,
 		    "no process events here: only in the first pid and network "
 		    "namespaces");
@@ -148,4 +165,14 @@ proc_events_read(int fd, unsigned most, void (*fn)(void *ctx, pid_t pid), void *
 			fn(ctx, pid);
 	}
 	return 0;
+}
+
+void
+proc_events_close(int fd)
+{
+	if (fd < 0)
+		return;
+	/* before 6.6 a socket's end did not end what it had asked for */
+	(void)say(fd, PROC_CN_MCAST_IGNORE, 0);
+	(void)close(fd);
 }

@@ -35,22 +35,6 @@ ours_continue(const struct undo *u, const char *fault)
 	return true;
 }
 
-/* Is this signal on its way to the process? */
-static bool
-is_pending(int dir, int signal)
-{
-	static const char key[] = "\nShdPnd:";
-	char status[4096];
-	unsigned long long set = 0;
-	const char *at;
-
-	if (proc_file(dir, "status", status, sizeof(status)) < 0)
-		return false;
-	at = strstr(status, key);
-	return at != NULL && sscanf(at + strlen(key), "%llx", &set) == 1 &&
-	       (set >> (signal - 1) & 1) != 0;
-}
-
 static int
 is_thread_stopped(void *ctx, int tasks, const char *name)
 {
@@ -83,7 +67,7 @@ is_stopped(const struct undo *u, const char *states)
 
 	if (dir < 0 || proc_read_at(id.pid, dir, &p) < 0 || p.id.start != id.start)
 		return false;
-	return strchr(states, p.state) != NULL || is_pending(dir, SIGSTOP) ||
+	return strchr(states, p.state) != NULL || proc_is_pending(dir, SIGSTOP) ||
 	       has_stopped_thread(dir);
 }
 

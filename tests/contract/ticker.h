@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <time.h>
+#include <sys/random.h>
 
 #define TICKER "storm-ticker"
 
@@ -38,6 +38,7 @@ ticker_start(void)
 {
 	struct err e = { 0 };
 	int root = cgroup_root(&e), said[2], dir = -1;
+	unsigned number = 0;
 	pid_t middle;
 
 	ticker.count = mmap(NULL, sizeof(*ticker.count), PROT_READ | PROT_WRITE,
@@ -57,8 +58,9 @@ ticker_start(void)
 	(void)!read(said[0], &ticker.pid, sizeof(ticker.pid));
 	(void)close(said[0]);
 	(void)close(said[1]);
-	(void)snprintf(ticker.cgroup, sizeof(ticker.cgroup), "/storm-ticker-%d-%ld",
-	    ticker.pid, (long)time(NULL));
+	(void)!getrandom(&number, sizeof(number), 0);
+	(void)snprintf(
+	    ticker.cgroup, sizeof(ticker.cgroup), "/storm-ticker-%08x", number);
 	if (root < 0 || cgroup_create(root, ticker.cgroup + 1, &dir, &e) < 0 ||
 	    cgroup_join(dir, ticker.pid, &e) < 0)
 		return -1;

@@ -2,7 +2,7 @@
 #ifndef PIDNS_CGROUP_H
 #define PIDNS_CGROUP_H
 /* Cgroups for a test's processes, in the trees of the machine, which have no others: named
- * after the test's own process, and removed by it. */
+ * as no other test's are, and removed by it. */
 #include "cgroup.h"
 #include "cgroup_place.h"
 #include "err.h"
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+#include <sys/random.h>
 
 struct test_group {
 	char tree[16];  /* as cgroup_tree takes it */
@@ -33,7 +33,7 @@ has_tree(const char *tree)
 static inline struct test_group
 group_make(const char *tree, const struct test_group *above, const char *name)
 {
-	static unsigned count;
+	unsigned number = 0;
 	struct test_group g = { .path = "/" };
 	struct err e = { 0 };
 	int root = cgroup_tree(tree, &e), dir = -1;
@@ -43,8 +43,8 @@ group_make(const char *tree, const struct test_group *above, const char *name)
 	(void)snprintf(g.tree, sizeof(g.tree), "%s", tree);
 	if (above != NULL)
 		(void)snprintf(g.path, sizeof(g.path), "%.60s/", above->path);
-	(void)snprintf(
-	    unique, sizeof(unique), "%ldx%u", (long)(time(NULL) % 1000000), count++);
+	(void)!getrandom(&number, sizeof(number), 0);
+	(void)snprintf(unique, sizeof(unique), "%08x", number);
 	used = strlen(g.path);
 	for (const char *c = name; *c != '\0'; c++) {
 		bool is_place = c[0] == '%' && c[1] == 's';

@@ -39,20 +39,12 @@ ptrace_supported(struct err *e)
 	return 0;
 }
 
-/* Who traces this process; 0: nobody. */
 static pid_t
 tracer_of(const struct target *t)
 {
-	static const char key[] = "\nTracerPid:";
 	_cleanup_close_ int dir = proc_open(t->id.pid);
-	char status[4096];
-	const char *at;
-	int pid = 0;
 
-	if (dir < 0 || proc_file(dir, "status", status, sizeof(status)) < 0)
-		return 0;
-	at = strstr(status, key);
-	return at != NULL && sscanf(at + strlen(key), "%d", &pid) == 1 ? pid : 0;
+	return dir < 0 ? 0 : proc_tracer(dir);
 }
 
 static int
