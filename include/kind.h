@@ -45,6 +45,9 @@ struct param {
 	const char *const *choices; /* PARAM_ENUM, NULL-terminated */
 	/* Policy's limit is the least it may be: a rate, what is left free. */
 	bool is_worse_below;
+	/* One of the ways to say how much, of which exactly one is chosen: a limit on one is
+	 * not got around by another. */
+	bool is_amount;
 	/* The heading under which help shows it; NULL: what the kind is about. */
 	const char *group;
 	/* The kind whose own it is, where others take it, too: policy allows and limits it

@@ -89,8 +89,36 @@ check_children(const struct policy *p, const struct policy_limit *l, const struc
 	    p->path, l->line, name);
 }
 
-/* What would get around a limit: another way to lose packets, and every connection where
- * a share of them is not named. */
+static bool
+is_limited(const struct policy *p, const struct kind *k, const struct param *m)
+{
+	for (size_t i = 0; i < p->limit_count; i++) {
+		if (p->limit[i].kind == k && p->limit[i].param == m)
+			return true;
+	}
+	return false;
+}
+
+/* How much can be said in several ways: one that has a limit of its own is no way around
+ * the others'. */
+static int
+check_other_ways(const struct policy *p, const struct policy_limit *l,
+    const struct spec *s, struct err *e)
+{
+	if (!l->param->is_amount)
+		return 0;
+	for (const struct param *m = l->kind->params; m->name != NULL; m++) {
+		if (m->is_amount && spec_has(s, m->name) && !is_limited(p, l->kind, m))
+			return err_refused(e,
+			    "policy %s:%u limits %s, and %s, which has no limit, says it in "
+			    "another way",
+			    p->path, l->line, l->param->name, m->name);
+	}
+	return 0;
+}
+
+/* What would get around a limit: another way to lose packets or to say how much, every
+ * connection where a share of them is not named, and a floor of the host's choice. */
 static int
 check_way_around(const struct policy *p, const struct policy_limit *l,
     const struct spec *s, struct err *e)
@@ -101,8 +129,13 @@ check_way_around(const struct policy *p, const struct policy_limit *l,
 		return check_num(p, l, "share", SHARE_ALL, e);
 	if (strcmp(l->param->name, "percent") == 0 && chooses_processes(s))
 		return check_num(p, l, "percent", SHARE_ALL, e);
+	if (strcmp(l->param->name, "keep_free") == 0)
+		return err_refused(e,
+		    "policy %s:%u says how much must be kept free: write a keep_free of at "
+		    "least that",
+		    p->path, l->line);
 	if (strcmp(l->param->name, "loss") != 0)
-		return 0;
+		return check_other_ways(p, l, s, e);
 	for (size_t i = 0; i < 2; i++) {
 		if (spec_has(s, models[i]))
 			return err_refused(e,

@@ -20,6 +20,7 @@ static const struct param params[] = {
 	},
 	{
 	    .name = "size",
+	    .is_amount = true,
 	    .type = PARAM_SIZE,
 	    .min = 1,
 	    .max = INT64_MAX,
@@ -27,6 +28,7 @@ static const struct param params[] = {
 	},
 	{
 	    .name = "percent",
+	    .is_amount = true,
 	    .type = PARAM_PERCENT,
 	    .min = 1000,
 	    .max = 100000,
@@ -34,6 +36,7 @@ static const struct param params[] = {
 	},
 	{
 	    .name = "leave",
+	    .is_amount = true,
 	    .is_worse_below = true,
 	    .type = PARAM_SIZE,
 	    .help = "fill until only this much is free",

@@ -19,6 +19,7 @@ static const char *const victims[] = { "ours", "anyone", NULL };
 static const struct param params[] = {
 	{
 	    .name = "size",
+	    .is_amount = true,
 	    .type = PARAM_SIZE,
 	    .min = 1 << 20,
 	    .max = INT64_MAX,
@@ -26,6 +27,7 @@ static const struct param params[] = {
 	},
 	{
 	    .name = "percent",
+	    .is_amount = true,
 	    .type = PARAM_PERCENT,
 	    .min = 1000,
 	    .max = 100000,
@@ -41,6 +43,7 @@ static const struct param params[] = {
 	},
 	{
 	    .name = "leave",
+	    .is_amount = true,
 	    .is_worse_below = true,
 	    .type = PARAM_SIZE,
 	    .help = "fill until only this much is available",

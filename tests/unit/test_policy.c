@@ -260,6 +260,38 @@ a_limit_has_no_way_around(void **state)
 }
 
 static void
+another_way_to_say_how_much_is_none_around_a_limit(void **state)
+{
+	struct spec s;
+	struct policy p;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(
+	    load("allow memory.fill disk.fill\n"
+		 "limit memory.fill size 1GiB\nlimit memory.fill leave 2GiB\n"
+		 "limit memory.fill keep_free 1GiB\nlimit disk.fill size 1GiB\n",
+		&p, &e),
+	    0);
+	s = SPEC("memory.fill", { "size", "1GiB" }, { "keep_free", "1GiB" });
+	assert_allowed(&p, &s);
+	s = SPEC("memory.fill", { "size", "2GiB" }, { "keep_free", "1GiB" });
+	assert_refused(&p, &s, "size=2GiB is more than the 1GiB");
+	s = SPEC("memory.fill", { "leave", "2GiB" }, { "keep_free", "1GiB" });
+	assert_allowed(&p, &s);
+	s = SPEC("memory.fill", { "leave", "1GiB" }, { "keep_free", "1GiB" });
+	assert_refused(&p, &s, "leave=1GiB is less than the 2GiB");
+	s = SPEC("memory.fill", { "percent", "2%" }, { "keep_free", "1GiB" });
+	assert_refused(&p, &s, "and percent, which has no limit");
+	s = SPEC("memory.fill", { "size", "1GiB" });
+	assert_refused(&p, &s, "write a keep_free");
+	s = SPEC("memory.fill", { "size", "1GiB" }, { "keep_free", "512MiB" });
+	assert_refused(&p, &s, "keep_free=512MiB is less than the 1GiB");
+	s = SPEC("disk.fill", { "path", "/srv" }, { "leave", "1GiB" });
+	assert_refused(&p, &s, "and leave, which has no limit");
+}
+
+static void
 what_is_protected_reaches_the_holder(void **state)
 {
 	struct spec s;
@@ -514,6 +546,7 @@ main(void)
 		cmocka_unit_test(duration_and_ports_are_held),
 		cmocka_unit_test(a_part_is_held_to_the_rules_of_its_own_kind),
 		cmocka_unit_test(a_limit_has_no_way_around),
+		cmocka_unit_test(another_way_to_say_how_much_is_none_around_a_limit),
 		cmocka_unit_test(what_is_protected_reaches_the_holder),
 		cmocka_unit_test(operators_are_root_and_who_is_named),
 		cmocka_unit_test(remote_operators_are_all_or_who_is_named),
