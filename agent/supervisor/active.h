@@ -35,6 +35,7 @@ struct active {
 	struct source undoer;
 	bool is_by_record; /* the holder is not asked any more */
 	usec_t retry_at;
+	usec_t helpless_since; /* no child could be started to undo it; 0: not so */
 	unsigned retries;
 	enum outcome outcome; /* as it was before undo got stuck */
 	struct err why;

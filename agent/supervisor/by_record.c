@@ -3,6 +3,9 @@
  * The child kills the holder itself if it still lives, so it is started at once and not
  * only when the holder's death is seen: a task that hangs in the kernel may never die, and
  * the rest of the fault must go all the same.
+ *
+ * Where no child can be started stormd steps aside: it ends without saying that it is done,
+ * and the guardian, which is there already, undoes everything by itself.
  */
 #include "by_record.h"
 #include "active.h"
@@ -19,6 +22,7 @@
 #define RETRY_FIRST     (100 * USEC_PER_MSEC)
 #define RETRY_MAX       (5 * USEC_PER_SEC)
 #define UNDOER_PATIENCE (30 * USEC_PER_SEC)
+#define HELPLESS_MAX    (500 * USEC_PER_MSEC)
 
 static void
 stuck(struct active *a, const char *why, usec_t now)
@@ -35,6 +39,23 @@ stuck(struct active *a, const char *why, usec_t now)
 	(void)err_set(&a->status.err, -EIO, "undo by record: %s", why);
 	log_error("fault %s %s: undo by record: %s, will retry", a->status.id,
 	    a->spec.kind, why);
+}
+
+/* A host that has no process, descriptor or memory left for a child, which may be this very
+ * fault's doing: the guardian needs none of them. */
+static void
+give_way(struct active *a, const char *why, usec_t now)
+{
+	struct super *s = a->super;
+
+	if (a->helpless_since == 0)
+		a->helpless_since = now;
+	if (now < a->helpless_since + HELPLESS_MAX || !guard_is_there(&s->guard))
+		return;
+	log_error("nobody can be started to undo fault %s: %s; leaving all faults to the "
+		  "guardian",
+	    a->status.id, why);
+	s->gives_way = true;
 }
 
 void
@@ -58,8 +79,10 @@ by_record_start(struct active *a, usec_t now)
 	a->retry_at = 0;
 	if (spawn(&sp, &pid, &pidfd, &e) != 0) {
 		stuck(a, e.msg, now);
+		give_way(a, e.msg, now);
 		return;
 	}
+	a->helpless_since = 0;
 	if (loop_add(&s->loop, &a->undoer, pidfd, &e) != 0) {
 		(void)close(pidfd);
 		stuck(a, e.msg, now);

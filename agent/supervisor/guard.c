@@ -133,6 +133,12 @@ guard_tick(struct guard *g, usec_t now, uint32_t live, usec_t deadline)
 	atomic_store(&g->pulse->live, live);
 }
 
+bool
+guard_is_there(const struct guard *g)
+{
+	return g->death.fd >= 0;
+}
+
 void
 guard_done(struct guard *g)
 {

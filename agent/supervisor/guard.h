@@ -7,6 +7,7 @@
  */
 #include "loop.h"
 #include "pulse.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -26,6 +27,7 @@ void guard_turn(struct guard *g, usec_t now);
 usec_t guard_next(const struct guard *g);
 /* The loop turns; this many faults are live; the earliest must be undone by `deadline`. */
 void guard_tick(struct guard *g, usec_t now, uint32_t live, usec_t deadline);
+bool guard_is_there(const struct guard *g);
 /* We leave in order: nothing for it to do. */
 void guard_done(struct guard *g);
 

@@ -42,6 +42,7 @@ struct super {
 	usec_t stop_by;      /* stopping: leave the rest to the guardian then */
 	bool is_ready;       /* has said so */
 	bool is_stopping;
+	bool gives_way; /* to the guardian: we cannot do it any more */
 };
 
 #define FOR_EACH_DRILL(s, d)                          \

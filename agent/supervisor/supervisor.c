@@ -297,6 +297,8 @@ supervisor_main(const struct options *o)
 			return EXIT_IS_INTERNAL; /* the guardian undoes what is live */
 		}
 		settle(&s);
+		if (s.gives_way)
+			return EXIT_IS_STUCK;
 	}
 	return leave(&s);
 }

@@ -91,6 +91,18 @@ undo_both(struct undo_ctx *c, const struct undo_list *l, struct err *e)
 	return keep_first(first, undo_check(c, l, BEAT_SWEEP, &why), &why, e);
 }
 
+/* Looking for what is left in a network runs a program, which a host may not be able to
+ * start any more: for a fault that never was there it must not be needed. */
+static bool
+has_network(const struct undo_list *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		if (undo_table[l->op[i].op].in_netns)
+			return true;
+	}
+	return false;
+}
+
 /* The shared objects after that. */
 static int
 undo_here(struct store *s, struct undo_ctx *c, const struct record *r, struct err *e)
@@ -100,7 +112,8 @@ undo_here(struct store *s, struct undo_ctx *c, const struct record *r, struct er
 	int first, rc;
 
 	first = undo_both(c, &r->undo, e);
-	rc = residue_list(c, r->fault, left, sizeof(left), &why);
+	rc = has_network(&r->undo) ? residue_list(c, r->fault, left, sizeof(left), &why) :
+				     0;
 	first = keep_first(first, rc, &why, e);
 	if (rc > 0 && first == 0) {
 		left[strcspn(left, "\n")] = '\0';
