@@ -99,6 +99,8 @@ struct kind {
  X(disk_inodes)      \
  X(disk_readonly)    \
  X(disk_throttle)    \
+ X(host_fds)         \
+ X(host_pids)        \
  X(memory_fill)      \
  X(net_corrupt)      \
  X(net_delay)        \

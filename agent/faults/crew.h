@@ -48,7 +48,9 @@ struct crew_work {
  X(hold_inodes)      \
  X(keep)             \
  X(trace)            \
- X(try)
+ X(try)              \
+ X(try_files)        \
+ X(try_threads)
 
 #define CREW_DECLARE(name) extern const struct crew_work work_##name;
 CREW_LIST(CREW_DECLARE)

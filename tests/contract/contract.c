@@ -34,6 +34,8 @@ static const struct row rows[] = {
 	{ "disk.readonly", { "path=DISK" } },
 	{ "disk.readonly", { "path=DISK", "scope=mount" } },
 	{ "disk.throttle", { "path=DISK", "cgroup=DISK_GROUP", "read_rate=256KiB" } },
+	{ "host.fds", { "leave=3", "name=" VICTIM } },
+	{ "host.pids", { "leave=0", "cgroup=GROUP" } },
 	{ "memory.fill", { "size=32MiB" } },
 	{ "net.corrupt", { "corrupt=100%", "to=" WORLD_PEER } },
 	{ "net.delay", { "delay=50ms", "to=" WORLD_PEER "," WORLD_PEER6 } },
@@ -301,6 +303,8 @@ read_arguments(struct trial *t)
 
 		(void)snprintf(name, sizeof(name), "%.*s",
 		    (int)(value - t->row->args[i] - 1), t->row->args[i]);
+		if (strcmp(value, "GROUP") == 0)
+			value = limits_group.path;
 		if (strcmp(value, "DISK") == 0)
 			value = world.disk;
 		if (strcmp(value, "CGROUP") == 0)

@@ -11,6 +11,7 @@
 #include "err.h"
 #include "fdio.h"
 #include "ident.h"
+#include "limits.h"
 #include "pidns.h"
 #include "spawn.h"
 #include "test.h"
@@ -157,6 +158,7 @@ world_make(void **state)
 	if (setenv("XTABLES_LOCKFILE", lock, 1) < 0 || mkdir(world.run_dir, 0700) < 0 ||
 	    mkdir(world.host_dir, 0755) < 0)
 		return -1;
+	limits_group_make(strrchr(world.base, '/') + 1);
 	if (world_network() < 0 || world_disk() < 0 || ticker_start() < 0)
 		return -1;
 	return disk_world_make(world.disk, world.fault_id);
@@ -172,6 +174,7 @@ world_end(void **state)
 	rc = umount(world.disk);
 	end_sleeper(world.peer);
 	ticker_end();
+	limits_group_end();
 	(void)TOOL("rm", "-rf", world.base);
 	return rc;
 }
@@ -551,6 +554,9 @@ world_effects(void)
 	used = strlen(text);
 	(void)snprintf(text + used, TEXT_MAX - used, "disk %s, reading is %s\n",
 	    is_busy ? "busy" : "idle", disk_world_read());
+	used = strlen(text);
+	(void)snprintf(text + used, TEXT_MAX - used, "forking %s\ndescriptors %lu\n",
+	    limits_forking(), limits_descriptors(VICTIM));
 	free(list);
 	return text;
 }

@@ -69,10 +69,10 @@ find_item(const char *section, const char *param)
 
 /* Where what the faults of a family share is told. */
 static const char *
-family_heading(const struct kind *k)
+family_heading(const struct param *p)
 {
-	return strncmp(k->name, "process.", 8) == 0 ? ".Sh PROCESS FAULTS" :
-						      ".Sh NETWORK FAULTS";
+	return strcmp(p->group, "which processes") == 0 ? ".Sh PROCESS FAULTS" :
+							  ".Sh NETWORK FAULTS";
 }
 
 /* In the kind's section, or in that of the kind whose own it is, or with what its family
@@ -82,7 +82,7 @@ item_of(const struct kind *k, const struct param *p, char **ret_section)
 {
 	char *sections[3] = { kind_section(k->name),
 		p->of != NULL ? kind_section(p->of) : xstrdup(""),
-		p->group != NULL ? section_of(family_heading(k)) : xstrdup("") };
+		p->group != NULL ? section_of(family_heading(p)) : xstrdup("") };
 	const char *item = NULL;
 	size_t i = 0;
 
