@@ -22,7 +22,7 @@
 #define VERIFY_WAIT   (2 * USEC_PER_SEC)
 #define VERIFY_PERIOD (2 * USEC_PER_MSEC)
 #define EFFECT_LEAST  1000 /* µs burnt: below that it is only our own looking around */
-#define EFFECT_SHARE  1000 /* and less than this part of the time is, too */
+#define EFFECT_SHARE  200  /* and less than this part of the time is, too */
 #define WHAT_MAX      (PATH_LEN_MAX + 64)
 #define SHORT_OF      2000 /* thousandths of a percent: worth a word */
 /* What a burner may catch up by itself.  With mode=total that is the control's to decide. */

@@ -15,6 +15,7 @@ set -u
 programs=(
 	unit/test_tc
 	unit/test_nft
+	unit/test_cpu_load
 	unit/test_memory_fill
 	unit/test_memory_cache
 	"contract/net_delay netem"

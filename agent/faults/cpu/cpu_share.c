@@ -24,7 +24,8 @@
 #define SURE       20000   /* millionths: an interval this narrow may be halved */
 #define DRAW_OVER  1000000 /* µs: how slowly busy follows the coarse clock */
 #define DRAW_MAX   20000   /* µs: but never farther behind it */
-#define RECENT     400000  /* µs: over which others are averaged */
+#define KNOWN      20000 /* µs: before that nothing is known of others, and nothing added */
+#define RECENT     400000 /* µs: over which others are averaged */
 /* µs: a burst of others is made up for, but old misses are no reason to be off now */
 #define DEBT_MAX   50000
 #define PAY_FINE   80000   /* µs */

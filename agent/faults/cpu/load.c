@@ -18,7 +18,7 @@
 
 #define CPU_BITS   8192 /* of the affinity mask: what kernels are built for at most */
 #define EVERY_CPU  "0-8191"
-#define READY_WAIT (5 * USEC_PER_SEC)
+#define READY_WAIT (15 * USEC_PER_SEC) /* a target may be short of CPU time */
 
 struct cpus {
 	unsigned cpu[LOAD_CPUS_MAX];
