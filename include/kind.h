@@ -70,7 +70,7 @@ enum {
 /* What a fault of a kind has for itself alone while it lives (resources.h). */
 enum kind_holds {
 	HOLDS_SAME,       /* nothing but itself: only its own double is refused */
-	HOLDS_CPUS,       /* each CPU of `cpus` */
+	HOLDS_CPUS,       /* each CPU of `cpus`, but with mode=add or a target */
 	HOLDS_DISK,       /* what this kind takes of the file system of `path` */
 	HOLDS_DISK_ALONE, /* all that any kind takes of it */
 	HOLDS_HOST,       /* what this kind takes of the host */

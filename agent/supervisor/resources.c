@@ -216,16 +216,32 @@ each_cpu(const struct spec *s, int (*fn)(void *ctx, const char *resource, struct
 	return rc;
 }
 
+/* A load that only adds has nobody to agree with, and one in a target only that. */
+static enum kind_holds
+held_by(const struct spec *s)
+{
+	const struct kind *k = kind_find(s->kind);
+	char mode[16];
+
+	if (k == NULL)
+		return HOLDS_SAME;
+	if (k->holds != HOLDS_CPUS)
+		return k->holds;
+	if (strcmp(spec_format(s, "mode", mode, sizeof(mode)), "add") == 0)
+		return HOLDS_SAME;
+	return spec_has(s, "cgroup") || spec_has(s, "container") ? HOLDS_TARGET :
+								   HOLDS_CPUS;
+}
+
 int
 resources_each(const struct spec *s,
     int (*fn)(void *ctx, const char *resource, struct err *e), void *ctx, struct err *e)
 {
-	const struct kind *k = kind_find(s->kind);
 	char name[RESOURCE_NAME_MAX];
 
 	if (s->duration == 0)
 		return 0; /* a one-shot holds nothing */
-	switch (k != NULL ? k->holds : HOLDS_SAME) {
+	switch (held_by(s)) {
 	case HOLDS_CPUS:
 		return each_cpu(s, fn, ctx, e);
 	case HOLDS_DISK:

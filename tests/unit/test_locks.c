@@ -170,6 +170,22 @@ loads_clash_where_they_share_a_cpu(void **state)
 }
 
 static void
+loads_that_only_add_share_a_cpu(void **state)
+{
+	struct spec a = spec_of("cpu.load", "cpus", "0"), b = a, c = a, d = a;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(spec_set(&b, "mode", "add", &e), 0);
+	assert_int_equal(spec_set(&c, "cgroup", "/web", &e), 0);
+	assert_int_equal(spec_set(&d, "cgroup", "/db", &e), 0);
+	assert_false(resources_shared(&a, &b));
+	assert_true(resources_shared(&b, &b)); /* its double */
+	assert_false(resources_shared(&c, &d));
+	assert_true(resources_shared(&c, &c));
+}
+
+static void
 a_disk_that_stands_still_is_shared_with_nobody(void **state)
 {
 	struct spec fill = spec_of("disk.fill", "path", "/proc/x");
@@ -285,6 +301,7 @@ main(void)
 		cmocka_unit_test(the_kernel_lets_go_of_a_dead_owners_locks),
 		cmocka_unit_test(removing_a_file_never_lets_two_in),
 		cmocka_unit_test(loads_clash_where_they_share_a_cpu),
+		cmocka_unit_test(loads_that_only_add_share_a_cpu),
 		cmocka_unit_test(a_disk_that_stands_still_is_shared_with_nobody),
 		cmocka_unit_test(network_faults_clash_only_with_their_double),
 		cmocka_unit_test(cpu_lists_are_expanded_and_checked),
