@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading /proc, in a pid namespace where everything to be found is the test's own. */
 #include "cleanup.h"
+#include "cpu_ran.h"
 #include "err.h"
 #include "pidns.h"
 #include "proc.h"
@@ -8,9 +9,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <net/if.h>
 
@@ -188,6 +191,41 @@ idle_time_is_of_each_cpu_and_never_shrinks(void **state)
 	assert_int_equal(online, sysconf(_SC_NPROCESSORS_ONLN));
 }
 
+/* Of the same CPUs, and on this one at least what this test spins. */
+static void
+run_time_is_of_each_cpu_where_it_is_told(void **state)
+{
+	static uint64_t before[4096], after[4096];
+	struct cpu_ran c;
+	struct err e = { 0 };
+	cpu_set_t all, one;
+	clock_t until;
+
+	(void)state;
+	cpu_ran_open(&c);
+	assert_int_equal(c.source == CPU_RAN_NONE, cpu_ran_name(c.source)[0] == '\0');
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	assert_int_equal(cpu_ran_read(&c, before, ARRAY_LEN(before), &e), 0);
+	until = clock() + CLOCKS_PER_SEC / 20;
+	while (clock() < until)
+		;
+	(void)usleep(1000); /* schedstat counts a turn when it is over */
+	assert_int_equal(cpu_ran_read(&c, after, ARRAY_LEN(after), &e), 0);
+	for (int i = 0; i < CPU_SETSIZE; i++) {
+		if (c.source == CPU_RAN_NONE)
+			assert_true(after[i] == CPU_RAN_UNKNOWN);
+		else if (CPU_ISSET(i, &one))
+			assert_true(after[i] >= before[i] + 40000000);
+	}
+	assert_true(after[ARRAY_LEN(after) - 1] == CPU_RAN_UNKNOWN);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+	if (c.tree >= 0)
+		(void)close(c.tree);
+}
+
 static int
 loopback_up(void **state)
 {
@@ -209,6 +247,7 @@ main(void)
 		cmocka_unit_test(a_walk_sees_every_process_once_and_stops_when_told),
 		cmocka_unit_test(listeners_are_those_who_hold_the_socket),
 		cmocka_unit_test(idle_time_is_of_each_cpu_and_never_shrinks),
+		cmocka_unit_test(run_time_is_of_each_cpu_where_it_is_told),
 	};
 
 	pidns_enter();
