@@ -29,9 +29,6 @@
 #define PATIENCE_MS 60000 /* until a test gives up: never a measure */
 #define ATTEMPTS    20    /* at what the agent says the machine was too busy for */
 
-/* What cpu.load says when others use what it would. */
-#define LEAVES_NO_CPU "the CPUs are busier than was asked"
-
 struct world {
 	char top[64], bin[96], run[96], host[96], policy[96], front_pid[128];
 	pid_t stormd;
@@ -483,13 +480,12 @@ fire_one(struct world *w, const char *drill, const char *text, usec_t duration)
 	return r;
 }
 
-/* On a machine that stalls: our renewal came when its second was over, we looked when all
- * was over, or the fault found that others leave the CPU nothing. */
+/* On a machine that stalls: our renewal came when its second was over, or we looked when all
+ * was over. */
 static inline bool
 was_too_busy(const struct reply *r)
 {
-	return r->drill.cause == UNDO_UNCONFIRMED || r->drill.cause == UNDO_END ||
-	       strstr(r->fault[0].err.msg, LEAVES_NO_CPU) != NULL;
+	return r->drill.cause == UNDO_UNCONFIRMED || r->drill.cause == UNDO_END;
 }
 
 /* In force, confirmed and to stay so.  `drill` gets another id for each attempt. */

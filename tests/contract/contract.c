@@ -8,8 +8,7 @@
  * the world is looked at from outside.
  *
  * What is seen of the world depends on when its processes get to run.  Whatever must be so
- * is waited for: an effect that is missing or stays never comes right.  And cpu.load has
- * nothing to do on a CPU that others keep busy; it says so, and is tried again.
+ * is waited for: an effect that is missing or stays never comes right.
  */
 #include "cleanup.h"
 #include "crew.h"
@@ -19,7 +18,7 @@
 #include "trial.h"
 #include "world.h"
 
-#define ATTEMPTS 30                  /* while others leave the CPU nothing */
+#define ATTEMPTS 30                  /* until the world before is well again */
 #define PATIENCE (30 * USEC_PER_SEC) /* for what must come */
 
 static const struct row rows[] = {
@@ -67,23 +66,6 @@ static const struct row rows[] = {
 	{ "process.pause", { "name=" TICKER, "how=stop" } },
 	{ "process.pause", { "cgroup=CGROUP" } },
 };
-
-/* False: the machine is too busy for it, and nothing is left of the attempt. */
-static bool
-try_apply(const struct trial *t, struct holder *h)
-{
-	struct err e = { 0 };
-
-	take(t, h, STEP_APPLY, &e);
-	if (strstr(e.msg, "the CPUs are busier than was asked") == NULL) {
-		judge(t, h, STEP_APPLY, e);
-		return true;
-	}
-	step(t, h, STEP_DISARM);
-	step(t, h, STEP_SWEEP);
-	leave(h, STEP_LEAVE);
-	return false;
-}
 
 /* The first line in which two texts differ, both ways, and then the failure. */
 static void
@@ -159,22 +141,19 @@ expect_effect(const struct trial *t)
 static struct holder
 lead(const struct trial *t, enum step last, bool looks)
 {
-	for (int i = 0; i < ATTEMPTS; i++) {
-		struct holder h = start(t);
+	struct holder h = start(t);
 
-		step(t, &h, STEP_PREPARE);
-		if (looks)
-			expect_restored(t, "after prepare");
-		step(t, &h, STEP_RECORD);
-		if (last >= STEP_STAGE)
-			step(t, &h, STEP_STAGE);
-		if (looks)
-			expect_no_effect(t, "in effect after stage");
-		if (last < STEP_APPLY || try_apply(t, &h))
-			return h;
-	}
-	fail_msg("%s: others left no CPU in %d attempts", t->name, ATTEMPTS);
-	return (struct holder){ 0 };
+	step(t, &h, STEP_PREPARE);
+	if (looks)
+		expect_restored(t, "after prepare");
+	step(t, &h, STEP_RECORD);
+	if (last >= STEP_STAGE)
+		step(t, &h, STEP_STAGE);
+	if (looks)
+		expect_no_effect(t, "in effect after stage");
+	if (last >= STEP_APPLY)
+		step(t, &h, STEP_APPLY);
+	return h;
 }
 
 static void

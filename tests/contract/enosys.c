@@ -80,15 +80,10 @@ arm_and_fire(struct world *w, const char *text)
 static void
 try_fault(struct world *w, const struct refused *c, const char *text)
 {
-	struct reply r = { 0 };
+	struct reply r;
 
-	for (int i = 0; i < ATTEMPTS; i++) {
-		uuid_make(A);
-		r = arm_and_fire(w, text);
-		if (r.err.code != 0 || strstr(r.fault[0].err.msg, LEAVES_NO_CPU) == NULL)
-			break;
-		(void)verb(w, MSG_WAIT, A);
-	}
+	uuid_make(A);
+	r = arm_and_fire(w, text);
 	if (r.err.code != 0 || r.fault[0].outcome != OUTCOME_DONE)
 		is_unsupported(c, r.err.code != 0 ? &r.err : &r.fault[0].err, text);
 	else

@@ -45,7 +45,7 @@ arguments() {
 	net.delay) echo '{delay: 50ms, to: [10.1.1.0/24, "fd10:1:1::/64"], direction: both}' ;;
 	net.dns) echo '{mode: delay, delay: 1s}' ;;
 	net.ports) echo '{mode: exhaust, leave: 100}' ;;
-	cpu.load) echo '{percent: 30%, cpus: "0"}' ;;
+	cpu.load) echo '{percent: 30%, cpus: "0", mode: add}' ;;
 	disk.fill) echo "{path: $T/disk, size: 16MiB}" ;;
 	memory.fill) echo '{size: 64MiB}' ;;
 	process.pause) echo '{cmdline: "sleep 600"}' ;;

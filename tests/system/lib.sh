@@ -163,7 +163,7 @@ wait_for() { # wait_for SECONDS COMMAND…: until it succeeds
 # The tool's own words, in this log, for a machine that was too busy for the drill to show
 # anything: then it is run again.  Whatever else is not as expected is a failure at once.
 was_starved() { # was_starved LOG
-	grep -qE "our own prober was late|30 are needed|busier than was asked|$AGENT_GAVE_UP" "$1"
+	grep -qE "our own prober was late|30 are needed|$AGENT_GAVE_UP" "$1"
 }
 AGENT_GAVE_UP='no renewal got through|did not hear from us in time'
 # shellcheck disable=SC2034
