@@ -33,14 +33,20 @@ allocate(int file, uint64_t from, uint64_t len)
 	return rc < 0 ? -errno : 0;
 }
 
-/* Never the same page twice, in this file or another: nothing to compress or to share. */
 static void
-fill_with_chance(struct taking *t, uint64_t len)
+draw(uint64_t *word, uint64_t seed)
 {
-	uint64_t *word = t->data;
+	for (uint64_t i = 0; i < CHUNK / sizeof(*word); i++)
+		word[i] = splitmix_next(&seed);
+}
 
-	for (uint64_t i = 0; i < len / sizeof(*word); i++)
-		word[i] = splitmix_next(&t->random);
+/* Never the same page twice, in this file or another: nothing to compress or to share.
+ * Every word moved on by the same odd step is chance as good, and as quick as memory. */
+static void
+move_on(uint64_t *word)
+{
+	for (uint64_t i = 0; i < CHUNK / sizeof(*word); i++)
+		word[i] += SPLITMIX_STEP;
 }
 
 static bool
@@ -94,7 +100,7 @@ write_on(struct taking *t, uint64_t from, uint64_t len)
 	while (len > 0 && rc == 0) {
 		const uint64_t part = len < CHUNK ? len : CHUNK;
 
-		fill_with_chance(t, part);
+		move_on(t->data);
 		rc = write_all(t, from, part);
 		from += part;
 		len -= part;
@@ -134,7 +140,7 @@ taking_begin(
 {
 	struct disk_space s;
 
-	*t = (struct taking){ .file = file, .method = method, .random = seed };
+	*t = (struct taking){ .file = file, .method = method };
 	if (disk_space(file, &s, e) < 0)
 		return e->code;
 	t->block = s.block;
@@ -145,6 +151,7 @@ taking_begin(
 		return 0;
 	if (posix_memalign(&t->data, 4096, CHUNK) != 0)
 		return err_set(e, -ENOMEM, "memory for what is written");
+	draw(t->data, seed);
 	go_direct(file, true);
 	return 0;
 }

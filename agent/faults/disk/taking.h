@@ -19,8 +19,7 @@ struct taking {
 	uint64_t block;
 	uint64_t size;   /* bytes the file was given so far */
 	uint64_t unseen; /* of these, what the file system may not count yet */
-	uint64_t random; /* the state its data are drawn from */
-	void *data;
+	void *data;      /* to write next */
 };
 
 /* Find out how it can be done: TAKE_AUTO becomes what works here, TAKE_ALLOCATE where the
