@@ -1,158 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * disk.fill to the block, on a small ext4 of the test's own (a loop mount in a private mount
- * namespace), and what it refuses.
+ * disk.fill to the block, and what it refuses.
  */
-#include "cleanup.h"
-#include "crew.h"
-#include "disk.h"
-#include "err.h"
-#include "fault.h"
-#include "pidns.h"
-#include "spawn.h"
-#include "test.h"
-#include <errno.h>
-#include <string.h>
-#include <sys/stat.h>
+#include "disk_world.h"
 
 TEST_WITHOUT_LEAK_CHECK
-
-#define IMAGE_SIZE (128 << 20)
-
-static struct protect protect;
-static struct undo_ctx *ctx;
-static unsigned faults; /* so far */
-static char base[] = "/tmp/stormdrill-test-XXXXXX";
-static char disk[64], image[64];
-
-static int
-tool(const char *const *argv)
-{
-	struct run_tool t = { .argv = argv, .keep_fd = -1, .timeout_ms = 30000 };
-	struct err e = { 0 };
-	int rc = run_tool(&t, &e);
-
-	if (rc < 0)
-		(void)fprintf(stderr, "%s: %s\n", argv[0], e.msg);
-	return rc;
-}
-#define TOOL(...) tool((const char *const[]){ __VA_ARGS__, NULL })
-
-static int
-mount_disk(void **state)
-{
-	struct stat root, ours;
-	struct err e = { 0 };
-	int fd;
-
-	(void)state;
-	if (mkdtemp(base) == NULL)
-		return -1;
-	(void)snprintf(disk, sizeof(disk), "%s/disk", base);
-	(void)snprintf(image, sizeof(image), "%s/image", base);
-	fd = open(image, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0 || ftruncate(fd, IMAGE_SIZE) < 0 || close(fd) < 0 ||
-	    mkdir(disk, 0755) < 0)
-		return -1;
-	if (TOOL("/sbin/mkfs.ext4", "-q", "-F", image) < 0 ||
-	    TOOL("/bin/mount", "-o", "loop", image, disk) < 0)
-		return -1;
-	if (stat("/", &root) < 0 || stat(disk, &ours) < 0 || root.st_dev == ours.st_dev)
-		return -1;
-	return undo_ctx_open(&ctx, -1, true, &e);
-}
-
-static int
-unmount_disk(void **state)
-{
-	int rc;
-
-	(void)state;
-	undo_ctx_free(ctx);
-	rc = umount(disk);
-	(void)rmdir(disk);
-	(void)unlink(image);
-	(void)rmdir(base);
-	return rc;
-}
-
-static uint64_t
-available(void)
-{
-	struct disk_space s;
-	struct err e = { 0 };
-	_cleanup_close_ int dir = disk_open_dir(disk, &e);
-
-	assert_true(dir >= 0);
-	assert_int_equal(disk_space(dir, &s, &e), 0);
-	return s.available * s.block;
-}
-
-static struct spec
-spec_of(const char *path, const char *how, const char *much)
-{
-	struct spec s;
-	struct err e = { 0 };
-
-	spec_init(&s, &kind_disk_fill);
-	assert_int_equal(spec_set(&s, "path", path, &e), 0);
-	assert_int_equal(spec_set(&s, how, much, &e), 0);
-	assert_int_equal(spec_finish(&s, &e), 0);
-	fault_id_make("disk fill", base, faults++, s.id); /* nobody else has it */
-	return s;
-}
-
-static const char *run_dir = "/proc";
-
-static int
-prepare(struct fault_run *r, const struct spec *spec, struct err *e)
-{
-	*e = (struct err){ 0 };
-	*r = (struct fault_run){
-		.spec = spec,
-		.protect = &protect,
-		.run_dir = run_dir,
-		.state_dir = run_dir,
-		.ctx = ctx,
-		.barrier_fd = -1,
-	};
-	return fault_disk_fill.prepare(r, e);
-}
-
-/* A prepare that fails; the directory is closed as by the end of the holder. */
-static int
-refused(struct fault_run *r, const struct spec *spec, struct err *e)
-{
-	struct err ignored = { 0 };
-	int rc = prepare(r, spec, e);
-
-	assert_int_equal(fault_disk_fill.release(r, &ignored), 0);
-	return rc;
-}
-
-static void
-fill(struct fault_run *r, const struct spec *spec)
-{
-	struct err e;
-
-	if (prepare(r, spec, &e) < 0 || fault_disk_fill.stage(r, &e) < 0 ||
-	    fault_disk_fill.apply(r, &e) < 0 || fault_disk_fill.verify(r, &e) < 0)
-		fail_msg("%s", e.msg);
-}
-
-static void
-give_back(struct fault_run *r)
-{
-	struct err e = { 0 };
-
-	for (int i = 0; i < 2; i++) { /* twice is once */
-		assert_ok(undo_run(ctx, &r->undo, BEAT_DISARM, &e), e);
-		assert_ok(undo_check(ctx, &r->undo, BEAT_DISARM, &e), e);
-	}
-	assert_int_equal(fault_disk_fill.release(r, &e), 0);
-	assert_ok(undo_run(ctx, &r->undo, BEAT_SWEEP, &e), e);
-	assert_ok(undo_check(ctx, &r->undo, BEAT_SWEEP, &e), e);
-}
 
 static void
 what_is_left_is_exact_to_the_block(void **state)
@@ -347,8 +199,6 @@ a_tmpfs_is_memory_and_some_must_stay(void **state)
 int
 main(int argc, char **argv)
 {
-	if (argc > 1 && strcmp(argv[1], "--work") == 0)
-		return crew_main(argc, argv);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_left_is_exact_to_the_block),
 		cmocka_unit_test(a_size_is_taken_and_given_back),
@@ -363,6 +213,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_tmpfs_is_memory_and_some_must_stay),
 	};
 
+	/* a filler is the holder's own program again, and here that is this one */
+	if (argc > 1 && strcmp(argv[1], "--work") == 0)
+		return crew_main(argc, argv);
 	pidns_enter();
 	return cmocka_run_group_tests(tests, mount_disk, unmount_disk);
 }
