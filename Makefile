@@ -83,10 +83,10 @@ stormctl_O := $(call objs,ctl/cmd ctl/report ctl/io ctl/io/probes ctl/io/invento
 # By pkg-config, per program: a program links only what it needs.
 PKGS_stormd := libseccomp
 PKGS_stormd-front := libmicrohttpd gnutls jansson libseccomp
-PKGS_stormd-fault := libnl-3.0 libseccomp
+PKGS_stormd-fault := libnl-3.0 libseccomp liburing
 PKGS_stormd-undo := libnl-3.0
 PKGS_stormctl := libcurl gnutls yaml-0.1 jansson libpcre2-8
-PKGS_tests := cmocka libmicrohttpd gnutls libcurl yaml-0.1 jansson libpcre2-8 libnl-3.0 libseccomp
+PKGS_tests := cmocka libmicrohttpd gnutls libcurl yaml-0.1 jansson libpcre2-8 libnl-3.0 libseccomp liburing
 # --as-needed: only stormctl asks DNS.
 LIBS := -lm -lresolv
 # Tests link any layer, whether or not its program exists.

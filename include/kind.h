@@ -97,6 +97,7 @@ struct kind {
  X(disk_fill)        \
  X(disk_freeze)      \
  X(disk_inodes)      \
+ X(disk_load)        \
  X(disk_readonly)    \
  X(disk_throttle)    \
  X(host_fds)         \

@@ -18,6 +18,7 @@ build    libc6-dev            glibc-devel           file:/usr/include/stdlib.h
 build    linux-libc-dev       kernel-headers        file:/usr/include/linux/netlink.h
 build    libnl-3-dev          libnl3-devel          pc:libnl-3.0
 build    libseccomp-dev       libseccomp-devel      pc:libseccomp
+build    liburing-dev         liburing-devel        pc:liburing
 build    libmicrohttpd-dev    libmicrohttpd-devel   pc:libmicrohttpd
 build    libgnutls28-dev      gnutls-devel          pc:gnutls
 build    libjansson-dev       jansson-devel         pc:jansson

@@ -47,6 +47,7 @@ struct crew_work {
  X(fill_memory)      \
  X(hold_inodes)      \
  X(keep)             \
+ X(load_disk)        \
  X(trace)            \
  X(try)              \
  X(try_files)        \

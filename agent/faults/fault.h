@@ -78,6 +78,7 @@ struct fault {
  X(disk_fill)         \
  X(disk_freeze)       \
  X(disk_inodes)       \
+ X(disk_load)         \
  X(disk_readonly)     \
  X(disk_throttle)     \
  X(host_fds)          \

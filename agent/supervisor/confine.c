@@ -37,8 +37,6 @@ static const int denied[] = {
 	SCMP_SYS(pivot_root),
 	SCMP_SYS(syslog),
 	SCMP_SYS(vhangup),
-	SCMP_SYS(io_uring_setup),
-	SCMP_SYS(io_uring_enter),
 };
 
 /* Faults that work through a cgroup need to mount the v2 tree where nobody else did. */
