@@ -190,6 +190,17 @@ cgroup_remove(int root, const char *name, struct err *e)
 	}
 }
 
+/* A process is no longer listed once its end has begun; it has given back its memory and
+ * closed its files when it is not counted here any more.  Only v2 has this. */
+static bool
+is_populated(int dir)
+{
+	char text[256];
+
+	return read_file_at(dir, "cgroup.events", text, sizeof(text)) > 0 &&
+	       strstr(text, "populated 1") != NULL;
+}
+
 int
 cgroup_count(int root, const char *name)
 {
@@ -204,7 +215,7 @@ cgroup_count(int root, const char *name)
 		return -errno;
 	while (fscanf(f, "%d", &pid) == 1)
 		count++;
-	return count;
+	return count == 0 && is_populated(dir) ? 1 : count;
 }
 
 int

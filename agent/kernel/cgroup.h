@@ -21,7 +21,8 @@ int cgroup_join(int dir, pid_t pid, struct err *e);
 int cgroup_kill(int root, const char *name, struct err *e); /* -ENOENT if gone */
 /* Waits up to 200 ms for its last process to be gone; 0 too when there is none. */
 int cgroup_remove(int root, const char *name, struct err *e);
-int cgroup_count(int root, const char *name); /* live processes; -ENOENT if gone */
+/* Processes that live, or (v2) 1 while the last still has memory or files; -ENOENT if gone. */
+int cgroup_count(int root, const char *name);
 /* The ids (inodes, as sockets know them) of the group and all below it: how many there
  * are; at most max are stored. */
 int cgroup_subtree(int root, const char *name, uint64_t *ret, size_t max, struct err *e);

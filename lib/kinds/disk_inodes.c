@@ -17,6 +17,7 @@ static const struct param params[] = {
 	},
 	{
 	    .name = "count",
+	    .is_amount = true,
 	    .type = PARAM_INT,
 	    .min = 1,
 	    .max = INT64_MAX,
@@ -24,6 +25,7 @@ static const struct param params[] = {
 	},
 	{
 	    .name = "percent",
+	    .is_amount = true,
 	    .type = PARAM_PERCENT,
 	    .min = 1000,
 	    .max = 100000,
@@ -31,6 +33,7 @@ static const struct param params[] = {
 	},
 	{
 	    .name = "leave",
+	    .is_amount = true,
 	    .is_worse_below = true,
 	    .type = PARAM_INT,
 	    .min = 0,

@@ -240,9 +240,12 @@ a_target_is_charged_and_read(void **state)
 	assert_true(is_held_within(MIB(92), MIB(96)));
 	assert_ok(cgroup_memory_read(&p, &m, &e), e);
 	assert_true(m.available <= MIB(36));
-	undo();
+	/* disarmed is: the memory is back */
+	assert_ok(undo_run(r.ctx, &r.undo, BEAT_DISARM, &e), e);
+	assert_ok(undo_check(r.ctx, &r.undo, BEAT_DISARM, &e), e);
 	assert_ok(cgroup_memory_read(&p, &m, &e), e);
 	assert_true(m.available > MIB(120));
+	undo();
 	cgroup_place_close(&p);
 	group_end(memory_world.target);
 }
