@@ -15,6 +15,8 @@ struct err;
 
 enum param_type {
 	PARAM_USEC,     /* duration; num in µs, min and max too */
+	PARAM_OFFSET,   /* num in µs, of either sign: "+1h", "-90s" */
+	PARAM_PPM,      /* num in thousandths of a millionth: "500ppm", "-0.5ppm" */
 	PARAM_PERCENT,  /* num in thousandths of a percent */
 	PARAM_SIZE,     /* num in bytes */
 	PARAM_INT,      /* num */

@@ -28,6 +28,12 @@ int parse_u64(const char *s, uint64_t *ret, struct err *e);
 int parse_i64(const char *s, int64_t *ret, struct err *e);
 /* "150ms" "1.5s" "2m" "1h" "250us" "1m30s"; a bare number is an error, but "0" is 0 */
 int parse_usec(const char *s, usec_t *ret, struct err *e);
+/* "+1h", "-90s", "1.5s": a duration with a direction; "-0" is 0 */
+int parse_offset(const char *s, int64_t *ret_usec, struct err *e);
+const char *format_offset(int64_t usec, char *buf, size_t size); /* "+1h"; returns buf */
+/* "500ppm", "-0.5ppm" → thousandths; at most a million of them */
+int parse_ppm(const char *s, int64_t *ret, struct err *e);
+const char *format_ppm(int64_t thousandths, char *buf, size_t size); /* "+500ppm" */
 /* "99.9%" or "99.9" → thousandths of a percent (99900); 0–100 % */
 int parse_percent(const char *s, int64_t *ret, struct err *e);
 /* "512MiB" "10GB" "4096": bytes; KiB MiB GiB TiB (1024) and kB MB GB TB (1000) */

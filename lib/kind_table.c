@@ -72,6 +72,8 @@ param_type_name(enum param_type t)
 {
 	static const char *const names[] = {
 		[PARAM_USEC] = "duration",
+		[PARAM_OFFSET] = "signed duration",
+		[PARAM_PPM] = "signed ppm",
 		[PARAM_PERCENT] = "percentage",
 		[PARAM_SIZE] = "size",
 		[PARAM_INT] = "number",

@@ -20,6 +20,8 @@ param_is_number(const struct param *p)
 {
 	switch (p->type) {
 	case PARAM_USEC:
+	case PARAM_OFFSET:
+	case PARAM_PPM:
 	case PARAM_PERCENT:
 	case PARAM_SIZE:
 	case PARAM_INT:
@@ -51,7 +53,7 @@ type_range(const struct param *p, int64_t *ret_min, int64_t *ret_max)
 {
 	int64_t min = 0, max = INT64_MAX;
 
-	if (p->type == PARAM_INT)
+	if (p->type == PARAM_INT || p->type == PARAM_OFFSET || p->type == PARAM_PPM)
 		min = INT64_MIN;
 	if (p->type == PARAM_PERCENT)
 		max = 100000;
@@ -182,6 +184,10 @@ parse_by_type(const struct param *p, const char *text, int64_t *ret, struct err 
 	case PARAM_USEC:
 		r = parse_usec(text, &u, e);
 		return r < 0 ? r : narrow(u, text, ret, e);
+	case PARAM_OFFSET:
+		return parse_offset(text, ret, e);
+	case PARAM_PPM:
+		return parse_ppm(text, ret, e);
 	case PARAM_SIZE:
 		r = parse_size(text, &u, e);
 		return r < 0 ? r : narrow(u, text, ret, e);
@@ -330,6 +336,10 @@ param_format(const struct param *p, int64_t num, char *buf, size_t size)
 	switch (p->type) {
 	case PARAM_USEC:
 		return format_usec((usec_t)num, buf, size);
+	case PARAM_OFFSET:
+		return format_offset(num, buf, size);
+	case PARAM_PPM:
+		return format_ppm(num, buf, size);
 	case PARAM_PERCENT:
 		return format_percent(num, buf, size);
 	case PARAM_SIZE:

@@ -206,6 +206,70 @@ parse_usec(const char *s, usec_t *ret, struct err *e)
 }
 
 int
+parse_offset(const char *s, int64_t *ret_usec, struct err *e)
+{
+	const bool is_negative = *s == '-';
+	usec_t v = 0;
+	int rc;
+
+	s += is_negative || *s == '+';
+	rc = parse_usec(s, &v, e);
+	if (rc < 0)
+		return err_wrap(e, "a time with its direction, such as +1h or -90s");
+	*ret_usec = is_negative ? -(int64_t)v : (int64_t)v;
+	return 0;
+}
+
+const char *
+format_offset(int64_t usec, char *buf, size_t size)
+{
+	usec_t v = usec < 0 ? 0 - (usec_t)usec : (usec_t)usec;
+	char time[64];
+
+	(void)snprintf(
+	    buf, size, "%s%s", usec < 0 ? "-" : "+", format_usec(v, time, sizeof(time)));
+	return buf;
+}
+
+int
+parse_ppm(const char *s, int64_t *ret, struct err *e)
+{
+	const bool is_negative = *s == '-';
+	const char *p = s + (is_negative || *s == '+');
+	struct decimal d;
+	int rc = scan_decimal(&p, &d, 1000);
+
+	if (rc == -EINVAL || (rc == 0 && strcmp(p, "ppm") != 0))
+		return err_invalid(e,
+		    "'%s' is not a rate of drift: write 500ppm, -20ppm or 0.5ppm",
+		    quote(s).text);
+	if (rc < 0 || d.value > 1000000 * 1000)
+		return err_invalid(e, "'%s' is more than a million", quote(s).text);
+	if (!d.is_exact)
+		return err_invalid(
+		    e, "'%s' is finer than a thousandth of a ppm", quote(s).text);
+	*ret = is_negative ? -(int64_t)d.value : (int64_t)d.value;
+	return 0;
+}
+
+const char *
+format_ppm(int64_t thousandths, char *buf, size_t size)
+{
+	uint64_t v = thousandths < 0 ? 0 - (uint64_t)thousandths : (uint64_t)thousandths;
+	char fraction[8] = "";
+	size_t len;
+
+	if (v % 1000 != 0) {
+		(void)snprintf(fraction, sizeof(fraction), ".%03u", (unsigned)(v % 1000));
+		for (len = strlen(fraction); fraction[len - 1] == '0'; len--)
+			fraction[len - 1] = '\0';
+	}
+	(void)snprintf(buf, size, "%s%" PRIu64 "%sppm", thousandths < 0 ? "-" : "+",
+	    v / 1000, fraction);
+	return buf;
+}
+
+int
 parse_percent(const char *s, int64_t *ret, struct err *e)
 {
 	const char *p = s;

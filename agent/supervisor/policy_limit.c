@@ -44,18 +44,24 @@ check_num(const struct policy *p, const struct policy_limit *l, const char *name
 {
 	const struct param *m = l->param;
 	bool is_less = m->is_worse_below;
+	int64_t most = l->max;
 	char asked[64], limit[64];
 
+	/* a limit of either sign holds in both directions */
+	if (m->type == PARAM_OFFSET || m->type == PARAM_PPM) {
+		num = num < 0 ? -num : num;
+		most = most < 0 ? -most : most;
+	}
 	/* a count of 0 is "all" */
 	if (m->type == PARAM_COUNT && num == 0)
 		num = INT64_MAX;
-	if (is_less ? num >= l->max : num <= l->max)
+	if (is_less ? num >= most : num <= most)
 		return 0;
 	return err_refused(e, "%s=%s is %s than the %s of policy %s:%u", name,
 	    m->type == PARAM_COUNT && num == INT64_MAX ?
 		"all" :
 		param_format(m, num, asked, sizeof(asked)),
-	    is_less ? "less" : "more", param_format(m, l->max, limit, sizeof(limit)),
+	    is_less ? "less" : "more", param_format(m, most, limit, sizeof(limit)),
 	    p->path, l->line);
 }
 

@@ -77,6 +77,8 @@ has_size(const struct param *param)
 {
 	switch (param->type) {
 	case PARAM_USEC:
+	case PARAM_OFFSET:
+	case PARAM_PPM:
 	case PARAM_PERCENT:
 	case PARAM_SIZE:
 	case PARAM_INT:

@@ -29,13 +29,20 @@ numbers(const char *text)
 	char buf[64];
 	usec_t usec, again;
 	uint64_t u = 0, u_again;
-	int64_t i = 0;
+	int64_t i = 0, i_again;
 	uint16_t port;
 	int number, same;
 
 	if (PARSED(parse_usec(text, &usec, &e)))
 		MUST(parse_usec(format_usec(usec, buf, sizeof(buf)), &again, &e) == 0 &&
 		     again == usec);
+	if (PARSED(parse_offset(text, &i, &e)))
+		MUST(
+		    parse_offset(format_offset(i, buf, sizeof(buf)), &i_again, &e) == 0 &&
+		    i_again == i);
+	if (PARSED(parse_ppm(text, &i, &e)))
+		MUST(parse_ppm(format_ppm(i, buf, sizeof(buf)), &i_again, &e) == 0 &&
+		     i_again == i);
 	if (PARSED(parse_signal(text, &number, &e)))
 		MUST(number > 0 && number <= 64 &&
 		     parse_signal(format_signal(number, buf, sizeof(buf)), &same, &e) ==

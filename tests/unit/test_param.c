@@ -16,6 +16,10 @@ static const struct param truth = { .name = "ecn", .type = PARAM_BOOL };
 static const struct param overhead = {
 	.name = "overhead", .type = PARAM_INT, .min = -64, .max = 1500
 };
+static const struct param step = {
+	.name = "step", .type = PARAM_OFFSET, .min = -3600000000, .max = 3600000000
+};
+static const struct param drift = { .name = "drift", .type = PARAM_PPM };
 static const struct param cycle = { .name = "flap", .type = PARAM_CYCLE };
 static const struct param ifnames = { .name = "interface", .type = PARAM_IFNAMES };
 static const struct param addrs = { .name = "exclude", .type = PARAM_ADDRS };
@@ -75,6 +79,11 @@ numbers_are_read_in_range_and_written_back(void **state)
 		{ &truth, "yes", "true", 1 },
 		{ &truth, "off", "false", 0 },
 		{ &overhead, "-14", "-14", -14 },
+		{ &step, "+1h", "+1h", 3600000000 },
+		{ &step, "1m30s", "+90s", 90000000 },
+		{ &step, "-0.25s", "-250ms", -250000 },
+		{ &drift, "500ppm", "+500ppm", 500000 },
+		{ &drift, "-0.050ppm", "-0.05ppm", -50 },
 	};
 	char buf[32];
 	int64_t num;
@@ -90,6 +99,12 @@ numbers_are_read_in_range_and_written_back(void **state)
 	refuse(&rate, "1bit", "1bit is out of range: it takes 8kbit to 100gbit");
 	refuse(&rate, "10",
 	    "'10' is not a rate: write 10mbit, 1.5gbit or 300kbit (per second)");
+	refuse(&step, "+90",
+	    "a time with its direction, such as +1h or -90s: '90' is not a "
+	    "duration: write 5s, 200ms, 1m30s");
+	refuse(&step, "-61m", "-61m is out of range: it takes -1h to +1h");
+	refuse(&drift, "500",
+	    "'500' is not a rate of drift: write 500ppm, -20ppm or 0.5ppm");
 	refuse(&truth, "maybe", "'maybe' is neither true nor false");
 	refuse(&overhead, "-65", "-65 is out of range: it takes -64 to 1500");
 }

@@ -496,6 +496,57 @@ nearest_is_what_was_meant(void **state)
 		nth_word, params));
 }
 
+static void
+directions_are_signs(void **state)
+{
+	static const struct {
+		const char *text, *written;
+		int64_t usec;
+	} good[] = {
+		{ "+1h", "+1h", 3600000000 },
+		{ "-90s", "-90s", -90000000 },
+		{ "1.5s", "+1.5s", 1500000 },
+		{ "-0", "+0s", 0 },
+	};
+	static const char *const bad[] = { "", "+", "-", "--1s", "+-1s", " 1s", "1",
+		"+1h-1m", "9999999999999h" };
+	struct err e = { 0 };
+	char buf[64];
+	int64_t v = 7;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_ok(parse_offset(good[i].text, &v, &e), e);
+		assert_int_equal(v, good[i].usec);
+		assert_string_equal(format_offset(v, buf, sizeof(buf)), good[i].written);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		if (parse_offset(bad[i], &v, &e) == 0)
+			fail_msg("'%s' was taken", bad[i]);
+	}
+}
+
+static void
+drifts_are_exact(void **state)
+{
+	static const char *const bad[] = { "", "500", "500 ppm", "ppm", "+-1ppm",
+		"0.0001ppm", "1000001ppm", "1ppmx" };
+	struct err e = { 0 };
+	char buf[64];
+	int64_t v = 7;
+
+	(void)state;
+	assert_ok(parse_ppm("-0.125ppm", &v, &e), e);
+	assert_int_equal(v, -125);
+	assert_string_equal(format_ppm(v, buf, sizeof(buf)), "-0.125ppm");
+	assert_ok(parse_ppm("+100000ppm", &v, &e), e);
+	assert_int_equal(v, 100000000);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		if (parse_ppm(bad[i], &v, &e) == 0)
+			fail_msg("'%s' was taken", bad[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -521,6 +572,8 @@ main(void)
 		cmocka_unit_test(messages_are_printable_and_short),
 		cmocka_unit_test(sizes_for_people),
 		cmocka_unit_test(nearest_is_what_was_meant),
+		cmocka_unit_test(directions_are_signs),
+		cmocka_unit_test(drifts_are_exact),
 	};
 
 	return cmocka_run_group_tests_name("parse", tests, NULL, NULL);
