@@ -102,6 +102,7 @@ struct kind {
  X(disk_load)        \
  X(disk_readonly)    \
  X(disk_throttle)    \
+ X(host_clock)       \
  X(host_fds)         \
  X(host_pids)        \
  X(memory_fill)      \

@@ -81,6 +81,7 @@ struct fault {
  X(disk_load)         \
  X(disk_readonly)     \
  X(disk_throttle)     \
+ X(host_clock)        \
  X(host_fds)          \
  X(host_pids)         \
  X(memory_fill)       \

@@ -45,6 +45,8 @@
   "minor", 0, (1 << 20) - 1 \
  }
 
+#define STEP_NS_MAX INT64_C(3200000000000000000) /* a century */
+
 const struct undo_row undo_table[UNDO_OPS] = {
 	[UNDO_SET_FLUSH] = { "flush-set", BEAT_DISARM, true, true, NULL, { { 0 } },
 	    ours_set, run_set_flush, check_set_flushed, hand_set_flush },
@@ -84,6 +86,11 @@ const struct undo_row undo_table[UNDO_OPS] = {
 	[UNDO_CONTINUE] = { "continue-process", BEAT_DISARM, false, false, NULL,
 	    { { "pid", 2, INT32_MAX }, { "start", 0, INT64_MAX } }, ours_continue,
 	    run_continue, check_continue, hand_continue },
+	[UNDO_CLOCK] = { "set-clock", BEAT_DISARM, false, false, NULL,
+	    { { "offset", 0, INT64_MAX }, { "raw", 0, INT64_MAX },
+		{ "lead", INT64_MIN, INT64_MAX }, { "step", -STEP_NS_MAX, STEP_NS_MAX } },
+	    ours_clock, run_clock, check_clock, hand_clock, .has_was = true,
+	    .has_now = true },
 	[UNDO_FILTERS] = { "delete-filters", BEAT_SWEEP, true, false, "dev",
 	    { IFINDEX, DIRECTION, PRIO, CHAIN }, ours_filter, run_filter, check_filter,
 	    hand_filter },

@@ -42,8 +42,11 @@ enum undo_op {
 	 * since when (clock ticks since boot); was and now are the soft limit: of this process
 	 * and of those that have inherited it since */
 	UNDO_LIMIT,
-	UNDO_CGROUP_THAW,  /* disarm  name=cgroup, dev=tree, num0=inode: see freeze.h */
-	UNDO_CONTINUE,     /* disarm  num0=pid, num1=start time */
+	UNDO_CGROUP_THAW, /* disarm  name=cgroup, dev=tree, num0=inode: see freeze.h */
+	UNDO_CONTINUE,    /* disarm  num0=pid, num1=start time */
+	/* disarm  num0=CLOCK_REALTIME - CLOCK_BOOTTIME, num1=CLOCK_MONOTONIC_RAW,
+	 * num2=CLOCK_MONOTONIC - that, num3=the step, all in ns; was, now: the rate */
+	UNDO_CLOCK,
 	UNDO_FILTERS,      /* sweep   as UNDO_FILTER, of a fault whose gate is closed */
 	UNDO_FILTER_CHAIN, /* sweep   dev, num0=ifindex, num1=direction, num2=chain */
 	UNDO_LINK, /* sweep   name=link of kind ifb; num0=longest delay held, µs */

@@ -150,4 +150,9 @@ bool ours_limit(const struct undo *u, const char *fault);
 undo_action run_limit, check_limit;
 void hand_limit(const struct undo *u, char *buf, size_t size);
 
+/* undo_clock.c */
+bool ours_clock(const struct undo *u, const char *fault);
+undo_action run_clock, check_clock;
+void hand_clock(const struct undo *u, char *buf, size_t size);
+
 #endif

@@ -527,6 +527,19 @@ writing(void)
 	return "hangs";
 }
 
+/* Does the wall clock agree with the clocks that no fault sets or steers?  "true" to 200 ms
+ * since the first look. */
+static inline const char *
+wall_clock(void)
+{
+	static double first;
+	double ahead = milliseconds(CLOCK_REALTIME) - milliseconds(CLOCK_MONOTONIC_RAW);
+
+	if (first == 0)
+		first = ahead;
+	return ahead - first > -200 && ahead - first < 200 ? "true" : "wrong";
+}
+
 /* What an application would notice, as text; the caller frees it. */
 static inline char *
 world_effects(void)
@@ -557,6 +570,8 @@ world_effects(void)
 	used = strlen(text);
 	(void)snprintf(text + used, TEXT_MAX - used, "forking %s\ndescriptors %lu\n",
 	    limits_forking(), limits_descriptors(VICTIM));
+	(void)snprintf(
+	    text + strlen(text), TEXT_MAX - strlen(text), "clock %s\n", wall_clock());
 	free(list);
 	return text;
 }
