@@ -117,7 +117,8 @@ struct kind {
  X(net_reorder)      \
  X(net_reset)        \
  X(process_kill)     \
- X(process_pause)
+ X(process_pause)    \
+ X(service_stop)
 
 #define KIND_DECLARE(name) extern const struct kind kind_##name;
 KIND_LIST(KIND_DECLARE)

@@ -20,6 +20,7 @@ struct protect {
 	char processes[1024]; /* comm or basename of exe */
 	char paths[1024];     /* no disk fault on these mounts */
 	char interfaces[256]; /* no network fault on these */
+	char units[1024];     /* of systemd, never stopped */
 };
 
 /* Is it in one of the lists above? */

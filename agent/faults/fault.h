@@ -96,7 +96,8 @@ struct fault {
  X(net_reorder)       \
  X(net_reset)         \
  X(process_kill)      \
- X(process_pause)
+ X(process_pause)     \
+ X(service_stop)
 
 #define FAULT_DECLARE(name) extern const struct fault fault_##name;
 FAULT_LIST(FAULT_DECLARE)

@@ -83,7 +83,8 @@ hold_check(const struct msg_hold *m, const char *kind, const char *id, struct er
 	if (!IS_TERMINATED(m->drill) ||
 	    !is_string_list(p->processes, sizeof(p->processes)) ||
 	    !is_string_list(p->paths, sizeof(p->paths)) ||
-	    !is_string_list(p->interfaces, sizeof(p->interfaces)))
+	    !is_string_list(p->interfaces, sizeof(p->interfaces)) ||
+	    !is_string_list(p->units, sizeof(p->units)))
 		return err_set(e, -EBADMSG, "a string of MSG_HOLD has no end");
 	if (spec_verify(&m->spec, e) != 0)
 		return e->code;

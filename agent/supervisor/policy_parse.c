@@ -209,6 +209,9 @@ protect_one(struct policy *p, const char *what, const char *value, struct err *e
 		return append_string(
 		    p->protect.interfaces, sizeof(p->protect.interfaces), name, e);
 	}
+	if (strcmp(what, "unit") == 0)
+		return append_string(
+		    p->protect.units, sizeof(p->protect.units), value, e);
 	if (strcmp(what, "path") == 0) {
 		if (value[0] != '/')
 			return err_invalid(e, "path '%.60s' is not absolute", value);
@@ -217,7 +220,8 @@ protect_one(struct policy *p, const char *what, const char *value, struct err *e
 	}
 	if (strcmp(what, "port") != 0)
 		return err_invalid(e,
-		    "cannot protect a '%.60s': process, port, interface or path", what);
+		    "cannot protect a '%.60s': process, port, interface, path or unit",
+		    what);
 	if (p->port_count == POLICY_PORTS_MAX)
 		return err_invalid(e, "more than %d ports", POLICY_PORTS_MAX);
 	if (parse_port(value, &p->port[p->port_count], e) != 0)
@@ -267,7 +271,8 @@ static const struct keyword {
 	{ "max-faults", "N", 1, 1, rule_max_faults },
 	{ "network-of", "pid|container…", 1, 2, rule_network_of },
 	{ "operator", "USER…", 1, WORDS_MAX, rule_operator },
-	{ "protect", "process|port|interface|path VALUE…", 2, WORDS_MAX, rule_protect },
+	{ "protect", "process|port|interface|path|unit VALUE…", 2, WORDS_MAX,
+	    rule_protect },
 	{ "remote", "NAME…", 1, WORDS_MAX, rule_remote },
 };
 

@@ -47,6 +47,7 @@ enum undo_op {
 	/* disarm  num0=CLOCK_REALTIME - CLOCK_BOOTTIME, num1=CLOCK_MONOTONIC_RAW,
 	 * num2=CLOCK_MONOTONIC - that, num3=the step, all in ns; was, now: the rate */
 	UNDO_CLOCK,
+	UNDO_UNIT_START,   /* disarm  name=unit of systemd */
 	UNDO_FILTERS,      /* sweep   as UNDO_FILTER, of a fault whose gate is closed */
 	UNDO_FILTER_CHAIN, /* sweep   dev, num0=ifindex, num1=direction, num2=chain */
 	UNDO_LINK, /* sweep   name=link of kind ifb; num0=longest delay held, µs */
@@ -56,6 +57,7 @@ enum undo_op {
 	UNDO_CGROUP_REMOVE, /* sweep   name=cgroup */
 	UNDO_CGROUP_V1,     /* sweep   name=cgroup, dev=controller of a v1 tree */
 	UNDO_NFT_OWN,       /* sweep   name=table of ours, family inet */
+	UNDO_UNIT_AWAIT,    /* sweep   name=unit that is started */
 	/* objects that faults share; see store.h */
 	UNDO_CLSACT,    /* sweep   dev, num0=ifindex: only when both blocks are empty */
 	UNDO_NFT_TABLE, /* sweep   name=table, num0=4|6: only while empty */

@@ -155,4 +155,10 @@ bool ours_clock(const struct undo *u, const char *fault);
 undo_action run_clock, check_clock;
 void hand_clock(const struct undo *u, char *buf, size_t size);
 
+/* undo_unit.c */
+bool ours_unit(const struct undo *u, const char *fault);
+undo_action run_unit_start, check_unit_started, run_unit_await, check_unit_up;
+void hand_unit_start(const struct undo *u, char *buf, size_t size);
+void hand_unit_await(const struct undo *u, char *buf, size_t size);
+
 #endif

@@ -71,6 +71,7 @@ static const struct row rows[] = {
 	{ "process.pause", { "name=" TICKER } },
 	{ "process.pause", { "name=" TICKER, "how=stop" } },
 	{ "process.pause", { "cgroup=CGROUP" } },
+	{ "service.stop", { "unit=storm-victim" } },
 };
 
 /* The first line in which two texts differ, both ways, and then the failure. */
