@@ -105,6 +105,7 @@ struct kind {
  X(host_clock)       \
  X(host_fds)         \
  X(host_pids)        \
+ X(host_reboot)      \
  X(memory_fill)      \
  X(net_corrupt)      \
  X(net_delay)        \

@@ -207,6 +207,8 @@ void party_undo_progress(struct party *p);
 
 /* run_lost.c */
 void party_lost(struct party *p, const char *why);
+/* It was asked to reboot: not hearing of it is what was meant. */
+bool party_goes_down(const struct party *p);
 /* It was asked to arm and never said whether it did. */
 void party_seek(struct party *p);
 void party_look_answer(struct party *p, const struct fleet_answer *a);

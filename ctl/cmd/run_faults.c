@@ -211,9 +211,11 @@ words_of(enum undo_cause cause)
 
 /* The first to do it of its own accord stops the drill, before a word is said of it. */
 static void
-stop_with(struct drill *d, enum undo_cause cause)
+stop_with(const struct party *p, enum undo_cause cause)
 {
-	if (words_of(cause) == NULL || d->stop != STOP_NOT)
+	struct drill *d = p->d;
+
+	if (d->stop != STOP_NOT)
 		return;
 	abort_now(d, STOP_ENDED);
 	if (cause == UNDO_HALT || cause == UNDO_SHUTDOWN)
@@ -229,20 +231,23 @@ party_view(struct party *p, const struct drill_view *v)
 {
 	struct drill *d = p->d;
 	enum undo_cause cause = (enum undo_cause)v->drill.cause;
-	bool is_news = v->drill.cause != p->status.cause;
+	/* a clean reboot stops the agent, too */
+	bool is_meant = cause == UNDO_SHUTDOWN && party_goes_down(p);
+	bool is_news =
+	    v->drill.cause != p->status.cause && words_of(cause) != NULL && !is_meant;
 
 	if (!p->is_armed || strcmp(v->drill.drill, d->id) != 0)
 		return; /* what it refused or rehearsed, or an error without a drill */
 	p->status = v->drill;
 	if (is_news)
-		stop_with(d, cause);
+		stop_with(p, cause);
 	if (!p->is_fired && v->drill.fired && v->drill.fired_at != 0)
 		party_fired(p);
 	for (size_t i = 0; i < v->count && i < p->row->count; i++) {
 		compare(p, i, &v->fault[i]);
 		p->fault[i] = v->fault[i];
 	}
-	if (is_news && words_of(cause) != NULL)
+	if (is_news)
 		party_say(p, EVENT_ERROR, NULL, "%s", words_of(cause));
 	say_all_progress(p);
 	party_undo_progress(p);

@@ -8,12 +8,16 @@
 #include "cleanup.h"
 #include "drill.h"
 #include "hosts.h"
+#include "kind.h"
+#include "spec.h"
 #include "xalloc.h"
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
-#define LOOK_EVERY (500 * USEC_PER_MSEC)
-#define MARGIN     (3 * USEC_PER_SEC) /* after its lease: the guardian, and the way back */
+#define LOOK_EVERY    (500 * USEC_PER_MSEC)
+#define MARGIN        (3 * USEC_PER_SEC) /* after its lease: the guardian, and the way back */
+#define BOOT_PATIENCE (5 * 60 * USEC_PER_SEC) /* servers count their memory first */
 
 /* When the lease of a host that hears nothing has run out. */
 static usec_t
@@ -46,6 +50,45 @@ party_seek(struct party *p)
 	seek(p);
 }
 
+/* The way that was asked of the host; NULL: it was to stay. */
+static const struct spec *
+down_by(const struct party *p)
+{
+	for (size_t i = 0; i < p->row->count; i++)
+		if (strcmp(p->row->spec[i]->kind, kind_host_reboot.name) == 0 &&
+		    p->fault[i].active != 0)
+			return p->row->spec[i];
+	return NULL;
+}
+
+bool
+party_goes_down(const struct party *p)
+{
+	return down_by(p) != NULL;
+}
+
+static bool
+comes_back(const struct party *p)
+{
+	const struct spec *s = down_by(p);
+	char how[16];
+
+	return s == NULL ||
+	       strcmp(spec_format(s, "how", how, sizeof(how)), "poweroff") != 0;
+}
+
+/* What was meant: nobody else's drill ends with it. */
+static void
+went_down(struct party *p)
+{
+	p->is_lost = true;
+	party_say(p, EVENT_NOTE, NULL, "is down, as host.reboot was asked to");
+	if (!comes_back(p))
+		return;
+	seek(p);
+	p->seek_until = clock_boottime() + BOOT_PATIENCE;
+}
+
 void
 party_lost(struct party *p, const char *why)
 {
@@ -53,6 +96,10 @@ party_lost(struct party *p, const char *why)
 
 	if (p->is_lost || p->status.ended)
 		return;
+	if (party_goes_down(p)) {
+		went_down(p);
+		return;
+	}
 	p->is_lost = true;
 	if (p->is_armed)
 		d->found.agent_lost = true;
@@ -119,7 +166,9 @@ party_look_answer(struct party *p, const struct fleet_answer *a)
 		return;
 	p->is_sought = false;
 	p->is_back = true;
-	if (is_unknown && p->is_armed)
+	if (is_unknown && party_goes_down(p))
+		party_say(p, EVENT_NOTE, NULL, "came back after its reboot");
+	else if (is_unknown && p->is_armed)
 		party_say(p, EVENT_NOTE, NULL,
 		    "came back: its agent was started anew, which undoes all that was left");
 	else if (is_unknown)
@@ -153,7 +202,10 @@ say_missing(struct party *p)
 	char when[32];
 
 	p->is_sought = false;
-	if (p->is_armed)
+	if (party_goes_down(p)) {
+		p->d->found.agent_lost = true;
+		party_say(p, EVENT_ERROR, NULL, "has not come back after its reboot");
+	} else if (p->is_armed)
 		party_say(p, EVENT_ERROR, NULL,
 		    "was not heard of again: its lease ended its faults at %s; check with "
 		    "stormctl status%s",

@@ -41,6 +41,7 @@ static const struct row rows[] = {
 	{ "host.clock", { "drift=50000ppm" } },
 	{ "host.fds", { "leave=3", "name=" VICTIM } },
 	{ "host.pids", { "leave=0", "cgroup=GROUP" } },
+	{ "host.reboot", { "how=hard" } },
 	{ "memory.fill", { "size=32MiB" } },
 	{ "net.corrupt", { "corrupt=100%", "to=" WORLD_PEER } },
 	{ "net.delay", { "delay=50ms", "to=" WORLD_PEER "," WORLD_PEER6 } },
