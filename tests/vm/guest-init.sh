@@ -35,6 +35,35 @@ first_stage() {
 	exec switch_root /new /bin/sh /run/init second
 }
 
+# What a script asks for by VM_INIT=systemd: the job is a unit of a systemd that starts
+# nothing else by itself.  (The root is an overlay in memory: what is removed here is not.)
+with_systemd() {
+	rm -rf /lib/systemd/system/*.wants /etc/systemd/system/*.wants /run/systemd
+	mkdir -p /run/systemd/system
+	cat >/run/systemd/system/storm.target <<-U
+		[Unit]
+		Requires=storm-job.service
+	U
+	cat >/run/systemd/system/storm-job.service <<-U
+		[Unit]
+		DefaultDependencies=no
+		[Service]
+		Type=oneshot
+		ExecStart=/bin/sh /run/init job
+		StandardOutput=file:/dev/ttyS0
+		StandardError=inherit
+		TimeoutStartSec=infinity
+	U
+	exec /lib/systemd/systemd --unit=storm.target --log-target=null
+}
+
+job() {
+	echo GUEST-BEGIN
+	setsid /bin/sh /run/job </dev/null
+	echo "GUEST-RESULT rc=$?"
+	off
+}
+
 second_stage() {
 	mount -t proc proc /proc
 	mount -t sysfs sysfs /sys
@@ -47,17 +76,17 @@ second_stage() {
 	mount --bind "$modules" /lib/modules
 	# Scripts mount disk images, in namespaces where the kernel would not load these.
 	modprobe -a loop ext4
-	mount -t cgroup2 cgroup2 /sys/fs/cgroup
 	hostname storm-vm
 	ip link set lo up
-	echo GUEST-BEGIN
-	setsid /bin/sh /run/job </dev/null
-	echo "GUEST-RESULT rc=$?"
-	off
+	if grep -q "VM_INIT='systemd'" /run/job; then
+		with_systemd
+	fi
+	mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	job
 }
 
-if [ "${1-}" = second ]; then
-	second_stage
-else
-	first_stage
-fi
+case ${1-} in
+second) second_stage ;;
+job) job ;;
+*) first_stage ;;
+esac

@@ -5,7 +5,7 @@
 # what a host's own kernel lacks (sch_netem, flower, cgroup v2) or what must never be done
 # to a host (clock, reboot, power cut).
 #
-#   usage: [BUILD=dir] tests/vm/vm.sh SCRIPT [ARG…]
+#   usage: [BUILD=dir] [VM_INIT=systemd] tests/vm/vm.sh SCRIPT [ARG…]
 #
 # The guest sees this machine's files, read only, under an overlay in memory: programs,
 # libraries and the build tree are there with nothing copied, and nothing it writes lasts.
@@ -80,6 +80,7 @@ make_job() {
 		for name in BUILD BIN PATH; do
 			eval "echo export \"$name=\$(quote \"\$$name\")\""
 		done
+		echo "export VM_INIT='${VM_INIT:-}'"
 		echo "export IN_VM=1 MODULES=$(quote "$tree/lib/modules")"
 		printf 'bash '
 		for word in "$@"; do
@@ -127,7 +128,7 @@ done
 timeout -k 5 "${VM_TIMEOUT:-1500}" qemu-system-x86_64 -accel tcg -cpu max -m 1G -smp 2 \
 	-display none -monitor none -serial stdio -no-reboot -nic none \
 	-kernel "$tree/boot/vmlinuz-$release" -initrd "$scratch/initrd" \
-	-append "console=ttyS0 quiet panic=-1" -pidfile "$scratch/pid" "$@" \
+	-append "console=ttyS0 quiet panic=-1 systemd.show_status=false" -pidfile "$scratch/pid" "$@" \
 	-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
 	</dev/null >"$scratch/console" 2>&1 9>&- &
 emulator=$!
