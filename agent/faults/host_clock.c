@@ -9,25 +9,42 @@
  * its own affair and part of the experiment: it is noted, and whatever it does is told
  * apart from what we did (clock_debt.c).
  */
+#include "cleanup.h"
 #include "clock.h"
 #include "clock_debt.h"
 #include "fault.h"
 #include "parse.h"
 #include "proc.h"
 #include "process.h"
+#include "spared.h"
 #include "xalloc.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/timex.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NSEC_PER_SEC INT64_C(1000000000)
 #define HOLD_MS      250
+#define DAEMONS_MAX  8
+
+enum { NTP_LEAVE, NTP_PAUSE };
+
+struct clock_fault {
+	struct clock_promise promise;
+	bool pauses;
+	struct process_id daemon[DAEMONS_MAX];
+	size_t daemon_count;
+	struct spared spared;
+	struct err *why; /* of the walk through the processes */
+};
 
 static int
 host_clock_supported(struct err *e)
@@ -46,18 +63,67 @@ host_clock_supported(struct err *e)
 static const char *const daemons[] = { "chronyd", "ntpd", "ntpd-rs", "systemd-timesyn",
 	"openntpd", "ptp4l", "phc2sys" };
 
+static bool
+is_daemon(const char *comm)
+{
+	for (size_t i = 0; i < ARRAY_LEN(daemons); i++) {
+		if (strcmp(comm, daemons[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int
 note_daemon(void *ctx, const struct proc *p, int dir)
 {
 	struct fault_run *r = ctx;
+	struct clock_fault *f = r->state;
+	const char *why;
 
-	(void)dir;
-	for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++) {
-		if (strcmp(p->comm, daemons[i]) != 0)
-			continue;
-		(void)snprintf(r->note, sizeof(r->note),
-		    "%s %d runs here and may set the clock right", p->comm, p->id.pid);
-		return 1;
+	if (!is_daemon(p->comm) || f->daemon_count == DAEMONS_MAX)
+		return 0;
+	(void)snprintf(r->note, sizeof(r->note), "%s %d %s", p->comm, p->id.pid,
+	    f->pauses ? "is paused" : "runs here and may set the clock right");
+	why = f->pauses ? spared_why(&f->spared, p, dir) : NULL;
+	if (why != NULL)
+		return err_refused(
+		    f->why, "%s %d must not be paused: %s", p->comm, p->id.pid, why);
+	f->daemon[f->daemon_count++] = p->id;
+	return 0;
+}
+
+/* Continued after the clock is right again: its operation is older. */
+static int
+find_daemons(struct fault_run *r, struct err *e)
+{
+	struct clock_fault *f = r->state;
+	int rc;
+
+	f->pauses = spec_num(r->spec, "ntp") == NTP_PAUSE;
+	f->why = e;
+	spared_look(&f->spared, r->protect);
+	rc = proc_each(note_daemon, r, e);
+	for (size_t i = 0; rc == 0 && f->pauses && i < f->daemon_count; i++) {
+		undo_add(&r->undo,
+		    (struct undo){ .op = UNDO_CONTINUE,
+			.num = { f->daemon[i].pid, (int64_t)f->daemon[i].start } });
+		fault_op(
+		    r, "apply: SIGSTOP to the NTP daemon, process %d", f->daemon[i].pid);
+	}
+	return rc;
+}
+
+/* One that has ended since sets no clock. */
+static int
+pause_daemons(const struct clock_fault *f, struct err *e)
+{
+	for (size_t i = 0; f->pauses && i < f->daemon_count; i++) {
+		_cleanup_close_ int fd = process_id_open(f->daemon[i]);
+
+		if (fd >= 0 && syscall(SYS_pidfd_send_signal, fd, SIGSTOP, NULL, 0) < 0 &&
+		    errno != ESRCH)
+			return err_errno(
+			    e, "pause the NTP daemon, process %d", f->daemon[i].pid);
 	}
 	return 0;
 }
@@ -113,10 +179,11 @@ describe(struct fault_run *r, const struct clock_promise *p)
 static int
 host_clock_prepare(struct fault_run *r, struct err *e)
 {
-	struct clock_promise *p = xcalloc(1, sizeof(*p));
+	struct clock_fault *f = xcalloc(1, sizeof(*f));
+	struct clock_promise *p = &f->promise;
 	int rc;
 
-	r->state = p;
+	r->state = f;
 	if (host_clock_read(&p->was, e) < 0)
 		return e->code;
 	p->drift = p->was.rate;
@@ -126,8 +193,8 @@ host_clock_prepare(struct fault_run *r, struct err *e)
 	} else {
 		rc = plan_drift(r->spec, p, e);
 	}
-	if (rc == 0 && proc_each(note_daemon, r, e) < 0)
-		rc = e->code;
+	if (rc == 0)
+		rc = find_daemons(r, e);
 	if (rc < 0)
 		return rc;
 	undo_add(&r->undo, clock_promise_undo(p));
@@ -164,9 +231,11 @@ check_unchanged(const struct clock_promise *p, struct err *e)
 static int
 host_clock_apply(struct fault_run *r, struct err *e)
 {
-	struct clock_promise *p = r->state;
+	const struct clock_fault *f = r->state;
+	const struct clock_promise *p = &f->promise;
 
-	if (check_unchanged(p, e) < 0 || host_clock_unsync(e) < 0)
+	if (check_unchanged(p, e) < 0 || pause_daemons(f, e) < 0 ||
+	    host_clock_unsync(e) < 0)
 		return e->code;
 	return p->step != 0 ? host_clock_shift(p->step, e) :
 			      host_clock_set_rate(&p->drift, e);
@@ -176,7 +245,8 @@ host_clock_apply(struct fault_run *r, struct err *e)
 static int
 look(struct fault_run *r, bool *ret_is_ours, struct err *e)
 {
-	const struct clock_promise *p = r->state;
+	const struct clock_fault *f = r->state;
+	const struct clock_promise *p = &f->promise;
 	struct host_clock now;
 	struct clock_debt d;
 
@@ -212,7 +282,7 @@ host_clock_hold(struct fault_run *r, struct err *e)
 }
 
 static const int syscalls[] = { SCMP_SYS(adjtimex), SCMP_SYS(capget),
-	SCMP_SYS(clock_adjtime), -1 };
+	SCMP_SYS(clock_adjtime), SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_send_signal), -1 };
 
 const struct fault fault_host_clock = {
 	.kind = &kind_host_clock,

@@ -15,6 +15,8 @@
 #define STEP_MAX  ((int64_t)(10 * 366 * 24 * 3600 * USEC_PER_SEC)) /* ten years */
 #define DRIFT_MAX INT64_C(100000000) /* what the kernel can: a tenth */
 
+static const char *const ntp_modes[] = { "leave", "pause", NULL };
+
 static const struct param params[] = {
 	{
 	    .name = "step",
@@ -29,6 +31,13 @@ static const struct param params[] = {
 	    .min = -DRIFT_MAX,
 	    .max = DRIFT_MAX,
 	    .help = "let the clock run this much too fast (500ppm) or too slow (-500ppm)",
+	},
+	{
+	    .name = "ntp",
+	    .type = PARAM_ENUM,
+	    .def = "leave",
+	    .choices = ntp_modes,
+	    .help = "leave NTP daemons alone, or pause them for the time",
 	},
 	{ 0 },
 };
@@ -55,7 +64,7 @@ const struct kind kind_host_clock = {
 	.summary = "set the wall clock wrong, or let it run wrong",
 	.params = params,
 	.holds = HOLDS_HOST,
-	.caps = CAP_BIT(CAP_SYS_TIME),
+	.caps = CAP_BIT(CAP_SYS_TIME) | CAP_BIT(CAP_KILL),
 	.check = host_clock_check,
 	.undone_by =
 	    "The fault's holder sets the clock to what it would show by now, reckoned from "

@@ -105,6 +105,20 @@ kill -KILL "$(pgrep -x stormd | head -n 1)"
 ends_with 30 "a drift whose agent was killed"
 expect_true "after a drift, and stormd killed"
 
+# An NTP daemon that is paused for the time, and goes on when the clock is right again.
+cp "$(command -v sleep)" "$T/chronyd"
+"$T/chronyd" 1000 &
+daemon=$!
+daemon_is() { [ "$(sed 's/.*) //; s/ .*//' "/proc/$daemon/stat")" = "$1" ]; }
+inject 10m "step: +1h, ntp: pause"
+active 3600000
+daemon_is T || fail "the NTP daemon is not paused"
+kill -KILL "$(pgrep -x stormd-fault)"
+expect_true "after a pause of the NTP daemon"
+wait_for 60 daemon_is S || fail "the NTP daemon does not go on"
+ends_with 6 "a lost fault"
+kill $daemon
+
 # Somebody sets the clock meanwhile: that is theirs, and said.
 inject 30s "step: +1h"
 active 3600000
