@@ -38,6 +38,7 @@ first_stage() {
 # What a script asks for by VM_INIT=systemd: the job is a unit of a systemd that starts
 # nothing else by itself.  (The root is an overlay in memory: what is removed here is not.)
 with_systemd() {
+	[ $$ -eq 1 ] || exit 2 # on no other machine
 	rm -rf /lib/systemd/system/*.wants /etc/systemd/system/*.wants /run/systemd
 	mkdir -p /run/systemd/system
 	cat >/run/systemd/system/storm.target <<-U
