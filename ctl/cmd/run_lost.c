@@ -205,16 +205,17 @@ say_missing(struct party *p)
 	if (party_goes_down(p)) {
 		p->d->found.agent_lost = true;
 		party_say(p, EVENT_ERROR, NULL, "has not come back after its reboot");
-	} else if (p->is_armed)
+	} else if (p->is_armed) {
 		party_say(p, EVENT_ERROR, NULL,
 		    "was not heard of again: its lease ended its faults at %s; check with "
 		    "stormctl status%s",
 		    time_of(lease_end(p), when, sizeof(when)), options);
-	else
+	} else {
 		party_say(p, EVENT_ERROR, NULL,
 		    "never said whether it had armed: nothing was in force, and its lease "
 		    "takes away what it may have prepared; check with stormctl status%s",
 		    options);
+	}
 }
 
 void
