@@ -63,7 +63,7 @@ words(int64_t how)
 		[HOW_REBOOT] = "systemctl reboot",
 		[HOW_POWEROFF] = "systemctl poweroff",
 		[HOW_HARD] = "reboot(2), nothing written",
-		[HOW_CRASH] = "echo c >" SYSRQ,
+		[HOW_CRASH] = "write c to /proc/sysrq-trigger",
 	};
 	static const char *const by_hand[] = { "sync, reboot(2)", "sync, power off" };
 

@@ -206,8 +206,8 @@ service_stop_prepare(struct fault_run *r, struct err *e)
 	(void)snprintf(t->unit, sizeof(t->unit), "%s", u.id);
 	t->cgroups = undo_ctx_cgroup(r->ctx, &none);
 	if (t->cgroups >= 0 && u.cgroup[0] == '/')
-		(void)snprintf(t->cgroup, sizeof(t->cgroup), "%.*s",
-		    UNIT_NAME_MAX - 1, u.cgroup + 1);
+		(void)snprintf(t->cgroup, sizeof(t->cgroup), "%.*s", UNIT_NAME_MAX - 1,
+		    u.cgroup + 1);
 	if (check_unit(r, &u, "", e) < 0 ||
 	    (with_triggers && join(r, u.triggers, false, e) < 0) ||
 	    join(r, u.dependents, true, e) < 0)
