@@ -12,12 +12,15 @@ set -u
 	echo "guest-suite.sh: only in the guest: use tests/vm/suite.sh" >&2
 	exit 2
 }
+# io.max is where the controller is enabled.
+echo +io >/sys/fs/cgroup/cgroup.subtree_control
 programs=(
 	unit/test_tc
 	unit/test_nft
 	unit/test_cpu_load
 	unit/test_memory_fill
 	unit/test_memory_cache
+	unit/test_disk_throttle
 	"contract/net_delay netem"
 	contract/net_netem
 	"contract/net_partition_filters netem"
