@@ -34,7 +34,7 @@ enum { MODE_TOTAL, MODE_ADD };
 struct loading {
 	struct load load;
 	struct child_group group;
-	struct cpu_target target;
+	struct cgroup_cpu target;
 	struct cpu_control control;
 	struct load_how how;
 	usec_t applied;
@@ -142,7 +142,7 @@ choose(struct fault_run *r, struct loading *l, struct err *e)
 	char within[4096];
 	const struct load_cpus cpus = {
 		.list = spec_text(r->spec, "cpus"),
-		.within = cpu_target_cpus(&l->target, within, sizeof(within)),
+		.within = cgroup_cpu_cpus(&l->target, within, sizeof(within)),
 		.most = l->target.quota > 0 ?
 			    (l->target.quota + LOAD_WHOLE - 1) / LOAD_WHOLE :
 			    LOAD_CPUS_MAX,
@@ -150,7 +150,7 @@ choose(struct fault_run *r, struct loading *l, struct err *e)
 	uint64_t usage;
 
 	if (l->target.quota > 0 && !only_adds(r) &&
-	    cpu_target_usage(&l->target, &usage, e) < 0)
+	    cgroup_cpu_usage(&l->target, &usage, e) < 0)
 		return e->code;
 	return load_init(&l->load, &cpus, &l->how, e);
 }
@@ -164,7 +164,7 @@ cpu_load_prepare(struct fault_run *r, struct err *e)
 	l->how = how_of(r);
 	if (child_group_plan(&l->group, r, "cpu", e) < 0)
 		return e->code;
-	cpu_target_open(&l->target, l->group.has_target ? &l->group.target : NULL);
+	cgroup_cpu_open(&l->target, l->group.has_target ? &l->group.target : NULL);
 	if (choose(r, l, e) < 0)
 		return e->code;
 	cpu_control_init(&l->control, &l->load, &l->target, only_adds(r));

@@ -27,7 +27,7 @@ cpu_control_is_of_quota(const struct cpu_control *c)
 
 void
 cpu_control_init(
-    struct cpu_control *c, struct load *l, const struct cpu_target *t, bool only_adds)
+    struct cpu_control *c, struct load *l, const struct cgroup_cpu *t, bool only_adds)
 {
 	*c = (struct cpu_control){ .load = l, .target = t, .only_adds = only_adds };
 	c->count = cpu_control_is_of_quota(c) ? 1 : l->count;
@@ -118,7 +118,7 @@ sample_target(const struct cpu_control *c, struct cpu_sample *ret, struct err *e
 	ret->known = ret->used;
 	if (c->only_adds)
 		return 0;
-	if (cpu_target_usage(c->target, &ret->known, e) < 0)
+	if (cgroup_cpu_usage(c->target, &ret->known, e) < 0)
 		return e->code;
 	if (c->target->leaves_us_out)
 		ret->known += ret->used;

@@ -6,16 +6,16 @@
  * One share for each CPU; one for all burners together when the percentage is of a target's
  * quota, which is not of any one CPU.
  */
+#include "cgroup_cpu.h"
 #include "cpu_ran.h"
 #include "cpu_share.h"
-#include "cpu_target.h"
 #include "load.h"
 
 #define CPU_CONTROL_MS 25
 
 struct cpu_control {
 	struct load *load;
-	const struct cpu_target *target;
+	const struct cgroup_cpu *target;
 	bool only_adds;           /* mode=add: others are not looked at */
 	struct cpu_share *shares; /* one per CPU, or one */
 	size_t count;
@@ -33,7 +33,7 @@ struct cpu_figures {
 
 /* After load_init; reads nothing yet. */
 void cpu_control_init(
-    struct cpu_control *c, struct load *l, const struct cpu_target *t, bool only_adds);
+    struct cpu_control *c, struct load *l, const struct cgroup_cpu *t, bool only_adds);
 bool cpu_control_is_of_quota(const struct cpu_control *c);
 /* How it tells how busy a CPU is: "/proc/stat and /proc/schedstat". */
 const char *cpu_control_sources(const struct cpu_control *c, char *buf, size_t size);

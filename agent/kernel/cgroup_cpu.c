@@ -3,7 +3,7 @@
  * cgroup v2 has all in one directory; v1 has quota, usage and CPUs in three trees, of which
  * the first two are mostly, but not always, mounted as one.
  */
-#include "cpu_target.h"
+#include "cgroup_cpu.h"
 #include "err.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -51,15 +51,15 @@ is_apart(const struct cgroup_place *a, const struct cgroup_place *b)
 }
 
 void
-cpu_target_open(struct cpu_target *t, const struct cgroup_place *place)
+cgroup_cpu_open(struct cgroup_cpu *t, const struct cgroup_place *place)
 {
 	struct err why = { 0 };
 
-	*t = (struct cpu_target){ .place = place, .account.dir = -1 };
+	*t = (struct cgroup_cpu){ .place = place, .account.dir = -1 };
 	if (place == NULL)
 		return;
 	t->quota = place->version == 2 ? quota_v2(place) : quota_v1(place);
-	/* without it cpu_target_usage will say so, if it is asked */
+	/* without it cgroup_cpu_usage will say so, if it is asked */
 	if (place->version == 1 &&
 	    cgroup_place_find("cpuacct", place->path, &t->account, &why) == 0)
 		t->leaves_us_out = is_apart(place, &t->account);
@@ -87,7 +87,7 @@ usage_v1(const struct cgroup_place *p, uint64_t *ret)
 }
 
 int
-cpu_target_usage(const struct cpu_target *t, uint64_t *ret, struct err *e)
+cgroup_cpu_usage(const struct cgroup_cpu *t, uint64_t *ret, struct err *e)
 {
 	if (t->place->version == 2 ? usage_v2(t->place, ret) : usage_v1(&t->account, ret))
 		return 0;
@@ -98,7 +98,7 @@ cpu_target_usage(const struct cpu_target *t, uint64_t *ret, struct err *e)
 }
 
 const char *
-cpu_target_cpus(const struct cpu_target *t, char *buf, size_t size)
+cgroup_cpu_cpus(const struct cgroup_cpu *t, char *buf, size_t size)
 {
 	struct cgroup_place p = { .dir = -1 };
 	struct err why = { 0 };
