@@ -140,6 +140,12 @@ guard_is_there(const struct guard *g)
 }
 
 void
+guard_allow(struct guard *g, usec_t more)
+{
+	atomic_store(&g->pulse->tick, clock_boottime() + more);
+}
+
+void
 guard_done(struct guard *g)
 {
 	atomic_store(&g->pulse->done, 1);

@@ -28,6 +28,9 @@ usec_t guard_next(const struct guard *g);
 /* The loop turns; this many faults are live; the earliest must be undone by `deadline`. */
 void guard_tick(struct guard *g, usec_t now, uint32_t live, usec_t deadline);
 bool guard_is_there(const struct guard *g);
+/* In the middle of a turn: what follows may take so long and is no hang (0: it is done).  A
+ * deadline counts all the same. */
+void guard_allow(struct guard *g, usec_t more);
 /* We leave in order: nothing for it to do. */
 void guard_done(struct guard *g);
 
