@@ -161,7 +161,7 @@ check-root: all $(ROOT_T)
 		$(filter-out %lib.sh,$(sort $(wildcard tests/system/*.sh tests/crash/*.sh)))
 check-vm: all $(addprefix $(BUILD)/tests/unit/,test_tc test_nft test_memory_fill test_memory_cache) $(ROOT_T)
 	$(Q)$(SUDO) tests/run.sh $(BUILD) vm \
-		tests/vm/smoke.sh tests/vm/netns.sh tests/vm/nft.sh; code=$$?; \
+		tests/vm/smoke.sh tests/vm/netns.sh tests/vm/nft.sh tests/vm/power.sh; code=$$?; \
 		$(SUDO) env BUILD=$(BUILD) tests/vm/suite.sh && exit $$code
 # No leak check: a holder's memory is freed by its end, by design, and LeakSanitizer cannot
 # trace a process in a pid namespace of its own.

@@ -27,11 +27,11 @@ mount -t 9p -o trans=virtio,version=9p2000.L,cache=none,msize=262144 share $DATA
 records() { find $STATE -path '*/undo/*' ! -name '.*' | grep .; }
 files() { find $DATA -name '.stormdrill-*' | grep .; }
 no() { ! "$@"; }
-fill() { find $DATA -name '.stormdrill-*' -size +4M | grep .; }
-in_state() {
-	curl -sf --max-time 60 --unix-socket /run/stormdrill/default/api.sock http://agent/v1/status |
-		jq -e --arg s "$1" '[.. | objects | .state?] | index($s)' >/dev/null
+status() {
+	curl -sf --max-time 60 --unix-socket /run/stormdrill/default/api.sock http://agent/v1/status
 }
+in_state() { status | jq -e --arg s "$1" '[.. | objects | .state?] | index($s)' >/dev/null; }
+is_or_over() { in_state "$1" || ! kill -0 "$ctl"; }
 cut() {
 	echo "cut: $NEXT; records: $(records | wc -l), files: $(files | wc -l)"
 	echo GUEST-CUT
@@ -42,23 +42,37 @@ start() {
 	printf 'allow disk.fill\n' >"$T/policy"
 	chmod 644 "$T/policy"
 	"$BIN/stormd" --policy "$T/policy" >>"$T/stormd.log" 2>&1 &
-	wait_for 120 test -S /run/stormdrill/default/api.sock || fail "stormd does not start"
-}
-reached() { # reached STATE: by the drill of $ctl
-	is_or_over() { in_state "$1" || ! kill -0 "$ctl"; }
-	wait_for 120 is_or_over "$1"
-	in_state "$1" || fail "never $1"
+	wait_for 120 status || fail "stormd does not start"
 }
 inject() { # in the background, its pid in $ctl
 	env --default-signal=INT "$CTL" inject disk.fill path=$DATA size=8MiB --for 10m \
-		--out "$T/out" >"$T/ctl.log" 2>&1 &
+		--out "$T/out.$RANDOM$RANDOM" >"$T/ctl.log" 2>&1 &
 	ctl=$!
 }
-active() {
-	inject
-	reached active
-	fill >/dev/null || fail "active, and no file"
-	sync
+later() { # the same, of a drill whose fault is to begin much later
+	cat >"$T/drill.yaml" <<-Y
+		version: 1
+		name: later
+		lease: 15s
+		faults: [{disk.fill: {path: $DATA, size: 8MiB}, at: 8m, for: 1m}]
+	Y
+	"$CTL" run "$T/drill.yaml" --out "$T/out.$RANDOM$RANDOM" >"$T/ctl.log" 2>&1 &
+	ctl=$!
+}
+# led_to STATE inject|later: again when the machine stood still and our agent was taken for
+# one that hangs.
+led_to() {
+	local i
+	for ((i = 0; i < ATTEMPTS; i++)); do
+		: >"$T/stormd.log"
+		pgrep -x stormd >/dev/null || start
+		"$2"
+		wait_for 120 is_or_over "$1"
+		in_state "$1" && files >/dev/null && return
+		grep -q 'stands still' "$T/stormd.log" || was_starved "$T/ctl.log" || break
+		wait_for 120 no files
+	done
+	fail "never $1"
 }
 
 # --- what the last one left ---------------------------------------------------------------
@@ -114,38 +128,31 @@ promised) # the very first record, whose directory is still to be made
 record) # on disk; what it promises may not have been made yet
 	inject
 	until compgen -G "$STATE/default/undo/[0-9a-f]*" >/dev/null; do
-		kill -0 $ctl || fail "no record"
+		kill -0 "$ctl" || fail "no record"
 	done
 	cut
 	;;
 staged)
-	cat >"$T/drill.yaml" <<-Y
-		version: 1
-		name: later
-		lease: 15s
-		faults: [{disk.fill: {path: $DATA, size: 8MiB}, at: 8m, for: 1m}]
-	Y
-	"$CTL" run "$T/drill.yaml" --out "$T/out" >"$T/ctl.log" 2>&1 &
-	ctl=$!
-	reached staged
+	led_to staged later
 	cut
 	;;
 active)
-	active
+	led_to active inject
+	sync
 	cut
 	;;
 undoing)
-	active
+	led_to active inject
 	fsfreeze -f $STATE
-	kill -INT $ctl
+	kill -INT "$ctl"
 	wait_for 60 no files || fail "the file is not unlinked"
 	records >/dev/null || fail "the record went before it could be known"
 	cut
 	;;
 clean)
-	active
-	kill -INT $ctl
-	wait $ctl
+	led_to active inject
+	kill -INT "$ctl"
+	wait "$ctl"
 	no records || fail "not undone"
 	cut
 	;;
