@@ -248,42 +248,67 @@ without_fallocate_it_is_written(void **state)
 	in_a_child(live_without_fallocate);
 }
 
-/* Copy on write: what is left is known after a sync only, and still exact. */
+/* Another file system, of 256 MiB; says why and skips the test where there is none. */
 static void
-on_btrfs_it_is_written_and_exact(void **state)
+mount_other(const char *type, char *where, char *from, size_t size)
 {
-	char where[64], from[64];
+	char program[32];
+	int fd;
+
+	(void)snprintf(where, size, "%s/%s", base, type);
+	(void)snprintf(from, size, "%s/image-%s", base, type);
+	(void)snprintf(program, sizeof(program), "mkfs.%s", type);
+	fd = open(from, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	assert_int_equal(ftruncate(fd, 256 << 20) | close(fd) | mkdir(where, 0755), 0);
+	if (TOOL("/usr/bin/env", "PATH=/usr/sbin:/sbin:/usr/bin:/bin", program, from) ==
+		0 &&
+	    TOOL("/bin/mount", "-t", type, "-o", "loop", from, where) == 0)
+		return;
+	assert_int_equal(unlink(from) | rmdir(where), 0);
+	skip_test("no %s here: no mkfs.%s, or a kernel without it", type, type);
+}
+
+static void
+fill_other(const char *type)
+{
+	char where[64], from[64], hidden[96];
 	struct spec spec;
 	struct fault_run r;
 	struct disk_space s;
 	struct err e = { 0 };
 	int fd;
 
-	(void)state;
-	if (access("/usr/sbin/mkfs.btrfs", X_OK) < 0 &&
-	    access("/sbin/mkfs.btrfs", X_OK) < 0)
-		skip_test("no mkfs.btrfs (package btrfs-progs)");
-	(void)snprintf(where, sizeof(where), "%s/btrfs", base);
-	(void)snprintf(from, sizeof(from), "%s/image2", base);
-	fd = open(from, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	assert_int_equal(ftruncate(fd, 256 << 20) | close(fd) | mkdir(where, 0755), 0);
-	assert_int_equal(TOOL("/usr/bin/env", "mkfs.btrfs", "-q", from), 0);
-	if (TOOL("/bin/mount", "-o", "loop,compress=zstd", from, where) < 0) {
-		assert_int_equal(unlink(from) | rmdir(where), 0);
-		skip_test("this kernel has no btrfs");
-	}
+	mount_other(type, where, from, sizeof(where));
 	spec = spec_of(where, "leave", "60MiB");
 	fill(&r, &spec);
 	assert_ok(await_whole(&r, &e), e);
 	assert_ok(fault_disk_fill.verify(&r, &e), e);
-	assert_non_null(strstr(r.note, "btrfs"));
+	assert_non_null(strstr(r.note, type));
 	assert_non_null(strstr(r.note, "written"));
 	fd = disk_open_dir(where, &e);
 	assert_ok(disk_space(fd, &s, &e), e);
 	assert_int_equal(s.available * s.block, 60 << 20);
 	assert_int_equal(close(fd), 0);
+	(void)snprintf(hidden, sizeof(hidden), "%s/.stormdrill-%s", where, spec.id);
+	assert_int_equal(access(hidden, F_OK), -1);
 	give_back(&r);
 	assert_int_equal(umount(where) | unlink(from) | rmdir(where), 0);
+}
+
+/* Copy on write: what is left is known after a sync only, and still exact. */
+static void
+on_btrfs_it_is_written_and_exact(void **state)
+{
+	(void)state;
+	fill_other("btrfs");
+}
+
+/* No unnamed files, and an fallocate that writes zeros. */
+static void
+on_fat_it_is_written_and_exact(void **state)
+{
+	(void)state;
+	fill_other("vfat");
 }
 
 int
@@ -302,6 +327,7 @@ main(int argc, char **argv)
 		    without_unnamed_files_the_name_is_gone_before_it_matters),
 		cmocka_unit_test(without_fallocate_it_is_written),
 		cmocka_unit_test(on_btrfs_it_is_written_and_exact),
+		cmocka_unit_test(on_fat_it_is_written_and_exact),
 	};
 
 	/* a filler is the holder's own program again, and here that is this one */

@@ -18,6 +18,7 @@ programs=(
 	unit/test_tc
 	unit/test_nft
 	unit/test_cpu_load
+	unit/test_disk_fill_ways
 	unit/test_memory_fill
 	unit/test_memory_cache
 	unit/test_disk_throttle
