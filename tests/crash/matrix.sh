@@ -13,7 +13,7 @@
 set -u
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/../system/lib.sh"
-FAULTS="process.kill net.partition net.partition+nftables net.delay net.dns net.ports cpu.load disk.fill disk.freeze disk.readonly memory.fill process.pause process.pause+freezer"
+FAULTS="process.kill net.partition net.partition+nftables net.delay net.dns net.ports cpu.load disk.fill disk.freeze disk.readonly disk.inodes disk.throttle disk.load memory.fill process.pause process.pause+freezer host.fds host.pids"
 
 if [ $# -eq 0 ]; then
 	need_root
@@ -47,9 +47,14 @@ arguments() {
 	net.ports) echo '{mode: exhaust, leave: 100}' ;;
 	cpu.load) echo '{percent: 30%, cpus: "0", mode: add}' ;;
 	disk.fill) echo "{path: $T/disk, size: 16MiB}" ;;
+	disk.inodes) echo "{path: $T/disk, count: 500}" ;;
+	disk.throttle) echo "{path: $T/disk, cgroup: /$GROUP, write_rate: 1MiB}" ;;
+	disk.load) echo "{path: $T/disk, operation: write, size: 4MiB, rate: 1MiB, direct: false}" ;;
+	host.fds) echo '{leave: 0, cmdline: "sleep 600"}' ;;
+	host.pids) echo "{leave: 0, cgroup: /$GROUP}" ;;
 	memory.fill) echo '{size: 64MiB}' ;;
 	process.pause) echo '{cmdline: "sleep 600"}' ;;
-	process.pause+freezer) echo '{cgroup: /paused, how: freezer}' ;;
+	process.pause+freezer) echo "{cgroup: /$GROUP, how: freezer}" ;;
 	disk.freeze | disk.readonly) echo "{path: $T/disk}" ;;
 	esac
 }
@@ -77,12 +82,30 @@ while sleep 0.1; do
 	printf '\x12\x34\1\0\0\1\0\0\0\0\0\0\3www\7example\3com\0\0\1\0\1' >/dev/udp/10.1.1.2/53
 done 2>/dev/null &
 QUERIES=$!
+limit_of() { awk '/^Max open files/ {print $4}' "/proc/$1/limits"; }
 sleeps() { ps -o stat= -p "$1" | grep -q '^S'; }
+# A group of ours in the tree whose controller the fault needs; what it may have of disks and
+# processes is part of the world.
+group_in() { # group_in CONTROLLER
+	local tree
+	for tree in "/sys/fs/cgroup/$1" "$(cgroup_tree)"; do
+		if [ "$tree" = "$(cgroup_tree)" ] && [ "$1" != freezer ]; then
+			echo "+$1" >"$tree/cgroup.subtree_control" 2>/dev/null || continue
+		elif [ "$1" = freezer ] && [ "$tree" != "$(cgroup_tree)" ]; then
+			continue
+		fi
+		GROUP_DIR=$tree/$GROUP
+		mkdir "$GROUP_DIR" 2>/dev/null && return
+	done
+	skip "no cgroup tree here has the controller $1"
+}
+GROUP=storm-matrix-$BASHPID-$RANDOM
+GROUP_DIR=
+trap '[ -z "$GROUP_DIR" ] || rmdir "$GROUP_DIR"' EXIT
 case $FAULT in
-*+freezer)
-	PAUSED=$(cgroup_tree)/paused
-	mkdir "$PAUSED" || skip "no cgroup v2 tree to freeze a group in"
-	;;
+*+freezer) group_in freezer ;;
+disk.throttle) [ -d /sys/fs/cgroup/blkio ] && group_in blkio || group_in io ;;
+host.pids) group_in pids ;;
 esac
 write_drill() { # write_drill VICTIM SIGNAL
 	cat >"$T/drill.yaml" <<Y
@@ -123,6 +146,8 @@ takes_changes() {
 world() {
 	snapshot
 	takes_changes || echo "# disk: stands still, or is read-only"
+	[ -z "$GROUP_DIR" ] || (cd "$GROUP_DIR" && grep -s . io.max pids.max blkio.throttle.*_device)
+	echo "# disk: $(stat -f -c %d "$T/disk") inodes free"
 	echo "# disk: $(free_blocks) blocks free; $(find "$T/disk" -mindepth 1 | sort | tr '\n' ' ')"
 }
 
@@ -158,7 +183,7 @@ try_one() {
 	sleep 600 &
 	sleeper=$!
 	case $FAULT in
-	*+freezer) echo $sleeper >"$PAUSED/cgroup.procs" ;;
+	*+freezer) echo $sleeper >"$GROUP_DIR/cgroup.procs" ;;
 	esac
 	world >"$T/before"
 	"$BIN/stormctl" run "$T/drill.yaml" --out "$T/out.$victim.$signal.$moment" \
@@ -169,6 +194,8 @@ try_one() {
 	wait "$CTL" || rc=$?
 	wait_for 60 storm_gone || fail "$what: left running: $(pgrep -l stormd | tr '\n' ' ')"
 	case $FAULT in
+	host.fds) [ "$(limit_of "$sleeper")" = "$(limit_of $$)" ] ||
+		fail "$what: its process has a limit of $(limit_of "$sleeper")" ;;
 	process.pause*) sleeps "$sleeper" || fail "$what: its process is still stopped" ;;
 	esac
 	kill "$sleeper" 2>/dev/null
