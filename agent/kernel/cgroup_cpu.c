@@ -5,24 +5,42 @@
  */
 #include "cgroup_cpu.h"
 #include "err.h"
+#include "parse.h"
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define WHOLE 1000000
 #define TEXT  4096
 
+/* The first word as a number; *text is then behind it. */
+static bool
+take_number(char **text, uint64_t *ret)
+{
+	char *word = strsep(text, " \n");
+	struct err why;
+
+	return word != NULL && parse_u64(word, ret, &why) == 0;
+}
+
+static bool
+read_number(const struct cgroup_place *p, const char *file, uint64_t *ret)
+{
+	char line[32], *text = line;
+
+	return cgroup_place_read(p, file, line, sizeof(line)) > 0 &&
+	       take_number(&text, ret);
+}
+
 /* "50000 100000"; "max 100000" is none. */
 static uint64_t
 quota_v2(const struct cgroup_place *p)
 {
-	char text[64];
+	char line[64], *text = line;
 	uint64_t quota, period;
 
-	if (cgroup_place_read(p, "cpu.max", text, sizeof(text)) < 0 ||
-	    sscanf(text, "%" SCNu64 " %" SCNu64, &quota, &period) != 2 || period == 0)
+	if (cgroup_place_read(p, "cpu.max", line, sizeof(line)) < 0 ||
+	    !take_number(&text, &quota) || !take_number(&text, &period) || period == 0)
 		return 0;
 	return quota * WHOLE / period;
 }
@@ -31,15 +49,12 @@ quota_v2(const struct cgroup_place *p)
 static uint64_t
 quota_v1(const struct cgroup_place *p)
 {
-	char text[32];
-	int64_t quota, period;
+	uint64_t quota, period;
 
-	if (cgroup_place_read(p, "cpu.cfs_quota_us", text, sizeof(text)) < 0 ||
-	    sscanf(text, "%" SCNd64, &quota) != 1 || quota <= 0 ||
-	    cgroup_place_read(p, "cpu.cfs_period_us", text, sizeof(text)) < 0 ||
-	    sscanf(text, "%" SCNd64, &period) != 1 || period <= 0)
+	if (!read_number(p, "cpu.cfs_quota_us", &quota) ||
+	    !read_number(p, "cpu.cfs_period_us", &period) || period == 0)
 		return 0;
-	return (uint64_t)(quota * WHOLE / period);
+	return quota * WHOLE / period;
 }
 
 static bool
@@ -68,19 +83,17 @@ cgroup_cpu_open(struct cgroup_cpu *t, const struct cgroup_place *place)
 static bool
 usage_v2(const struct cgroup_place *p, uint64_t *ret)
 {
-	char text[TEXT];
+	static const char key[] = "usage_usec "; /* the first line */
+	char line[TEXT], *text = line + strlen(key);
 
-	return cgroup_place_read(p, "cpu.stat", text, sizeof(text)) > 0 &&
-	       sscanf(text, "usage_usec %" SCNu64, ret) == 1;
+	return cgroup_place_read(p, "cpu.stat", line, sizeof(line)) > 0 &&
+	       strncmp(line, key, strlen(key)) == 0 && take_number(&text, ret);
 }
 
 static bool
 usage_v1(const struct cgroup_place *p, uint64_t *ret)
 {
-	char text[32];
-
-	if (p->dir < 0 || cgroup_place_read(p, "cpuacct.usage", text, sizeof(text)) < 0 ||
-	    sscanf(text, "%" SCNu64, ret) != 1)
+	if (p->dir < 0 || !read_number(p, "cpuacct.usage", ret))
 		return false;
 	*ret /= 1000; /* ns */
 	return true;
