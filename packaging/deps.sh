@@ -46,6 +46,7 @@ test     socat                socat                 cmd:socat
 test     e2fsprogs            e2fsprogs             cmd:mkfs.ext4
 test     btrfs-progs          btrfs-progs           cmd:mkfs.btrfs
 test     dosfstools           dosfstools            cmd:mkfs.vfat
+test     systemd              systemd               file:/lib/systemd/systemd
 test     groff                groff                 cmd:groff
 test     ansible-core         ansible-core          cmd:ansible-inventory
 test     python3-jsonschema   python3-jsonschema    py:jsonschema
