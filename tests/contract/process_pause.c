@@ -23,12 +23,14 @@ static _Atomic unsigned long (*counts)[THREADS]; /* of each victim */
 
 /* --- victims ---------------------------------------------------------------------------- */
 
+static useconds_t period = 2000; /* of those that are made from now on */
+
 static void *
 count_up(void *count)
 {
 	for (;;) {
 		atomic_fetch_add((_Atomic unsigned long *)count, 1);
-		(void)usleep(2000);
+		(void)usleep(period);
 	}
 	return NULL;
 }
@@ -269,12 +271,14 @@ five_hundred_are_stopped_and_continued(void **state)
 	struct held_fault h;
 
 	(void)state;
+	period = 200000; /* so many must leave the machine its time */
 	for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
 		memset(&counts[i], 0, sizeof(counts[i]));
 		pids[i] = victim_as(NAME, i, 1);
 		while (atomic_load(&counts[i][0]) == 0)
 			(void)usleep(500);
 	}
+	period = 2000;
 	expect_refused("name=" NAME " how=stop", "how=ptrace has no such bound");
 	h = pause_on("name=" NAME);
 	assert_int_equal(h.state->run.effect, 500);

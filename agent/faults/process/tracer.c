@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STOP_WAIT   (1 * USEC_PER_SEC) /* for threads to come out of the kernel */
+#define STOP_WAIT   (3 * USEC_PER_SEC) /* for threads to come out of the kernel */
 #define STOP_PERIOD (500)              /* µs between two looks */
 
 /* One look at all threads of a process. */
