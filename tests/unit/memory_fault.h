@@ -48,6 +48,14 @@ memory_fault_begin(void)
 	    memory_world.cap, sizeof(memory_world.cap), "storm-memory-%s", fault_id);
 }
 
+/* Whatever became of the fault in it. */
+static inline void
+target_end(void)
+{
+	undo_quietly();
+	group_end(memory_world.target);
+}
+
 static inline int
 memory_fault_end(void **state)
 {

@@ -123,7 +123,7 @@ cache_is_page_cache_that_comes_back_and_takes_no_space(void **state)
 	assert_int_equal(is.f_bavail, was.f_bavail);
 	undo();
 	assert_true(cache_of(memory_world.target) < MIB(8));
-	group_end(memory_world.target);
+	target_end();
 }
 
 static void

@@ -7,6 +7,7 @@
 #include "cgroup_memory.h"
 #include "crew.h"
 #include "memory_fault.h"
+#include "sanitized.h"
 #include <time.h>
 
 TEST_WITHOUT_LEAK_CHECK
@@ -105,7 +106,8 @@ locked_memory_is_locked_and_other_is_not(void **state)
 	/* as in a holder, whose own memory is: a filler must not have that from it */
 	assert_int_equal(mlockall(MCL_CURRENT | MCL_FUTURE), 0);
 	begin("size=32MiB lock=true", MIB(32));
-	assert_true(sum_status("VmLck") >= 32 << 10);
+	if (!IS_SANITIZED) /* whose mlock does nothing */
+		assert_true(sum_status("VmLck") >= 32 << 10);
 	undo();
 	begin("size=32MiB", MIB(32));
 	assert_int_equal(sum_status("VmLck"), 0);
@@ -148,7 +150,7 @@ what_is_not_there_is_refused_with_figures(void **state)
 	refused("size=8MiB cgroup=/", -EINVAL, "/ is every process");
 	refused("size=8MiB cgroup=/not/there", -ENOENT, "not/there");
 	refused("size=8MiB container=0123456789abcdef", -ESRCH, "0123456789abcdef");
-	group_end(memory_world.target);
+	target_end();
 }
 
 static void
@@ -195,7 +197,7 @@ pressure_must_be_known(void **state)
 		refused("size=8MiB pressure=10 cgroup=TARGET", -EOPNOTSUPP, "cgroup v1");
 	else if (try_prepare("size=8MiB pressure=10 cgroup=TARGET", &e) < 0)
 		assert_int_equal(e.code, -EOPNOTSUPP);
-	group_end(memory_world.target);
+	target_end();
 	if (proc_memory_pressure(&share, &why) < 0) {
 		refused("size=8MiB pressure=10", -EOPNOTSUPP, "psi=1");
 		return;
@@ -216,7 +218,7 @@ a_target_that_dies_as_a_whole_is_refused(void **state)
 		group_write(memory_world.target, "memory.oom.group", "1");
 		refused("size=8MiB cgroup=TARGET", -EPERM, "memory.oom.group");
 	}
-	group_end(memory_world.target);
+	target_end();
 }
 
 /* --- in a target, at its limit --- */
@@ -224,6 +226,7 @@ a_target_that_dies_as_a_whole_is_refused(void **state)
 static void
 a_target_is_charged_and_read(void **state)
 {
+	const usec_t until = clock_boottime() + PATIENCE;
 	struct cgroup_memory m;
 	struct cgroup_place p;
 	struct err e = { 0 };
@@ -236,10 +239,12 @@ a_target_is_charged_and_read(void **state)
 	assert_true(m.available > MIB(120));
 	stage("percent=75 of=limit cgroup=TARGET");
 	apply();
-	/* the fillers themselves are in use, too */
-	assert_true(is_held_within(MIB(92), MIB(96)));
-	assert_ok(cgroup_memory_read(&p, &m, &e), e);
-	assert_true(m.available <= MIB(36));
+	while (m.available > MIB(36)) { /* the fillers themselves are in use, too */
+		assert_true(clock_boottime() < until);
+		assert_ok(fault_memory_fill.hold(&r, &e), e);
+		assert_ok(cgroup_memory_read(&p, &m, &e), e);
+	}
+	assert_true(r.effect > MIB(40) && r.effect <= MIB(96));
 	/* disarmed is: the memory is back */
 	assert_ok(undo_run(r.ctx, &r.undo, BEAT_DISARM, &e), e);
 	assert_ok(undo_check(r.ctx, &r.undo, BEAT_DISARM, &e), e);
@@ -247,7 +252,7 @@ a_target_is_charged_and_read(void **state)
 	assert_true(m.available > MIB(120));
 	undo();
 	cgroup_place_close(&p);
-	group_end(memory_world.target);
+	target_end();
 }
 
 static void
@@ -264,7 +269,7 @@ a_limit_above_counts_too(void **state)
 	assert_int_equal(m.limit, WORLD_CAP);
 	assert_true(m.available < WORLD_CAP);
 	cgroup_place_close(&p);
-	group_end(memory_world.target);
+	target_end();
 }
 
 /* Until hold has something to say. */
@@ -286,10 +291,12 @@ ours_dies_first_and_the_target_lives(void **state)
 	struct err e;
 
 	(void)state;
+	if (IS_SANITIZED)
+		skip_test("with a sanitizer the victim alone is larger than the limit");
 	group_make(memory_world.target, MIB(160));
 	v = victim_start(32);
 	begin("size=64MiB cgroup=TARGET", MIB(64));
-	assert_true(victim_take(&v, 96)); /* 192 of 160 */
+	assert_true(victim_take(&v, 80)); /* 176 of 160 */
 	e = hold_until_lost();
 	assert_true(r.lost);
 	if (strstr(e.msg, "the kernel's OOM killer ended it") == NULL)
@@ -297,7 +304,7 @@ ours_dies_first_and_the_target_lives(void **state)
 	undo();
 	assert_true(victim_take(&v, 0));
 	victim_end(&v);
-	group_end(memory_world.target);
+	target_end();
 }
 
 static void
@@ -319,7 +326,7 @@ anyone_may_be_the_target_and_that_is_told(void **state)
 	assert_int_equal(r.effect, MIB(48));
 	undo();
 	victim_end(&v);
-	group_end(memory_world.target);
+	target_end();
 }
 
 static void
@@ -383,10 +390,12 @@ others_get_back_what_the_floor_lacks(void **state)
 	bool gave = false;
 
 	(void)state;
+	if (IS_SANITIZED)
+		skip_test("with a sanitizer the victim alone is larger than the limit");
 	group_make(memory_world.target, MIB(256));
 	for (int i = 0; i < ATTEMPTS && !gave; i++)
 		gave = gives_back();
-	group_end(memory_world.target);
+	target_end();
 	assert_true(gave);
 }
 
