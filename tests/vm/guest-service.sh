@@ -75,7 +75,7 @@ in_force() { # in_force FOR PARAMETERS: again where the machine was too slow for
 		wait_for 120 active_or_over
 		grep -q '"text":"active' "$T/out/events.ndjson" && return
 		is_slow || break
-		wait_for 60 all_up
+		wait_for 60 storm_gone
 	done
 	fail "never in force"
 }
