@@ -23,7 +23,9 @@ static _Atomic unsigned long (*counts)[THREADS]; /* of each victim */
 
 /* --- victims ---------------------------------------------------------------------------- */
 
-static useconds_t period = 2000; /* of those that are made from now on */
+/* Of those that are made from now on. */
+static useconds_t period = 2000;
+static uid_t victims_uid = 0;
 
 static void *
 count_up(void *count)
@@ -42,6 +44,8 @@ victim_as(const char *name, size_t i, size_t threads)
 
 	if (pid != 0)
 		return pid;
+	if (victims_uid != 0 && setresuid(victims_uid, victims_uid, victims_uid) < 0)
+		_exit(1);
 	(void)prctl(PR_SET_NAME, name);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (size_t t = 1; t < threads; t++) {
@@ -204,6 +208,27 @@ every_thread_stands_still_and_goes_on(void **state)
 	}
 	end(a);
 	end(b);
+}
+
+/* The tracer is root without the power to signal others. */
+static void
+another_users_process_stands_still_as_well(void **state)
+{
+	pid_t a;
+	struct held_fault h;
+
+	(void)state;
+	memset(&counts[0], 0, sizeof(counts[0]));
+	victims_uid = 64124;
+	a = victim_as("storm-user", 0, THREADS);
+	victims_uid = 0;
+	while (atomic_load(&counts[0][THREADS - 1]) == 0)
+		(void)usleep(500);
+	h = pause_on("user=64124 how=ptrace");
+	assert_stands_still(0);
+	held_off(&h);
+	assert_runs(0);
+	end(a);
 }
 
 static void
@@ -640,6 +665,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_thread_stands_still_and_goes_on),
+		cmocka_unit_test(another_users_process_stands_still_as_well),
 		cmocka_unit_test(what_was_stopped_before_stays_stopped),
 		cmocka_unit_test(the_death_of_the_holder_leaves_nobody_stopped),
 		cmocka_unit_test(five_hundred_are_stopped_and_continued),

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define START_WAIT (10 * USEC_PER_SEC)
-#define HOLD_WAIT  (5 * USEC_PER_SEC)
+#define HOLD_WAIT  (15 * USEC_PER_SEC) /* a machine that is slow to stop hundreds */
 #define LOOK_MS    20
 
 /* The kernel may forbid it for good: Yama's scope 3. */

@@ -53,7 +53,8 @@ hold_thread(const struct look *l, pid_t tid)
 	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)(uintptr_t)l->options) < 0)
 		return errno == ESRCH ? 0 : -errno;
 	(void)ptrace(PTRACE_INTERRUPT, tid, NULL, NULL); /* or it has ended */
-	if (syscall(SYS_tgkill, l->pid, tid, 0) == 0)
+	/* EPERM: it is there, and another user's */
+	if (syscall(SYS_tgkill, l->pid, tid, 0) == 0 || errno != ESRCH)
 		return 1;
 	let_go(tid);
 	return 0;
