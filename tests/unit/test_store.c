@@ -1,160 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The directory of obligations: records appear whole or not at all, also on a full file
- * system; damaged ones are named and never obeyed; another boot's are dropped; and undoing
- * by record works whoever else is at it and whatever became of its namespace.
+ * system; damaged ones are named and never obeyed; and undoing by record works whoever else
+ * is at it and whatever became of its namespace.
  */
-#include "test.h"
-
-#include "pidns.h"
-
-#include "cgroup.h"
-#include "cleanup.h"
-#include "disk.h"
-#include "fdio.h"
-#include "ipset.h"
 #include "link.h"
 #include "nft.h"
-#include "nl.h"
-#include "spawn.h"
-#include "store.h"
+#include "store_world.h"
 #include "tc.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/netlink.h>
-#include <string.h>
-#include <sys/stat.h>
-
-#define ONE   "7e57ee01"
-#define TWO   "7e57ee02"
-#define THREE "7e57ee03"
-
-static char dir[] = "/tmp/storm-store.XXXXXX";
-static char run_dir[64], state_dir[64], host_dir[64];
-static struct store store;
-static struct undo_ctx *ctx;
-static struct err e;
-
-static int
-shell(const char *command)
-{
-	const char *argv[] = { "/bin/sh", "-c", command, NULL };
-	struct run_tool t = { .argv = argv, .keep_fd = -1, .timeout_ms = 20000 };
-	struct err why = { 0 };
-
-	return run_tool(&t, &why);
-}
-
-static struct nl *
-netfilter(void)
-{
-	return undo_ctx_nl(ctx, NETLINK_NETFILTER);
-}
-
-static struct record
-record_of(const char *fault)
-{
-	struct record r = {
-		.kind = "toy.set", .summary = "toy.set", .netns = netns_inode()
-	};
-	struct undo u = { .op = UNDO_SET_DESTROY };
-
-	(void)snprintf(r.fault, sizeof(r.fault), "%s", fault);
-	uuid_make(r.drill);
-	assert_ok(clock_boot_id(r.boot_id, &e), e);
-	/* no process has this start time: the holder is dead */
-	r.holder = (struct process_id){ .pid = 2, .start = 1 };
-	(void)snprintf(u.name, sizeof(u.name), "sd-%s-4", fault);
-	undo_add(&r.undo, u);
-	return r;
-}
-
-static void
-path_of_file(const char *fault, char *ret, size_t size)
-{
-	(void)snprintf(ret, size, "%s/" DISK_NAME_PREFIX "%s", dir, fault);
-}
-
-static bool
-has_file(const char *fault)
-{
-	char path[128];
-
-	path_of_file(fault, path, sizeof(path));
-	return access(path, F_OK) == 0;
-}
-
-/* As record_of, and a file as well, which is there. */
-static struct record
-lasting_record_of(const char *fault)
-{
-	struct record r = record_of(fault);
-	struct undo u = { .op = UNDO_UNLINK_FILE };
-	struct disk_place place;
-	int fd = disk_open_dir(dir, &e);
-
-	assert_true(fd >= 0);
-	assert_ok(disk_place(fd, &place, &e), e);
-	(void)close(fd);
-	u.num[0] = place.inode;
-	u.num[1] = place.fsid;
-	path_of_file(fault, u.name, sizeof(u.name));
-	undo_add(&r.undo, u);
-	fd = open(u.name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	(void)close(fd);
-	return r;
-}
-
-static void
-put(const char *name, const char *text)
-{
-	assert_ok(replace_file_at(store.dir, name, text, strlen(text), &e), e);
-}
-
-static int
-setup(void **state)
-{
-	char command[300];
-
-	(void)state;
-	(void)snprintf(command, sizeof(command),
-	    "find %s -type f -delete; ipset destroy; tc qdisc del dev d0 clsact; "
-	    "nft delete table ip filter; true",
-	    dir);
-	memset(&e, 0, sizeof(e));
-	return shell(command);
-}
-
-struct seen {
-	int good, bad;
-	char order[128], why[400];
-};
-
-static int
-look(void *arg, const char *name, const struct record *r, const struct err *why)
-{
-	struct seen *s = arg;
-	size_t used = strlen(s->order);
-
-	(void)snprintf(s->order + used, sizeof(s->order) - used, "%s ", name);
-	if (r == NULL) {
-		s->bad++;
-		(void)snprintf(s->why, sizeof(s->why), "%s", why->msg);
-	} else {
-		s->good++;
-	}
-	return 0;
-}
-
-static struct seen
-look_at_all(void)
-{
-	struct seen s = { 0 };
-
-	assert_ok(store_each(&store, look, &s, &e), e);
-	return s;
-}
 
 /* --- the files ------------------------------------------------------------------------- */
 
@@ -264,34 +117,6 @@ on_a_full_file_system_nothing_is_promised(void **state)
 	assert_int_equal(shell(command), 0);
 }
 
-/* --- undoing --------------------------------------------------------------------------- */
-
-static void
-make_set(const char *fault)
-{
-	char name[32];
-
-	(void)snprintf(name, sizeof(name), "sd-%s-4", fault);
-	assert_ok(ipset_create(netfilter(), name, 4, 16, &e), e);
-}
-
-static bool
-has_set(const char *fault)
-{
-	struct ipset_info info;
-	struct err why = { 0 };
-	char name[32];
-
-	(void)snprintf(name, sizeof(name), "sd-%s-4", fault);
-	return ipset_info(netfilter(), name, &info, &why) == 0;
-}
-
-static bool
-has_record(const char *fault)
-{
-	return faccessat(store.dir, fault, F_OK, 0) == 0;
-}
-
 static void
 undoing_takes_object_holder_and_record(void **state)
 {
@@ -326,200 +151,6 @@ another_process_with_the_holders_pid_is_spared(void **state)
 	r.holder.start++;
 	assert_true(process_id_alive(r.holder));
 	end_sleeper(other);
-}
-
-static void
-another_boots_record_is_dropped_and_touches_nothing(void **state)
-{
-	struct record r = record_of(ONE);
-	pid_t other = sleeper("innocent");
-
-	(void)state;
-	uuid_make(r.boot_id);
-	assert_int_equal(process_id_get(other, &r.holder), 0);
-	make_set(ONE);
-	assert_ok(store_put(&store, &r, &e), e);
-	assert_ok(store_undo(&store, &r, -1, &e), e);
-	assert_false(has_record(ONE));
-	assert_true(has_set(ONE));
-	assert_true(process_id_alive(r.holder));
-	end_sleeper(other);
-}
-
-/* --- what outlives the boot ------------------------------------------------------------ */
-
-static bool
-is_in(const char *parent, const char *fault)
-{
-	char path[128];
-
-	(void)snprintf(path, sizeof(path), "%s/undo/%s", parent, fault);
-	return access(path, F_OK) == 0;
-}
-
-static void
-what_dies_with_the_boot_makes_no_state(void **state)
-{
-	struct record r = record_of(ONE), got;
-
-	(void)state;
-	assert_ok(store_put(&store, &r, &e), e);
-	assert_ok(store_get(&store, ONE, &got, &e), e);
-	assert_ok(store_drop(&store, ONE, &e), e);
-	assert_int_equal(store_get(&store, ONE, &got, &e), -ENOENT);
-	assert_int_equal(access(state_dir, F_OK), -1);
-}
-
-static void
-what_outlives_the_boot_is_kept_in_the_state_dir(void **state)
-{
-	struct record r = lasting_record_of(ONE), other = record_of(TWO), got;
-	struct seen s;
-
-	(void)state;
-	assert_ok(store_put(&store, &other, &e), e);
-	assert_ok(store_put(&store, &r, &e), e);
-	assert_true(is_in(state_dir, ONE));
-	assert_false(is_in(run_dir, ONE));
-	assert_true(is_in(run_dir, TWO));
-	assert_false(is_in(state_dir, TWO));
-	assert_ok(store_get(&store, ONE, &got, &e), e);
-	assert_int_equal(got.undo.count, 2);
-	s = look_at_all();
-	assert_int_equal(s.good, 2);
-	assert_string_equal(s.order, ONE " " TWO " ");
-	make_set(ONE);
-	assert_ok(store_undo(&store, &r, -1, &e), e);
-	assert_false(has_set(ONE));
-	assert_false(has_file(ONE));
-	assert_false(is_in(state_dir, ONE));
-	assert_true(is_in(run_dir, TWO));
-	assert_ok(store_undo(&store, &r, -1, &e), e); /* whoever comes second */
-}
-
-/* The first such record may come after we looked. */
-static void
-state_that_comes_later_is_seen(void **state)
-{
-	struct store early;
-	struct record r, got;
-	char command[64];
-
-	(void)state;
-	(void)snprintf(command, sizeof(command), "rm -rf %s/lib", dir);
-	assert_int_equal(shell(command), 0);
-	assert_ok(store_open(&early, run_dir, state_dir, host_dir, &e), e);
-	assert_int_equal(early.state, -1);
-	store_close(&store);
-	assert_ok(store_open(&store, run_dir, state_dir, host_dir, &e), e);
-	r = lasting_record_of(ONE);
-	assert_ok(store_put(&store, &r, &e), e);
-	assert_ok(store_get(&early, ONE, &got, &e), e);
-	assert_ok(store_undo(&early, &r, -1, &e), e);
-	assert_false(has_file(ONE));
-	assert_false(is_in(state_dir, ONE));
-	store_close(&early);
-}
-
-static void
-without_a_state_dir_nothing_that_lasts_is_promised(void **state)
-{
-	struct store without;
-	struct record r = lasting_record_of(ONE);
-
-	(void)state;
-	assert_ok(store_open(&without, run_dir, "", host_dir, &e), e);
-	assert_int_equal(store_put(&without, &r, &e), -ENOENT);
-	assert_non_null(strstr(e.msg, "outlives a reboot"));
-	assert_false(is_in(run_dir, ONE));
-	store_close(&without);
-}
-
-/* Only what outlives it: numbers of processes and names in the kernel are others' now. */
-static void
-after_a_reboot_only_what_outlives_it_is_undone(void **state)
-{
-	struct record r = lasting_record_of(ONE);
-	pid_t other = sleeper("innocent");
-	struct store left;
-
-	(void)state;
-	uuid_make(r.boot_id);
-	r.netns = 1; /* no such namespace, and none is looked for */
-	assert_int_equal(process_id_get(other, &r.holder), 0);
-	make_set(ONE);
-	assert_ok(store_put(&store, &r, &e), e);
-	assert_true(record_is_of_earlier_boot(&r));
-	assert_ok(store_open(&left, "", state_dir, host_dir, &e), e);
-	store_disarm_all(&left, -1);
-	assert_true(has_file(ONE));
-	assert_ok(store_undo(&left, &r, -1, &e), e);
-	assert_false(has_file(ONE));
-	assert_false(is_in(state_dir, ONE));
-	assert_true(has_set(ONE));
-	assert_true(process_id_alive(r.holder));
-	store_close(&left);
-	end_sleeper(other);
-}
-
-/* A disk that is not mounted yet: what is on it is not gone. */
-static void
-after_a_reboot_a_promise_waits_for_its_disk(void **state)
-{
-	struct record r = lasting_record_of(ONE);
-
-	(void)state;
-	uuid_make(r.boot_id);
-	r.undo.op[1].num[0]++; /* the directory is another one */
-	assert_ok(store_put(&store, &r, &e), e);
-	assert_int_equal(unlink(r.undo.op[1].name), 0);
-	assert_true(store_undo(&store, &r, -1, &e) < 0);
-	assert_int_equal(e.outcome, OUTCOME_STUCK);
-	assert_true(is_in(state_dir, ONE));
-}
-
-/* A state-dir that somebody else can write to is not obeyed. */
-static void
-anothers_state_dir_is_refused(void **state)
-{
-	char command[200];
-	struct store foreign;
-
-	(void)state;
-	(void)snprintf(command, sizeof(command),
-	    "mkdir -p %s/foreign/undo && chown 12345 %s/foreign", dir, dir);
-	assert_int_equal(shell(command), 0);
-	(void)snprintf(command, sizeof(command), "%s/foreign", dir);
-	assert_int_equal(store_open(&foreign, run_dir, command, host_dir, &e), -EPERM);
-}
-
-static void
-with_no_room_for_its_record_nothing_that_lasts_is_promised(void **state)
-{
-	char command[300], full_dir[100];
-	struct store full;
-	struct record r = lasting_record_of(ONE);
-
-	(void)state;
-	(void)snprintf(full_dir, sizeof(full_dir), "%s/full/state", dir);
-	(void)snprintf(command, sizeof(command),
-	    "mkdir -p %s/full && mount -t tmpfs -o size=16k tmpfs %s/full && "
-	    "dd if=/dev/zero of=%s/full/filler bs=1k 2>/dev/null; true",
-	    dir, dir, dir);
-	if (shell(command) < 0)
-		skip();
-	assert_ok(store_open(&full, run_dir, full_dir, host_dir, &e), e);
-	assert_int_equal(store_put(&full, &r, &e), -ENOSPC);
-	assert_non_null(strstr(e.msg, full_dir));
-	store_close(&full);
-	(void)snprintf(command, sizeof(command),
-	    "rm %s/full/filler && mount -o remount,ro %s/full", dir, dir);
-	assert_int_equal(shell(command), 0);
-	assert_ok(store_open(&full, run_dir, full_dir, host_dir, &e), e);
-	assert_int_equal(store_put(&full, &r, &e), -EROFS);
-	store_close(&full);
-	(void)snprintf(command, sizeof(command), "umount %s/full", dir);
-	assert_int_equal(shell(command), 0);
 }
 
 /* --- undoing --------------------------------------------------------------------------- */
@@ -751,8 +382,8 @@ a_damaged_note_is_named_and_does_nothing(void **state)
 	assert_true(nft_table_exists(netfilter(), 4, "filter"));
 }
 
-int
-main(void)
+static int
+run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_record_is_put_got_and_dropped, setup),
@@ -765,21 +396,6 @@ main(void)
 		cmocka_unit_test_setup(undoing_takes_object_holder_and_record, setup),
 		cmocka_unit_test_setup(
 		    another_process_with_the_holders_pid_is_spared, setup),
-		cmocka_unit_test_setup(
-		    another_boots_record_is_dropped_and_touches_nothing, setup),
-		cmocka_unit_test_setup(what_dies_with_the_boot_makes_no_state, setup),
-		cmocka_unit_test_setup(
-		    what_outlives_the_boot_is_kept_in_the_state_dir, setup),
-		cmocka_unit_test_setup(state_that_comes_later_is_seen, setup),
-		cmocka_unit_test_setup(
-		    without_a_state_dir_nothing_that_lasts_is_promised, setup),
-		cmocka_unit_test_setup(
-		    after_a_reboot_only_what_outlives_it_is_undone, setup),
-		cmocka_unit_test_setup(
-		    after_a_reboot_a_promise_waits_for_its_disk, setup),
-		cmocka_unit_test_setup(anothers_state_dir_is_refused, setup),
-		cmocka_unit_test_setup(
-		    with_no_room_for_its_record_nothing_that_lasts_is_promised, setup),
 		cmocka_unit_test_setup(what_cannot_be_undone_keeps_its_record, setup),
 		cmocka_unit_test_setup(
 		    an_object_that_the_record_forgot_is_residue, setup),
@@ -793,26 +409,12 @@ main(void)
 		cmocka_unit_test_setup(a_note_whose_writer_lives_is_left_to_it, setup),
 		cmocka_unit_test_setup(a_damaged_note_is_named_and_does_nothing, setup),
 	};
-	char command[64];
-	int failed;
 
-	pidns_enter();
-	if (mkdtemp(dir) == NULL)
-		skip_all("mkdtemp: %s", strerror(errno));
-	(void)snprintf(host_dir, sizeof(host_dir), "%s/host", dir);
-	(void)snprintf(run_dir, sizeof(run_dir), "%s/host/test", dir);
-	(void)snprintf(state_dir, sizeof(state_dir), "%s/lib/test", dir);
-	if (store_open(&store, run_dir, state_dir, host_dir, &e) < 0 ||
-	    undo_ctx_open(&ctx, -1, false, &e) < 0)
-		skip_all("%s", e.msg);
-	if (shell(
-		"ip link add d0 type veth peer name d1 && ipset list -n && iptables -S && "
-		"nft list tables") < 0)
-		skip_all("iproute2, ipset, iptables and nft are needed");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	undo_ctx_free(ctx);
-	store_close(&store);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
-	(void)shell(command);
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int
+main(void)
+{
+	return run_with_store(run);
 }
