@@ -50,6 +50,9 @@ read_spec(const char *args, struct spec *ret, struct err *e)
 
 static struct fault_run r;
 static struct spec spec;
+static bool is_begun;       /* and not undone yet */
+static char made[48];       /* a target, by its name below two trees */
+static const char *made_in; /* the first of them; the other is cpuacct */
 
 static void
 begin(const char *args)
@@ -60,6 +63,7 @@ begin(const char *args)
 		fail_msg("%s: %s", args, e.msg);
 	r = (struct fault_run){ .spec = &spec, .protect = &protect, .barrier_fd = -1 };
 	assert_int_equal(undo_ctx_open(&r.ctx, -1, true, &e), 0);
+	is_begun = true;
 }
 
 static void
@@ -94,9 +98,35 @@ undo(void)
 		sleep_usec(100 * USEC_PER_MSEC);
 		rc = undo_once(&e);
 	}
+	is_begun = false;
+	undo_ctx_free(r.ctx);
 	if (rc < 0)
 		fail_msg("%s", e.msg);
-	undo_ctx_free(r.ctx);
+}
+
+static void
+remove_made(const char *in)
+{
+	struct err e = { 0 };
+	_cleanup_close_ int tree = cgroup_tree(in, &e);
+
+	if (tree >= 0)
+		(void)cgroup_remove(tree, made, &e); /* or it is not there */
+}
+
+/* After a test that failed in the middle: the tree is the machine's. */
+static int
+leave_nothing(void **state)
+{
+	(void)state;
+	if (is_begun)
+		undo();
+	if (made[0] != '\0') {
+		remove_made(made_in);
+		remove_made("cpuacct");
+		made[0] = '\0';
+	}
+	return 0;
 }
 
 static void
@@ -386,6 +416,7 @@ drop_target(struct target *t)
 	_cleanup_close_ int tree = tree_of(t->place.tree);
 	struct err e = { 0 };
 
+	made[0] = '\0';
 	cgroup_place_close(&t->place);
 	assert_int_equal(cgroup_remove(tree, t->name, &e), 0);
 	if (t->has_account) {
@@ -415,6 +446,8 @@ make_target(void)
 	cgroup_place_close(&t.place);
 	tree = tree_of(t.place.tree);
 	assert_int_equal(cgroup_create(tree, t.name, &dir, &e), 0);
+	(void)snprintf(made, sizeof(made), "%s", t.name);
+	made_in = t.place.version == 2 ? "" : "cpu";
 	(void)close(dir);
 	if (t.place.version == 1) {
 		_cleanup_close_ int account = tree_of("cpuacct");
@@ -517,6 +550,7 @@ expect_refused(const char *args, int code, const char *why)
 	assert_int_equal(fault_cpu_load.prepare(&r, &e), code);
 	if (strstr(e.msg, why) == NULL)
 		fail_msg("%s: %s", args, e.msg);
+	is_begun = false;
 	undo_ctx_free(r.ctx);
 }
 
@@ -593,23 +627,34 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(burners_sleep_until_they_are_woken),
-		cmocka_unit_test(every_cpu_gets_its_own),
-		cmocka_unit_test(a_burner_has_no_power),
-		cmocka_unit_test(undo_without_apply_ends_them_too),
-		cmocka_unit_test(letting_go_of_the_leash_is_enough),
-		cmocka_unit_test(the_death_of_the_holder_is_enough),
-		cmocka_unit_test(a_burner_that_somebody_ended_is_noticed),
-		cmocka_unit_test(a_real_time_share_is_exact),
-		cmocka_unit_test(nice_is_of_the_burners_and_their_session),
-		cmocka_unit_test(a_ramp_starts_where_it_says),
-		cmocka_unit_test(a_ramp_ends_at_the_percentage),
-		cmocka_unit_test(inside_a_cgroup_percent_is_of_its_quota),
-		cmocka_unit_test(what_the_target_uses_by_itself_counts),
-		cmocka_unit_test(cpus_and_targets_that_are_not_there_are_refused),
-		cmocka_unit_test(a_cpu_outside_of_ours_is_refused),
-		cmocka_unit_test(what_does_not_go_together_is_said),
-		cmocka_unit_test(all_of_a_cpu_can_be_asked_for),
+		cmocka_unit_test_teardown(
+		    burners_sleep_until_they_are_woken, leave_nothing),
+		cmocka_unit_test_teardown(every_cpu_gets_its_own, leave_nothing),
+		cmocka_unit_test_teardown(a_burner_has_no_power, leave_nothing),
+		cmocka_unit_test_teardown(
+		    undo_without_apply_ends_them_too, leave_nothing),
+		cmocka_unit_test_teardown(
+		    letting_go_of_the_leash_is_enough, leave_nothing),
+		cmocka_unit_test_teardown(
+		    the_death_of_the_holder_is_enough, leave_nothing),
+		cmocka_unit_test_teardown(
+		    a_burner_that_somebody_ended_is_noticed, leave_nothing),
+		cmocka_unit_test_teardown(a_real_time_share_is_exact, leave_nothing),
+		cmocka_unit_test_teardown(
+		    nice_is_of_the_burners_and_their_session, leave_nothing),
+		cmocka_unit_test_teardown(a_ramp_starts_where_it_says, leave_nothing),
+		cmocka_unit_test_teardown(a_ramp_ends_at_the_percentage, leave_nothing),
+		cmocka_unit_test_teardown(
+		    inside_a_cgroup_percent_is_of_its_quota, leave_nothing),
+		cmocka_unit_test_teardown(
+		    what_the_target_uses_by_itself_counts, leave_nothing),
+		cmocka_unit_test_teardown(
+		    cpus_and_targets_that_are_not_there_are_refused, leave_nothing),
+		cmocka_unit_test_teardown(
+		    a_cpu_outside_of_ours_is_refused, leave_nothing),
+		cmocka_unit_test_teardown(
+		    what_does_not_go_together_is_said, leave_nothing),
+		cmocka_unit_test_teardown(all_of_a_cpu_can_be_asked_for, leave_nothing),
 	};
 
 	/* a burner is the holder's own program again, and here that is this one */
