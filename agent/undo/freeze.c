@@ -140,6 +140,24 @@ state_read(int fd, char *buf, size_t size)
 	return 0;
 }
 
+/* Has somebody asked for a group above to freeze, whatever has come of it so far? */
+static bool
+is_asked_above(struct undo_ctx *c, const struct undo *u)
+{
+	struct err why = { 0 };
+	int root = undo_ctx_cgroup(c, &why);
+	char path[PATH_LEN_MAX + sizeof("/cgroup.freeze")], text[8], *slash;
+
+	(void)snprintf(path, sizeof(path), "%.*s", PATH_LEN_MAX - 1, u->name);
+	while (root >= 0 && (slash = strrchr(path, '/')) != NULL) {
+		(void)snprintf(slash, sizeof("/cgroup.freeze"), "/cgroup.freeze");
+		if (read_file_at(root, path, text, sizeof(text)) > 0 && text[0] == '1')
+			return true;
+		*slash = '\0';
+	}
+	return false;
+}
+
 static int
 look_v2(struct undo_ctx *c, const struct undo *u, const char *asked, struct err *e)
 {
@@ -153,7 +171,8 @@ look_v2(struct undo_ctx *c, const struct undo *u, const char *asked, struct err 
 		    e, -ENOENT, "cgroup '/%s' went while it was looked at", u->name);
 	if (strstr(events, "frozen 1") != NULL)
 		return STATE_FROZEN;
-	return strcmp(asked, "1") == 0 ? STATE_FREEZING : STATE_THAWED;
+	return strcmp(asked, "1") == 0 || is_asked_above(c, u) ? STATE_FREEZING :
+								 STATE_THAWED;
 }
 
 int

@@ -14,8 +14,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define STOP_WAIT   (1 * USEC_PER_SEC)
-#define STOP_PERIOD (1 * USEC_PER_MSEC)
+#define STOP_WAIT      (1 * USEC_PER_SEC)
+#define STOP_PERIOD    (1 * USEC_PER_MSEC)
+#define CONTINUED_WAIT (20 * USEC_PER_MSEC)
 
 static int
 stop_supported(struct err *e)
@@ -99,6 +100,23 @@ stop_verify(struct fault_run *r, struct pause *p, struct err *e)
 	return 0;
 }
 
+/* For a moment a process whose tracer passes the signal on is seen to run. */
+static bool
+is_continued(struct process_id id)
+{
+	const usec_t until = clock_boottime() + CONTINUED_WAIT;
+
+	for (;;) {
+		const char state = pause_state_of(id);
+
+		if (is_stopped(state) || state == 'D')
+			return false;
+		if (clock_boottime() >= until)
+			return true;
+		sleep_usec(STOP_PERIOD);
+	}
+}
+
 static int
 stop_look(struct fault_run *r, struct pause *p, struct err *e)
 {
@@ -110,7 +128,7 @@ stop_look(struct fault_run *r, struct pause *p, struct err *e)
 		const char state = pause_state_of(t->id);
 
 		held += state != 'Z' && state != 0;
-		if (!is_stopped(state) && state != 'D')
+		if (is_continued(t->id))
 			return err_set(
 			    e, -ESTALE, "somebody continued %s %d", t->comm, t->id.pid);
 	}
