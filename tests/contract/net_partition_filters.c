@@ -153,7 +153,8 @@ what_leaves_nothing_to_cut_is_refused(void **state)
 		{ "to=any user=nobody-of-that-name direction=out",
 		    "no user 'nobody-of-that-name' in /etc/passwd; one of a directory "
 		    "service is named by number" },
-		{ "to=any interface=near0,nosuch0", "no interface 'nosuch0'" },
+		{ "to=any interface=near0,nosuch0",
+		    "no interface 'nosuch0': there are lo, near0" },
 		{ "to=any cgroup=/no/such/group",
 		    "no cgroup '/no/such/group' in the v2 tree" },
 	};

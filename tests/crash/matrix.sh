@@ -146,6 +146,7 @@ takes_changes() {
 world() {
 	snapshot
 	takes_changes || echo "# disk: stands still, or is read-only"
+	[ -z "$GROUP_DIR" ] || find "$GROUP_DIR" -mindepth 1 -type d
 	[ -z "$GROUP_DIR" ] || (cd "$GROUP_DIR" && grep -s . io.max pids.max blkio.throttle.*_device)
 	echo "# disk: $(stat -f -c %d "$T/disk") inodes free"
 	echo "# disk: $(free_blocks) blocks free; $(find "$T/disk" -mindepth 1 | sort | tr '\n' ' ')"

@@ -204,7 +204,10 @@ snapshot() {
 	echo "# queues"
 	sed -E 's/^ *([0-9]+).*/queue \1/' /proc/net/netfilter/nfnetlink_queue 2>/dev/null
 	echo "# cgroups"
-	find /sys/fs/cgroup -maxdepth 4 -type d -name 'stormdrill*' 2>/dev/null
+	# In a v1 tree, which all tests of a machine share, what is below another test's group
+	# is that one's.
+	find /sys/fs/cgroup -maxdepth 4 -type d -name 'storm-*' -prune -o \
+		-type d -name 'stormdrill*' -print 2>/dev/null
 	echo "# processes"
 	pgrep -l '^stormd|tables' | sed 's/^[0-9]* //' | sort
 	echo "# obligations"
