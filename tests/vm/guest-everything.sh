@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs in the guest of tests/vm/everything.sh.  Whatever kind of fault this build has that
-# uses something up is in force, all of them at once, and then: the host is halted; stormd is
+# Runs in the guest of tests/vm/everything.sh.  What uses up CPUs, memory, a disk, inodes
+# and processes is in force, all of them at once, and then: the host is halted; stormd is
 # killed, and its guardian has to do it; every holder is killed, and it is done by record.
 # How long that took is printed, and nothing is asked of it: the machine is emulated.
 set -u
@@ -25,12 +25,13 @@ chmod 755 "$T"
 
 kinds=$("$CTL" faults | awk '/^[a-z]+[.]/ { print $1 }')
 has() { grep -qx "$1" <<<"$kinds"; }
+# Not host.fds: a holder without CAP_SYS_ADMIN may open nothing then, not even the file by
+# which its cgroup is killed, and gives its fault up; it is tried alone (guest-limits.sh).
 faults() {
 	echo "  - cpu.load: {percent: 100%}"
 	echo "  - disk.fill: {path: $T/disk, leave: 0}"
 	! has disk.inodes || echo "  - disk.inodes: {path: $T/inodes, leave: 0}"
 	! has memory.fill || echo "  - memory.fill: {leave: 64MiB}"
-	! has host.fds || echo "  - host.fds: {leave: 64}"
 	! has host.pids || echo "  - host.pids: {leave: 16}"
 }
 printf 'allow %s\n' "$(tr '\n' ' ' <<<"$kinds")" >"$T/policy"
@@ -68,10 +69,10 @@ storm() {
 		pgrep -x stormd >/dev/null || start
 		"$CTL" run "$T/drill.yaml" --out "$T/out.$RANDOM$RANDOM" >"$T/ctl.log" 2>&1 &
 		ctl=$!
-		wait_for 300 all_active_or_over
+		wait_for 60 all_active_or_over
 		all_active && break
 		grep -q 'stands still' "$T/stormd.log" || was_starved "$T/ctl.log" || break
-		wait_for 120 back
+		wait_for 20 back
 	done
 	all_active || fail "not all of them are in force"
 	drill=$(api status | jq -r '.. | objects | .drill? // empty' | head -n 1)
