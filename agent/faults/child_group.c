@@ -90,7 +90,8 @@ child_group_make(struct child_group *g, struct fault_run *r, struct err *e)
 
 	if (g->name[0] != '\0') {
 		root = undo_ctx_cgroup(r->ctx, e);
-		if (root < 0 || cgroup_create(root, g->name, &g->dir, e) < 0)
+		if (root < 0 || cgroup_create(root, g->name, &g->dir, e) < 0 ||
+		    undo_hold_cgroup(r->ctx, g->name, e) < 0)
 			return e->code;
 	}
 	if (g->v1_name[0] != '\0') {

@@ -26,6 +26,8 @@ struct asked {
 	const char *container;
 };
 
+#define NO_FILE_WAIT (100 * USEC_PER_MSEC)
+
 /* What the loop waits for. */
 enum { OF_STORMD, OF_NETWORK, OF_FAULT };
 
@@ -236,6 +238,13 @@ hold_turn(struct holder *h)
 	usec_t now;
 
 	if (h->fault->hold(&h->run, &e) != 0) {
+		/* no file to be opened on this host, which may be another fault's doing:
+		 * what could not be looked at is looked at again */
+		if (e.code == -ENFILE) {
+			h->run.lost = was_lost;
+			h->next_hold = clock_boottime() + NO_FILE_WAIT;
+			return;
+		}
 		if (!h->run.lost)
 			err_wrap(&e, "hold");
 		holder_failed(h, &e);

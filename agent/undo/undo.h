@@ -118,6 +118,10 @@ struct nl *undo_ctx_nl(struct undo_ctx *c, int protocol);
 /* The root of the cgroup v2 tree, borrowed; -EOPNOTSUPP with the reason if there is none. */
 int undo_ctx_cgroup(struct undo_ctx *c, struct err *e);
 
+/* Keep open what killing this group of ours takes, so that it can be killed on a host that has
+ * no file left to open.  Nothing where the kernel has no cgroup.kill (before Linux 5.14). */
+int undo_hold_cgroup(struct undo_ctx *c, const char *name, struct err *e);
+
 /* Run all operations of one beat, newest first, going on after a failure.  0 when each
  * succeeded or was not needed; else the first error.  Disarm allocates nothing, forks
  * nothing and needs no disk. */

@@ -136,11 +136,48 @@ run_filter_chain(struct undo_ctx *c, const struct undo *u, struct err *e)
 	return r == -ENODEV ? 0 : unless(r, -ENOENT);
 }
 
+#define KILL_FILE "cgroup.kill"
+
+int
+undo_hold_cgroup(struct undo_ctx *c, const char *name, struct err *e)
+{
+	struct undo_held *h = &c->held[c->held_count];
+	char path[PATH_LEN_MAX + sizeof("/" KILL_FILE)];
+	int fd;
+
+	if (c->held_count == ARRAY_LEN(c->held))
+		return err_set(e, -E2BIG, "too many cgroups for one fault");
+	(void)snprintf(path, sizeof(path), "%s/" KILL_FILE, name);
+	fd = openat(c->cgroup, path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_errno(e, "open '%s'", path);
+	*h = (struct undo_held){ .fd = fd };
+	(void)snprintf(h->tree, sizeof(h->tree), KILL_FILE);
+	(void)snprintf(h->name, sizeof(h->name), "%s", name);
+	c->held_count++;
+	return 0;
+}
+
+/* Killed by what is held? */
+static bool
+is_killed_by_held(const struct undo_ctx *c, const struct undo *u)
+{
+	for (size_t i = 0; i < c->held_count; i++) {
+		if (strcmp(c->held[i].tree, KILL_FILE) == 0 &&
+		    strcmp(c->held[i].name, u->name) == 0)
+			return pwrite(c->held[i].fd, "1", 1, 0) == 1 || errno == ENODEV;
+	}
+	return false;
+}
+
 int
 run_cgroup_kill(struct undo_ctx *c, const struct undo *u, struct err *e)
 {
-	int root = undo_ctx_cgroup(c, e);
+	int root;
 
+	if (is_killed_by_held(c, u))
+		return 0;
+	root = undo_ctx_cgroup(c, e);
 	return root < 0 ? root : unless(cgroup_kill(root, u->name, e), -ENOENT);
 }
 

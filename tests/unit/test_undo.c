@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define FAULT  "7e57dd01"
@@ -509,6 +510,46 @@ residue_is_counted_beyond_what_can_be_named(void **state)
 	assert_string_equal(text, "");
 }
 
+/* Disarm must work when no descriptor is to be had. */
+static void
+a_group_that_is_held_is_killed_without_opening_a_file(void **state)
+{
+	const struct undo_list l = { .count = 1, .op = { { UNDO_CGROUP_KILL, CGROUP } } };
+	int root = undo_ctx_cgroup(ctx, &e), dir = -1, status;
+	struct rlimit limit, none;
+	pid_t member;
+
+	(void)state;
+	if (root < 0) {
+		(void)fprintf(stderr, "skip: %s\n", e.msg);
+		skip();
+	}
+	assert_int_equal(cgroup_create(root, CGROUP, &dir, &e), 0);
+	member = sleeper("storm-member");
+	assert_int_equal(cgroup_join(dir, member, &e), 0);
+	assert_int_equal(undo_hold_cgroup(ctx, CGROUP, &e), 0);
+	if (faccessat(dir, "cgroup.kill", F_OK, 0) < 0) {
+		(void)fprintf(stderr, "skip: cgroup.kill needs Linux 5.14\n");
+		(void)kill(member, SIGKILL);
+		(void)waitpid(member, NULL, 0);
+		(void)cgroup_remove(root, CGROUP, &e);
+		skip();
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(open("/", O_PATH | O_CLOEXEC), -1);
+	assert_int_equal(undo_run(ctx, &l, BEAT_DISARM, &e), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(waitpid(member, &status, 0), member);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_int_equal(cgroup_remove(root, CGROUP, &e), 0);
+	/* gone, and held all the same: nothing to do */
+	assert_int_equal(undo_run(ctx, &l, BEAT_DISARM, &e), 0);
+	assert_int_equal(close(dir), 0);
+}
+
 int
 main(void)
 {
@@ -531,6 +572,8 @@ main(void)
 		    a_table_with_our_name_but_not_of_our_making_stays, setup),
 		cmocka_unit_test_setup(
 		    a_descriptor_closes_in_the_holder_and_only_there, setup),
+		cmocka_unit_test_setup(
+		    a_group_that_is_held_is_killed_without_opening_a_file, setup),
 		cmocka_unit_test_setup(residue_is_found_by_name_and_by_fault, setup),
 		cmocka_unit_test_setup(
 		    residue_is_counted_beyond_what_can_be_named, setup),
