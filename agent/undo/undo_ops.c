@@ -158,24 +158,31 @@ undo_hold_cgroup(struct undo_ctx *c, const char *name, struct err *e)
 	return 0;
 }
 
-/* Killed by what is held? */
-static bool
-is_killed_by_held(const struct undo_ctx *c, const struct undo *u)
+static struct undo_held *
+held_of(struct undo_ctx *c, const struct undo *u)
 {
 	for (size_t i = 0; i < c->held_count; i++) {
 		if (strcmp(c->held[i].tree, KILL_FILE) == 0 &&
 		    strcmp(c->held[i].name, u->name) == 0)
-			return pwrite(c->held[i].fd, "1", 1, 0) == 1 || errno == ENODEV;
+			return &c->held[i];
 	}
-	return false;
+	return NULL;
+}
+
+static void
+let_go(struct undo_ctx *c, struct undo_held *h)
+{
+	cleanup_close(&h->fd);
+	*h = c->held[--c->held_count];
 }
 
 int
 run_cgroup_kill(struct undo_ctx *c, const struct undo *u, struct err *e)
 {
+	const struct undo_held *h = held_of(c, u);
 	int root;
 
-	if (is_killed_by_held(c, u))
+	if (h != NULL && (pwrite(h->fd, "1", 1, 0) == 1 || errno == ENODEV))
 		return 0;
 	root = undo_ctx_cgroup(c, e);
 	return root < 0 ? root : unless(cgroup_kill(root, u->name, e), -ENOENT);
@@ -184,9 +191,13 @@ run_cgroup_kill(struct undo_ctx *c, const struct undo *u, struct err *e)
 int
 run_cgroup_remove(struct undo_ctx *c, const struct undo *u, struct err *e)
 {
+	struct undo_held *h = held_of(c, u);
 	int root = undo_ctx_cgroup(c, e);
+	int r = root < 0 ? root : unless(cgroup_remove(root, u->name, e), -ENOENT);
 
-	return root < 0 ? root : unless(cgroup_remove(root, u->name, e), -ENOENT);
+	if (r >= 0 && h != NULL)
+		let_go(c, h);
+	return r;
 }
 
 int
