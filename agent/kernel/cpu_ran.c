@@ -93,7 +93,7 @@ cpu_ran_read(const struct cpu_ran *c, uint64_t *ret, size_t max, struct err *e)
 	f = fd < 0 ? NULL : fdopen(fd, "r");
 	if (f == NULL)
 		return err_errno(e, "open %s", cpu_ran_name(c->source));
-	fd = -1; /* the stream's now */
+	(void)steal_fd(&fd); /* the stream's now */
 	if (c->source == CPU_RAN_SCHEDSTAT)
 		read_schedstat(f, ret, max);
 	else

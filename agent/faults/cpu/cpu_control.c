@@ -8,6 +8,7 @@
 #include "err.h"
 #include "proc.h"
 #include "xalloc.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -185,6 +186,7 @@ cpu_control_figures(const struct cpu_control *c)
 	const uint64_t whole = cpu_control_is_of_quota(c) ? c->target->quota : LOAD_WHOLE;
 	uint64_t seen = 0, others = 0;
 
+	assert(c->count > 0 && whole > 0); /* a load without a CPU is refused */
 	for (size_t i = 0; i < c->count; i++) {
 		seen += cpu_share_seen(&c->shares[i]);
 		others += cpu_share_others(&c->shares[i]);
