@@ -30,7 +30,7 @@ programs=(
 	"contract/net_impair_loss netem"
 )
 scripts=(tests/vm/guest-limits.sh) # what the whole guest is broken by
-SUMMARY_FOLLOWS=1 tests/run.sh "$BUILD" guest "${programs[@]/#/$BUILD/tests/}" "${scripts[@]}"
+TEST_TIMEOUT=600 SUMMARY_FOLLOWS=1 tests/run.sh "$BUILD" guest "${programs[@]/#/$BUILD/tests/}" "${scripts[@]}"
 code=$?
 sed 's/^/GUEST-TOTALS /' "$BUILD/test-logs/guest/totals"
 sed 's/^/GUEST-SKIPS /' "$BUILD/test-logs/guest/skips"
