@@ -125,7 +125,10 @@ done
 	set -- "$@" -virtfs "local,path=$VM_SHARE,mount_tag=share,security_model=none"
 
 # Emulated on purpose: with nested KVM some cloud machines hang although /dev/kvm is there.
-timeout -k 5 "${VM_TIMEOUT:-1500}" qemu-system-x86_64 -accel tcg -cpu max -m 1G -smp 2 \
+# By one thread: with one for each CPU this emulator goes on with code that the other CPU has
+# just changed, and a guest that switches one of its jump labels (a first hook of nf_tables, a
+# first clsact) while packets pass stands still in ip_local_deliver for ever.
+timeout -k 5 "${VM_TIMEOUT:-1500}" qemu-system-x86_64 -accel tcg,thread=single -cpu max -m 1G -smp 2 \
 	-display none -monitor none -serial stdio -no-reboot -nic none \
 	-kernel "$tree/boot/vmlinuz-$release" -initrd "$scratch/initrd" \
 	-append "console=ttyS0 quiet panic=-1 systemd.show_status=false" -pidfile "$scratch/pid" "$@" \
