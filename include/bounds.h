@@ -36,5 +36,6 @@
 #define YAML_NODES_MAX 100000
 #define PROBES_MAX     32
 #define GUARDS_MAX     16
+#define LOADS_MAX      16
 
 #endif

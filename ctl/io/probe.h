@@ -29,6 +29,12 @@ enum sample_class {
 };
 const char *sample_class_name(enum sample_class c);
 
+/* Where the time of a request went, in µs from its beginning (not from the moment it was
+ * due); 0: did not happen, as connecting on a connection that was kept. */
+struct sample_timing {
+	uint32_t dns, connect, tls, first_byte, total;
+};
+
 struct sample {
 	size_t probe;
 	enum sample_class class;
@@ -37,7 +43,9 @@ struct sample {
 	usec_t known;    /* when it was judged */
 	usec_t latency;  /* from intended; for a sample judged at `within`, that */
 	usec_t late;     /* how late we sent it ourselves */
-	char why[96];    /* "status 503", "connection refused"; "" when ok */
+	struct sample_timing timing; /* of an answer; all 0 when there was none */
+	bool is_fresh;               /* on a connection of its own */
+	char why[96];                /* "status 503", "connection refused"; "" when ok */
 };
 
 struct prober_options {

@@ -81,7 +81,7 @@ probe_init(struct probe *b, struct prober *p, size_t index, const struct probe_d
     struct err *e)
 {
 	uint64_t during_timeout =
-	    d->rate_mhz * (d->http.timeout / USEC_PER_MSEC) / (1000 * 1000);
+	    d->rate_mhz * (probe_timeout(d) / USEC_PER_MSEC) / (1000 * 1000);
 
 	b->prober = p;
 	b->index = index;

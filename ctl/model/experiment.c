@@ -22,9 +22,53 @@ free_secret(char *secret)
 	free(secret);
 }
 
+const char *
+probe_type_name(enum probe_type t)
+{
+	static const char *const names[PROBE_TYPES] = {
+		[PROBE_HTTP] = "http",
+		[PROBE_TCP] = "tcp",
+		[PROBE_EXEC] = "exec",
+		[PROBE_PROMETHEUS] = "prometheus",
+	};
+
+	return t < PROBE_TYPES ? names[t] : "?";
+}
+
+usec_t
+probe_timeout(const struct probe_def *p)
+{
+	switch (p->type) {
+	case PROBE_TCP:
+		return p->tcp.timeout;
+	case PROBE_EXEC:
+		return p->exec.timeout;
+	default:
+		return p->http.timeout;
+	}
+}
+
+double
+probe_slice(const struct probe_def *p)
+{
+	return p->slo.is_set ?
+		   (1 - p->slo.objective) * (double)p->slo.window / (double)USEC_PER_SEC *
+		       (double)p->rate_mhz / 1000 * p->slo.spend :
+		   0;
+}
+
 static void
 probe_release(struct probe_def *p)
 {
+	for (size_t i = 0; i < p->good.header_count; i++) {
+		free(p->good.headers[i].name);
+		free(p->good.headers[i].pattern);
+	}
+	free(p->good.jq);
+	free(p->tcp.host);
+	free(p->tcp.send);
+	free_list(p->exec.argv);
+	free(p->query);
 	free(p->http.method);
 	free(p->http.url);
 	free_list(p->http.headers);
@@ -49,6 +93,8 @@ experiment_free(struct experiment *x)
 		probe_release(&x->probes[i]);
 	for (size_t i = 0; i < x->guard_count; i++)
 		probe_release(&x->guards[i]);
+	for (size_t i = 0; i < x->load_count; i++)
+		probe_release(&x->loads[i]);
 	for (size_t i = 0; i < x->fault_count; i++)
 		free_list(x->faults[i].resolved);
 	for (size_t i = 0; i < x->target_count; i++) {
@@ -58,6 +104,7 @@ experiment_free(struct experiment *x)
 	free(x->targets);
 	free(x->probes);
 	free(x->guards);
+	free(x->loads);
 	free(x->faults);
 	free(x->path);
 	free(x->text);

@@ -22,7 +22,17 @@ struct status_range {
 	uint16_t low, high;
 };
 
-struct http_probe {
+/* How a probe asks. */
+enum probe_type {
+	PROBE_HTTP,
+	PROBE_TCP,        /* connect; say something, expect something, if asked to */
+	PROBE_EXEC,       /* run a program: its exit status, its output */
+	PROBE_PROMETHEUS, /* an instant query over HTTP: its value against a bound */
+	PROBE_TYPES
+};
+const char *probe_type_name(enum probe_type t); /* "http" "tcp" "exec" "prometheus" */
+
+struct http_probe {   /* also the way to Prometheus */
 	char *method; /* "GET" */
 	char *url;
 	char **headers; /* "Name: value", NULL-terminated */
@@ -38,25 +48,89 @@ struct http_probe {
 	char *unix_socket;     /* NULL: by the URL */
 };
 
-#define STATUS_RANGES_MAX 8
-
-struct good {
-	struct status_range status[STATUS_RANGES_MAX];
-	size_t status_count;
-	usec_t within; /* ≤ timeout */
-	char *body;    /* PCRE2 pattern the body must match, or NULL */
+struct tcp_probe {
+	char *host; /* name or address, without brackets */
+	uint16_t port;
+	char *send; /* once connected, or NULL */
+	usec_t timeout;
 };
 
-struct probe_def { /* also a guard: then the rate is how often it is looked at */
+struct exec_probe {
+	char **argv; /* NULL-terminated; argv[0] is an absolute path; no shell */
+	usec_t timeout;
+};
+
+#define STATUS_RANGES_MAX 8
+#define HEADER_RULES_MAX  16
+
+struct header_rule {
+	char *name;
+	char *pattern; /* PCRE2; a header of this name must match */
+};
+
+/* What makes an answer good.  What does not go with the probe's type is refused by the
+ * loader. */
+struct good {
+	usec_t within; /* ≤ timeout */
+	/* http */
+	struct status_range status[STATUS_RANGES_MAX];
+	size_t status_count;
+	struct header_rule headers[HEADER_RULES_MAX];
+	size_t header_count;
+	/* PCRE2 pattern that must be in the body, in what a TCP server says, or in what a
+	 * program writes to its output; or NULL */
+	char *body;
+	char *
+	    jq; /* http, exec: a jq filter over the body whose output must be true; or NULL */
+	uint8_t exit_status; /* exec; 0 */
+	/* prometheus: every value of the answer lies between them */
+	double at_least, at_most; /* -INFINITY, INFINITY: no bound */
+	bool may_be_empty;        /* prometheus: an answer without any series is good */
+};
+
+#define BURNS_MAX 4
+
+/* Multi-window burn rate (SRE workbook, chapter 5): errors come `rate` times as fast as the
+ * objective allows, over the long window (it matters) and the short one (it still goes on). */
+struct burn_def {
+	double rate; /* > 1 */
+	usec_t longer, shorter;
+};
+
+/* The service's error budget, and the slice of it that the drill may spend. */
+struct slo_def {
+	bool is_set;
+	double objective; /* 0–1, < 1; default the probe's */
+	usec_t window;    /* default 30 days */
+	double spend;     /* 0–1 of the window's budget; 0: no ceiling */
+	struct burn_def burn[BURNS_MAX];
+	size_t burn_count;
+};
+
+/* Also a guard: then the rate is how often it is looked at.  Also load: then nothing is
+ * judged. */
+struct probe_def {
 	char name[NAME_MAX_LEN];
-	struct http_probe http;
+	enum probe_type type;
+	struct http_probe http; /* http, prometheus: whole, the query in the URL */
+	struct tcp_probe tcp;
+	struct exec_probe exec;
+	char *query; /* prometheus: for people; it is in http.url */
 	uint64_t
 	    rate_mhz; /* thousandths of a request per second; default 10/s, guard 1/s */
+	double fresh; /* 0–1: share of requests on a new connection; 0 */
+	uint32_t max_in_flight; /* 0: as many as come due in a timeout, and some */
 	struct good good;
 	double objective; /* 0–1: at least this share is good; default 0.99 */
 	double abort_at;  /* 0–1: share of bad answers worth stopping for */
+	struct slo_def slo;
 	struct place place;
 };
+/* The request's own time-out, whatever its type. */
+usec_t probe_timeout(const struct probe_def *p);
+/* Bad answers at the probe's rate that spend the slice: (1 − objective) · window · rate ·
+ * spend; 0 when there is none. */
+double probe_slice(const struct probe_def *p);
 
 /* How many of the hosts that match. */
 enum pick { PICK_ALL, PICK_COUNT, PICK_PERCENT, PICK_MINORITY };
@@ -115,6 +189,8 @@ struct experiment {
 	size_t probe_count;
 	struct probe_def *guards;
 	size_t guard_count;
+	struct probe_def *loads; /* base load: asked like probes, counted, never judged */
+	size_t load_count;
 	struct fault_def *faults;
 	size_t fault_count;
 	struct {

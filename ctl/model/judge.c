@@ -253,6 +253,10 @@ judge_reason_name(enum judge_reason r)
 		return "max_bad";
 	case JUDGE_CONSECUTIVE:
 		return "consecutive";
+	case JUDGE_SLICE:
+		return "slo";
+	case JUDGE_BURN:
+		return "burn";
 	case JUDGE_GUARD:
 		return "guard";
 	}

@@ -32,12 +32,15 @@
 #include <stdint.h>
 
 #define BANK_MAX 4
+#define BURN_MAX 4 /* BURNS_MAX of experiment.h */
 
 enum judge_reason {
 	JUDGE_GO_ON,
 	JUDGE_BREACH,      /* a CUSUM test passed its threshold */
 	JUDGE_MAX_BAD,     /* budget.max_bad */
 	JUDGE_CONSECUTIVE, /* budget.consecutive */
+	JUDGE_SLICE,       /* slo.spend: the drill's slice of the error budget is spent */
+	JUDGE_BURN,        /* slo.burn: errors come too fast over both windows */
 	JUDGE_GUARD,       /* a guard no longer holds (set by run, not by this module) */
 };
 
@@ -57,6 +60,14 @@ struct judge_config {
 		double planned;      /* samples during */
 		struct answers base; /* the baseline; all 0 when there was none */
 		double stall; /* samples in the longest pause of health; 0: not said */
+		double slice; /* stop at so many bad answers: probe_slice(); 0: none */
+		double slo;   /* the objective that burn rates are multiples of */
+		size_t burn_count;
+		struct burn {
+			double rate;
+			uint64_t longer, shorter; /* µs */
+		} burn[BURN_MAX];
+		double rate; /* answers a second; for the burn rate's windows */
 	} probe[PROBES_MAX];
 };
 
