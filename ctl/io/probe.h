@@ -60,10 +60,12 @@ int prober_open(struct prober **ret, const struct prober_options *o, struct err 
 void prober_free(struct prober *p);
 /* Its one descriptor for the caller's epoll: readable when prober_run has work. */
 int prober_fd(const struct prober *p);
-/* Probes send from `from` on; nothing is sent before. */
+/* Probes send from `from` on; nothing is sent before.  Those that do already go on. */
 void prober_start(struct prober *p, usec_t from);
 /* No new requests; what is outstanding is forgotten (it was not judged). */
 void prober_stop(struct prober *p);
+/* The same for the first `count` probes; the others go on.  Not from on_sample. */
+void prober_pause(struct prober *p, size_t count);
 int prober_run(struct prober *p, struct err *e);
 /* Latencies since the last call, late answers included (they change nothing else), moved
  * into *into.  Requests due from `from` on, of the last prober_mark, are counted apart. */

@@ -30,14 +30,20 @@ arm_timer(struct prober *p)
 }
 
 static void
-stop_now(struct prober *p)
+stop_first(struct prober *p, size_t count)
 {
 	usec_t now = clock_boottime();
 
-	for (size_t i = 0; i < p->count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		schedule_stop(&p->probes[i].schedule);
 		transfers_forget(&p->probes[i], now);
 	}
+}
+
+static void
+stop_now(struct prober *p)
+{
+	stop_first(p, p->count);
 	p->stop_asked = false;
 }
 
@@ -159,8 +165,9 @@ void
 prober_start(struct prober *p, usec_t from)
 {
 	for (size_t i = 0; i < p->count; i++)
-		schedule_start(&p->probes[i].schedule, p->probes[i].def->rate_mhz, from,
-		    i, p->count);
+		if (schedule_next(&p->probes[i].schedule) == USEC_INFINITY)
+			schedule_start(&p->probes[i].schedule, p->probes[i].def->rate_mhz,
+			    from, i, p->count);
 	arm_timer(p);
 }
 
@@ -172,6 +179,13 @@ prober_stop(struct prober *p)
 		return;
 	}
 	stop_now(p);
+	arm_timer(p);
+}
+
+void
+prober_pause(struct prober *p, size_t count)
+{
+	stop_first(p, count);
 	arm_timer(p);
 }
 
