@@ -26,12 +26,11 @@ check_body(const struct http *h, const struct http_answer *a, char *why, size_t 
 	if (h->pattern == NULL)
 		return SAMPLE_OK;
 	const char *body = a->body != NULL ? a->body : "";
-	int r =
-	    pcre2_match(h->pattern, (PCRE2_SPTR)body, a->kept, 0, 0, h->match, h->limits);
+	enum found found = pattern_find(h->pattern, body, a->kept);
 
-	if (r >= 0)
+	if (found == FOUND)
 		return SAMPLE_OK;
-	if (r != PCRE2_ERROR_NOMATCH)
+	if (found == FOUND_TOO_HARD)
 		(void)snprintf(why, size, "body pattern gave up: too much backtracking");
 	else if (a->received > a->kept)
 		(void)snprintf(why, size, "no match in the first %d KiB of the body",

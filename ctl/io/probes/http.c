@@ -15,36 +15,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* A pattern runs between two samples: one that backtracks for ever must not hold up the
- * judge.  200,000 steps are a few milliseconds. */
-#define PATTERN_STEPS 200000
-#define PATTERN_KIB   4096
-
-static int
-compile_pattern(struct http *h, const char *pattern, struct err *e)
-{
-	int code;
-	PCRE2_SIZE at;
-
-	h->pattern = pcre2_compile(
-	    (PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, 0, &code, &at, NULL);
-	if (h->pattern == NULL) {
-		PCRE2_UCHAR text[128];
-
-		if (pcre2_get_error_message(code, text, sizeof(text)) < 0)
-			text[0] = '\0';
-		return err_invalid(
-		    e, "body pattern: %s at character %zu", (char *)text, at + 1);
-	}
-	h->match = pcre2_match_data_create(1, NULL);
-	h->limits = pcre2_match_context_create(NULL);
-	if (h->match == NULL || h->limits == NULL)
-		abort();
-	(void)pcre2_set_match_limit(h->limits, PATTERN_STEPS); /* always 0 */
-	(void)pcre2_set_heap_limit(h->limits, PATTERN_KIB);
-	return 0;
-}
-
 static void
 append(struct curl_slist **list, const char *text)
 {
@@ -74,10 +44,10 @@ http_open(struct http **ret, const struct probe_def *d, struct err *e)
 
 	h->def = d;
 	if (d->good.body != NULL) {
-		int r = compile_pattern(h, d->good.body, e);
+		int r = pattern_compile(&h->pattern, d->good.body, e);
 		if (r < 0) {
 			http_free(h);
-			return err_wrap(e, "probe '%s'", d->name);
+			return err_wrap(e, "probe '%s': body pattern", d->name);
 		}
 	}
 	for (char **l = p->headers; l != NULL && *l != NULL; l++)
@@ -100,9 +70,7 @@ http_free(struct http *h)
 		return;
 	curl_slist_free_all(h->headers);
 	curl_slist_free_all(h->resolve);
-	pcre2_match_data_free(h->match);
-	pcre2_match_context_free(h->limits);
-	pcre2_code_free(h->pattern);
+	pattern_free(h->pattern);
 	free(h->agent);
 	free(h);
 }
