@@ -6,6 +6,7 @@
  *	run.c         the order of things
  *	run_loop.c    the one loop: probes, agents, clock, signals
  *	run_phase.c   before, during, after
+ *	run_judge.c   steady or not, each answer, the decision in words
  *	run_party.c   who takes part; whose answer goes where; keeping the leases
  *	run_find.c    finding the agents, and making sure that they are who they should be
  *	run_arm.c     arming, and trying the way of an abort
@@ -145,6 +146,17 @@ void phase_sample(void *ctx, const struct sample *s);
 /* A second is over: say what it held. */
 void phase_second(struct drill *d);
 
+/* How long `during` is: never less than the faults. */
+usec_t phase_during_span(const struct drill *d);
+
+/* run_judge.c */
+/* Is every probe steady, and can it be judged by its baseline?  The judge is ready then. */
+bool judging_begin(struct drill *d);
+/* One answer of `during`: the one place where a bad one becomes an undo. */
+void judging_answer(struct drill *d, const struct sample *s);
+/* Say what led to a breach; never before abort_now. */
+void judging_explain(struct drill *d);
+
 /* run_party.c */
 void parties_init(struct drill *d);
 void parties_release(struct drill *d);
@@ -194,8 +206,6 @@ void parties_judge_faults(struct drill *d);
 /* run_abort.c */
 /* Put the undo on every wire: the first thing done after any decision. */
 void abort_now(struct drill *d, enum stop stop);
-/* Say what led to it; never before abort_now. */
-void abort_explain(struct drill *d);
 /* Wait until the agents have undone and swept everything. */
 void abort_finish(struct drill *d);
 void party_undo_answer(struct party *p, const struct fleet_answer *a);

@@ -92,7 +92,7 @@ run_steps(struct drill *d)
 		phase_during(d);
 		if (parties_armed(d) ==
 		    0) /* a rehearsal, or no faults: nobody else does */
-			abort_explain(d);
+			judging_explain(d);
 		abort_finish(d);
 		phase_after(d);
 		report_totals(d, PHASE_DURING);

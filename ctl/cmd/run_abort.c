@@ -71,57 +71,6 @@ abort_now(struct drill *d, enum stop stop)
 		prober_mark(d->prober, now);
 }
 
-/* --- words ---------------------------------------------------------------------------- */
-
-static void
-explain_budget(struct drill *d, char *buf, size_t size)
-{
-	const struct judge_decision *c = &d->decision;
-	unsigned long long bad = c->bad, n = c->to - c->from + 1;
-
-	if (c->reason == JUDGE_BREACH)
-		(void)snprintf(buf, size,
-		    "%llu of the last %llu answers bad; %.2g %% is normal, %.3g %% is "
-		    "worth stopping for (evidence %.1f of %.1f; a healthy system is stopped "
-		    "in at most %.2g %% of drills)",
-		    bad, n, 100 * c->p0, 100 * c->p1, c->s, c->h, 100 * c->alpha);
-	else if (c->reason == JUDGE_MAX_BAD)
-		(void)snprintf(buf, size, "%llu bad answers: budget.max_bad is used up",
-		    (unsigned long long)d->judge.bad);
-	else if (c->reason == JUDGE_CONSECUTIVE)
-		(void)snprintf(
-		    buf, size, "%llu bad answers in a row: budget.consecutive", bad);
-	else
-		(void)snprintf(buf, size, "the guard no longer holds");
-}
-
-void
-abort_explain(struct drill *d)
-{
-	const struct judge_decision *c = &d->decision;
-	char why[400];
-
-	if (d->stop != STOP_BREACH)
-		return;
-	d->found.breached = true;
-	d->first_bad = tally_first_bad(&d->tally[c->probe], c->from);
-	explain_budget(d, why, sizeof(why));
-	struct event v =
-	    drill_event(d, EVENT_DECISION, d->checks[c->probe].name, "%s", why);
-	drill_stamp(d, &v, d->decided);
-	event_num(&v, "s", c->s);
-	event_num(&v, "h", c->h);
-	event_num(&v, "p0", c->p0);
-	event_num(&v, "q", c->q);
-	event_num(&v, "r", c->r);
-	event_num(&v, "p1", c->p1);
-	event_num(&v, "alpha", c->alpha);
-	event_num(&v, "from", (double)c->from);
-	event_num(&v, "to", (double)c->to);
-	event_num(&v, "bad", (double)c->bad);
-	drill_emit(d, &v);
-}
-
 /* --- deeds ---------------------------------------------------------------------------- */
 
 void
@@ -269,7 +218,7 @@ abort_finish(struct drill *d)
 	wait_armed(d);
 	if (parties_armed(d) == 0)
 		return;
-	abort_explain(d);
+	judging_explain(d);
 	if (parties_live(d) > 0)
 		drill_say(d, EVENT_PHASE, "undo", NULL);
 	if (d->stop == STOP_NOT && d->fired != 0)

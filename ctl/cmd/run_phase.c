@@ -8,35 +8,7 @@
 #include "err.h"
 #include "probe.h"
 
-#define LATE_SHARE_MAX 0.05
-
-static bool
-is_guard(const struct drill *d, size_t check)
-{
-	return check >= d->x->probe_count;
-}
-
 /* --- samples -------------------------------------------------------------------------- */
-
-/* The one place where a bad answer becomes an undo.  Nothing is logged, allocated or
- * rendered between the decision and the bytes on the wire. */
-static void
-judge(struct drill *d, const struct sample *s)
-{
-	if (is_guard(d, s->probe)) {
-		if (!s->bad)
-			return;
-		d->decision = (struct judge_decision){
-			.reason = JUDGE_GUARD,
-			.probe = s->probe,
-			.from = 1,
-			.bad = 1,
-		};
-	} else if (!judge_sample(&d->judge, s->probe, s->bad, &d->decision)) {
-		return;
-	}
-	abort_now(d, STOP_BREACH);
-}
 
 /* The first bad answer of a row, at most one a second: a flapping service must not bury
  * the story. */
@@ -73,7 +45,7 @@ phase_sample(void *ctx, const struct sample *s)
 
 	if (d->is_judging && d->stop == STOP_NOT && p == PHASE_DURING &&
 	    s->class != SAMPLE_SKIPPED)
-		judge(d, s);
+		judging_answer(d, s);
 	tally_add(t, p, s);
 	if (p == PHASE_AFTER && s->class == SAMPLE_OK && d->first_good == 0 &&
 	    d->stop == STOP_BREACH && d->decision.probe == s->probe)
@@ -139,105 +111,12 @@ guards_hold(struct drill *d)
 	return hold;
 }
 
-static bool
-is_steady(struct drill *d, size_t i)
-{
-	const struct totals *t = &d->tally[i].phase[PHASE_BEFORE];
-	const struct probe_def *p = &d->checks[i];
-
-	if (totals_late_share(t) > LATE_SHARE_MAX) {
-		drill_doubt(d, "our own prober was late");
-		drill_say(d, EVENT_ERROR, p->name,
-		    "our own prober was late or skipped %.0f %% of the samples: this "
-		    "machine is too busy to judge",
-		    100 * totals_late_share(t));
-		return false;
-	}
-	const struct answers before = totals_answers(t);
-
-	switch (judge_steady(&before, p->objective)) {
-	case STEADY_YES:
-		return true;
-	case STEADY_FEW:
-		drill_doubt(d, "%s gave too few answers before", p->name);
-		drill_say(d, EVENT_ERROR, p->name,
-		    "only %llu answers before; 30 are needed: raise steady.before or rate",
-		    (unsigned long long)t->n);
-		return false;
-	case STEADY_NO:
-		break;
-	}
-	d->found.unsteady = true;
-	drill_say(d, EVENT_ERROR, p->name,
-	    "no steady state: %llu of %llu answers bad before anything was injected, the "
-	    "objective is %.6g %% good",
-	    (unsigned long long)t->bad, (unsigned long long)t->n, 100 * p->objective);
-	return false;
-}
-
-/* What the judge made of the baseline, and what that costs in speed. */
-static void
-say_judge(struct drill *d, size_t i)
-{
-	const struct totals *t = &d->tally[i].phase[PHASE_BEFORE];
-	const struct probe_def *p = &d->checks[i];
-	unsigned n = judge_outage_samples(&d->judge, i);
-	const struct judge_probe *null = &d->judge.probe[i];
-	char span[32], rows[64] = "";
-	usec_t wait = n > 0 ? (usec_t)(n - 1) * 1000 * USEC_PER_SEC / p->rate_mhz : 0;
-
-	if (null->stall > 0)
-		(void)snprintf(rows, sizeof(rows), ", in rows of up to %u", null->stall);
-	else if (null->r > null->p0)
-		(void)snprintf(rows, sizeof(rows), ", in rows of %.2g on average at most",
-		    1 / (1 - null->r));
-	drill_say(d, EVENT_NOTE, NULL,
-	    "%s: %llu of %llu bad before, so up to %.2g %% bad is taken for normal%s; a full "
-	    "outage stops the drill after %u bad answers, %s after the first is known",
-	    p->name, (unsigned long long)t->bad, (unsigned long long)t->n, 100 * null->p0,
-	    rows, n, format_usec(wait / 1000 * 1000, span, sizeof(span)));
-}
-
-static usec_t
-during_span(const struct drill *d)
+usec_t
+phase_during_span(const struct drill *d)
 {
 	usec_t faults = experiment_faults_end(d->x), span = d->x->steady.during;
 
 	return faults > span ? faults : span;
-}
-
-static bool
-prepare_judge(struct drill *d)
-{
-	struct judge_config c = {
-		.alpha = d->x->budget.false_abort,
-		.max_bad = d->x->budget.max_bad,
-		.consecutive = d->x->budget.consecutive,
-		.probe_count = d->x->probe_count,
-	};
-	size_t worst = 0;
-
-	for (size_t i = 0; i < c.probe_count; i++) {
-		const struct totals *t = &d->tally[i].phase[PHASE_BEFORE];
-
-		c.probe[i].objective = d->checks[i].objective;
-		c.probe[i].abort_at = d->checks[i].abort_at;
-		c.probe[i].planned = (double)d->checks[i].rate_mhz / 1000 *
-				     (double)during_span(d) / (double)USEC_PER_SEC;
-		c.probe[i].base = totals_answers(t);
-		c.probe[i].stall = experiment_stall(d->x, &d->checks[i]);
-	}
-	if (judge_init(&d->judge, &c, &worst) < 0) {
-		d->found.unsteady = true;
-		drill_say(d, EVENT_ERROR, d->checks[worst].name,
-		    "the baseline is too bad to judge by: abort_at %.6g %% is not clearly "
-		    "above it",
-		    100 * d->checks[worst].abort_at);
-		return false;
-	}
-	for (size_t i = 0; i < c.probe_count; i++)
-		say_judge(d, i);
-	return true;
 }
 
 /* Long enough for each guard to be asked and answered once. */
@@ -287,10 +166,7 @@ phase_before(struct drill *d)
 		d->found.unsteady = true;
 		return false;
 	}
-	bool go_on = true;
-	for (size_t i = 0; d->x->steady.before > 0 && i < d->x->probe_count; i++)
-		go_on = is_steady(d, i) && go_on;
-	return go_on && prepare_judge(d);
+	return judging_begin(d);
 }
 
 /* --- during --------------------------------------------------------------------------- */
@@ -307,7 +183,7 @@ is_going_on(const struct drill *d, usec_t span)
 void
 phase_during(struct drill *d)
 {
-	usec_t span = during_span(d);
+	usec_t span = phase_during_span(d);
 
 	enter(d, PHASE_DURING, span, "");
 	d->is_judging = true;
