@@ -118,6 +118,12 @@ judging_begin(struct drill *d)
 
 /* --- during --------------------------------------------------------------------------- */
 
+static usec_t
+after_fire(const struct drill *d, const struct sample *s)
+{
+	return s->intended > d->fired ? s->intended - d->fired : 0;
+}
+
 /* The one place where a bad answer becomes an undo.  Nothing is logged, allocated or
  * rendered between the decision and the bytes on the wire. */
 void
@@ -132,7 +138,8 @@ judging_answer(struct drill *d, const struct sample *s)
 			.from = 1,
 			.bad = 1,
 		};
-	} else if (!judge_sample(&d->judge, s->probe, s->bad, &d->decision)) {
+	} else if (!judge_sample(
+		       &d->judge, s->probe, s->bad, after_fire(d, s), &d->decision)) {
 		return;
 	}
 	abort_now(d, STOP_BREACH);

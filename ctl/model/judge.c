@@ -191,11 +191,13 @@ over_ceiling(const struct judge *j, size_t probe, struct judge_decision *ret)
 }
 
 bool
-judge_sample(struct judge *j, size_t probe, bool bad, struct judge_decision *ret)
+judge_sample(
+    struct judge *j, size_t probe, bool bad, uint64_t at, struct judge_decision *ret)
 {
 	struct judge_probe *p = &j->probe[probe];
 	const struct cusum *passed = NULL;
 
+	(void)at;
 	p->n++;
 	p->bad += bad;
 	j->bad += bad;

@@ -110,8 +110,10 @@ struct judge_decision {
 /* 0, or -ERANGE when a probe's baseline is so bad that p0 ≥ abort_at/2 (exit 4): its
  * index in *ret_probe. */
 int judge_init(struct judge *j, const struct judge_config *c, size_t *ret_probe);
-/* One answer of one probe.  true when it must stop, with the decision. */
-bool judge_sample(struct judge *j, size_t probe, bool bad, struct judge_decision *ret);
+/* One answer of one probe, to a request that was due `at` µs after fire.  true when it must
+ * stop, with the decision. */
+bool judge_sample(
+    struct judge *j, size_t probe, bool bad, uint64_t at, struct judge_decision *ret);
 /* Bad answers in a row a full outage needs, for `plan` and `run` to say. */
 unsigned judge_outage_samples(const struct judge *j, size_t probe);
 const char *judge_reason_name(enum judge_reason r);

@@ -48,7 +48,7 @@ static unsigned
 bad_until_stop(void)
 {
 	for (unsigned n = 1; n < 1000; n++) {
-		if (judge_sample(&j, 0, true, &d))
+		if (judge_sample(&j, 0, true, 0, &d))
 			return n;
 	}
 	fail_msg("an outage was never stopped");
@@ -80,7 +80,7 @@ full_outage_needs_about_five_bad_samples(void **state)
 	(void)state;
 	begin(&c);
 	for (int i = 0; i < 500; i++)
-		assert_false(judge_sample(&j, 0, false, &d));
+		assert_false(judge_sample(&j, 0, false, 0, &d));
 	assert_int_equal(judge_outage_samples(&j, 0), 4);
 	assert_int_equal(bad_until_stop(), 4);
 	assert_int_equal(d.reason, JUDGE_BREACH);
@@ -103,7 +103,7 @@ stopped(const struct judge_config *c, double share, int runs, int n)
 	for (int run = 0; run < runs; run++) {
 		begin(c);
 		for (int i = 0; i < n; i++) {
-			if (judge_sample(&j, 0, uniform() < share, &d)) {
+			if (judge_sample(&j, 0, uniform() < share, 0, &d)) {
 				count++;
 				break;
 			}
@@ -140,7 +140,7 @@ share_worth_stopping_for_is_detected(void **state)
 	seed = 2;
 	for (int run = 0; run < runs; run++) {
 		begin(&c);
-		while (!judge_sample(&j, 0, uniform() < 0.1, &d))
+		while (!judge_sample(&j, 0, uniform() < 0.1, 0, &d))
 			assert_true(j.probe[0].n < 3000);
 		samples += j.probe[0].n;
 	}
@@ -158,11 +158,11 @@ half_outage_is_detected_faster_than_a_tenth(void **state)
 	seed = 3;
 	for (int run = 0; run < 200; run++) {
 		begin(&c);
-		while (!judge_sample(&j, 0, uniform() < 0.5, &d))
+		while (!judge_sample(&j, 0, uniform() < 0.5, 0, &d))
 			;
 		half += j.probe[0].n;
 		begin(&c);
-		while (!judge_sample(&j, 0, uniform() < 0.1, &d))
+		while (!judge_sample(&j, 0, uniform() < 0.1, 0, &d))
 			;
 		tenth += j.probe[0].n;
 	}
@@ -177,16 +177,16 @@ ceilings_stop_by_count_and_in_a_row(void **state)
 	(void)state;
 	c.max_bad = 2;
 	begin(&c);
-	assert_false(judge_sample(&j, 0, true, &d));
-	assert_false(judge_sample(&j, 0, false, &d));
-	assert_true(judge_sample(&j, 0, true, &d));
+	assert_false(judge_sample(&j, 0, true, 0, &d));
+	assert_false(judge_sample(&j, 0, false, 0, &d));
+	assert_true(judge_sample(&j, 0, true, 0, &d));
 	assert_int_equal(d.reason, JUDGE_MAX_BAD);
 	assert_int_equal(judge_outage_samples(&j, 0), 2);
 	c.max_bad = 0;
 	c.consecutive = 3;
 	begin(&c);
-	assert_false(judge_sample(&j, 0, true, &d));
-	assert_false(judge_sample(&j, 0, false, &d));
+	assert_false(judge_sample(&j, 0, true, 0, &d));
+	assert_false(judge_sample(&j, 0, false, 0, &d));
 	assert_int_equal(bad_until_stop(), 3);
 	assert_int_equal(d.reason, JUDGE_CONSECUTIVE);
 	assert_int_equal(d.from, 3);
@@ -203,8 +203,8 @@ max_bad_counts_over_all_probes(void **state)
 	c.probe[1] = c.probe[0];
 	c.max_bad = 2;
 	begin(&c);
-	assert_false(judge_sample(&j, 0, true, &d));
-	assert_true(judge_sample(&j, 1, true, &d));
+	assert_false(judge_sample(&j, 0, true, 0, &d));
+	assert_true(judge_sample(&j, 1, true, 0, &d));
 	assert_int_equal(d.probe, 1);
 }
 
@@ -248,7 +248,7 @@ objective_of_a_hundred_percent_stays_finite(void **state)
 	(void)state;
 	begin(&c);
 	for (int i = 0; i < 1000; i++)
-		assert_false(judge_sample(&j, 0, false, &d));
+		assert_false(judge_sample(&j, 0, false, 0, &d));
 	assert_true(bad_until_stop() <= 2);
 }
 

@@ -105,7 +105,7 @@ is_stopped(const struct drills *o, const struct judge_config *c, struct system *
 		return false; /* it does not begin: no steady state, either */
 	j.h = o->h > 0 ? o->h : j.h;
 	for (int i = 0; i < DURING; i++) {
-		if (judge_sample(&j, 0, answer(s), &d))
+		if (judge_sample(&j, 0, answer(s), 0, &d))
 			return true;
 	}
 	return false;
@@ -228,7 +228,7 @@ delay_seen(struct judge *j, const struct judge_config *c, double share)
 		assert_int_equal(judge_init(j, c, &probe), 0);
 		do {
 			assert_true(++sum < (uint64_t)PATIENCE * (uint64_t)runs);
-		} while (!judge_sample(j, 0, uniform() < share, &d));
+		} while (!judge_sample(j, 0, uniform() < share, 0, &d));
 	}
 	return (double)sum / runs;
 }
