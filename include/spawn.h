@@ -39,6 +39,17 @@ struct spawn {
  * started.  A failing exec is reported here, not by an exit status. */
 int spawn(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd, struct err *e);
 
+/* The same for who must never wait: exec itself can hang, on storage that is gone.  Nothing
+ * is known of it yet when this returns; the caller closes both descriptors and reaps. */
+struct spawned {
+	pid_t pid;
+	int pidfd;
+	int report; /* for spawn_outcome */
+};
+int spawn_begin(const struct spawn *s, struct spawned *ret, struct err *e);
+/* 0: it was executed; -EAGAIN: it has not come so far; else why it could not be. */
+int spawn_outcome(const struct spawn *s, int report, struct err *e);
+
 /* Spawn a tool, feed it `input` (may be NULL), collect at most out_size - 1 bytes of its
  * stdout (may be NULL) and the first line of its stderr into `e`.  0 only when it exited
  * with 0 within timeout_ms; it is killed with its process group and reaped otherwise

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -238,10 +239,9 @@ reap(pid_t pid)
 }
 
 int
-spawn(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd, struct err *e)
+spawn_begin(const struct spawn *s, struct spawned *ret, struct err *e)
 {
 	_cleanup_close_ int in = -1, out = -1, pidfd = -1;
-	struct failure f;
 	int ends[2];
 	pid_t pid;
 
@@ -261,14 +261,49 @@ spawn(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd, struct err *e)
 		reap(pid);
 		return e != NULL ? e->code : -EIO;
 	}
-	(void)close(steal_fd(&out));
-	f = wait_for_exec(in);
-	if (f.number != 0) {
-		reap(pid);
-		errno = f.number;
-		return err_errno(e, "%s '%s'", step_names[f.step], s->path);
+	*ret = (struct spawned){ pid, steal_fd(&pidfd), steal_fd(&in) };
+	return 0;
+}
+
+/* Waits for it. */
+static int
+outcome_of(const struct spawn *s, int report, struct err *e)
+{
+	struct failure f = wait_for_exec(report);
+
+	if (f.number == 0)
+		return 0;
+	errno = f.number;
+	return err_errno(e, "%s '%s'", step_names[f.step], s->path);
+}
+
+int
+spawn_outcome(const struct spawn *s, int report, struct err *e)
+{
+	struct pollfd p = { .fd = report, .events = POLLIN };
+
+	if (poll(&p, 1, 0) == 0)
+		return err_set(e, -EAGAIN, "'%s' has not begun yet", s->path);
+	return outcome_of(s, report, e);
+}
+
+int
+spawn(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd, struct err *e)
+{
+	_cleanup_close_ int pidfd = -1, report = -1;
+	struct spawned child;
+	int r = spawn_begin(s, &child, e);
+
+	if (r < 0)
+		return r;
+	pidfd = child.pidfd;
+	report = child.report;
+	r = outcome_of(s, report, e);
+	if (r < 0) {
+		reap(child.pid);
+		return r;
 	}
-	*ret_pid = pid;
+	*ret_pid = child.pid;
 	*ret_pidfd = steal_fd(&pidfd);
 	return 0;
 }

@@ -4,9 +4,9 @@
  * it.  The depth is jansson's: it refuses what is nested deeper than it can read.
  */
 #include "printable.h"
+#include "cleanup.h"
 #include "xalloc.h"
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Also U+0080 to U+009F, which are C2 80 to C2 9F: some terminals obey them. */
@@ -18,26 +18,50 @@ is_control(const char *s)
 	return c < ' ' || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0);
 }
 
+/* Of the character that begins here; 0: there is none.  Overlong forms and surrogates are
+ * let through: no terminal obeys what it cannot decode. */
+static size_t
+utf8_len(const char *s)
+{
+	unsigned char c = (unsigned char)s[0];
+	size_t len = c < 0x80 ? 1 :
+		     c < 0xc2 ? 0 :
+		     c < 0xe0 ? 2 :
+		     c < 0xf0 ? 3 :
+		     c < 0xf5 ? 4 :
+				0;
+
+	for (size_t i = 1; i < len; i++)
+		if (((unsigned char)s[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
+void
+text_make_printable(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from != '\0';) {
+		size_t len = utf8_len(from);
+
+		if (len == 0 || is_control(from))
+			*to++ = '?';
+		else
+			to = (char *)memmove(to, from, len) + len;
+		from += len > 0 ? len : 1;
+	}
+	*to = '\0';
+}
+
 static void
 clean_string(json_t *j)
 {
-	const char *text = json_string_value(j);
-	char *clean, *to;
+	_cleanup_free_ char *clean = xstrdup(json_string_value(j));
 
-	while (*text != '\0' && !is_control(text))
-		text++;
-	if (*text == '\0')
-		return;
-	clean = to = xstrdup(json_string_value(j));
-	for (const char *from = json_string_value(j); *from != '\0'; from++) {
-		bool is_two = (unsigned char)*from == 0xc2 && is_control(from);
-
-		*to++ = is_control(from) ? '?' : *from;
-		from += is_two;
-	}
-	*to = '\0';
-	(void)json_string_set(j, clean);
-	free(clean);
+	text_make_printable(clean);
+	if (strcmp(clean, json_string_value(j)) != 0)
+		(void)json_string_set(j, clean);
 }
 
 void

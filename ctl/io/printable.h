@@ -6,6 +6,9 @@
  */
 #include <jansson.h>
 
+/* Control characters, and bytes that are no UTF-8, become '?', in place. */
+void text_make_printable(char *text);
+
 /* Control characters of every string in it become '?'. */
 void json_make_printable(json_t *j);
 

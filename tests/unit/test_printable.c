@@ -37,12 +37,23 @@ the_rest_is_left_as_it_is(void **state)
 	json_make_printable(NULL);
 }
 
+static void
+text_of_any_bytes_becomes_utf8_without_controls(void **state)
+{
+	char text[] = "a\033[2J\tb \xc2\x9b \xff \xc3\xa4 \xe2\x82";
+
+	(void)state;
+	text_make_printable(text);
+	assert_string_equal(text, "a?[2J?b ? ? \xc3\xa4 ??");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(control_characters_are_replaced_at_any_depth),
 		cmocka_unit_test(the_rest_is_left_as_it_is),
+		cmocka_unit_test(text_of_any_bytes_becomes_utf8_without_controls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -398,6 +398,33 @@ child_is_out_of_reach_of_ctrl_c(void **state)
 	assert_string_equal(out, "1\n");
 }
 
+/* Its outcome once it is over, reaped. */
+static int
+begin_and_see(const char *path, struct err *e)
+{
+	const char *argv[] = { path, NULL };
+	const struct spawn s = { .path = path, .argv = argv, .role = SPAWN_TOOL };
+	struct spawned child;
+
+	assert_ok(spawn_begin(&s, &child, e), *e);
+	assert_int_equal(waitpid(child.pid, NULL, 0), child.pid);
+	int r = spawn_outcome(&s, child.report, e);
+	(void)close(child.report);
+	(void)close(child.pidfd);
+	return r;
+}
+
+static void
+who_does_not_wait_for_exec_hears_of_it_later(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(begin_and_see("/bin/true", &e), e);
+	assert_int_equal(begin_and_see("/no/such/program", &e), -ENOENT);
+	assert_non_null(strstr(e.msg, "execute '/no/such/program': No such file"));
+}
+
 int
 main(void)
 {
@@ -415,6 +442,7 @@ main(void)
 		cmocka_unit_test(only_passed_descriptors_arrive),
 		cmocka_unit_test(overlapping_descriptors_arrive_in_order),
 		cmocka_unit_test(failing_exec_is_an_error_with_nothing_started),
+		cmocka_unit_test(who_does_not_wait_for_exec_hears_of_it_later),
 		cmocka_unit_test(relative_path_is_refused),
 		cmocka_unit_test(signals_are_unblocked_and_at_their_defaults),
 		cmocka_unit_test(burner_dies_first_when_memory_is_short),
