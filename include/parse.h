@@ -26,8 +26,11 @@ struct port_range { /* from <= to, both included */
 
 int parse_u64(const char *s, uint64_t *ret, struct err *e);
 int parse_i64(const char *s, int64_t *ret, struct err *e);
-/* "150ms" "1.5s" "2m" "1h" "250us" "1m30s"; a bare number is an error, but "0" is 0 */
+/* "150ms" "1.5s" "2m" "1h" "30d" "250us" "1m30s"; a bare number is an error, but "0" is
+ * 0 */
 int parse_usec(const char *s, usec_t *ret, struct err *e);
+/* "0.05" "-3" "1.5e9": a finite number */
+int parse_number(const char *s, double *ret, struct err *e);
 /* "+1h", "-90s", "1.5s": a duration with a direction; "-0" is 0 */
 int parse_offset(const char *s, int64_t *ret_usec, struct err *e);
 const char *format_offset(int64_t usec, char *buf, size_t size); /* "+1h"; returns buf */

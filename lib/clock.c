@@ -60,6 +60,8 @@ clock_iso8601(usec_t wall, char *buf, unsigned long size)
 	return buf;
 }
 
+#define DAY (24 * 3600 * USEC_PER_SEC)
+
 const char *
 format_usec(usec_t t, char *buf, unsigned long size)
 {
@@ -73,6 +75,8 @@ format_usec(usec_t t, char *buf, unsigned long size)
 		(void)snprintf(buf, size, "0s");
 	} else if (t >= USEC_INFINITY) {
 		(void)snprintf(buf, size, "infinity");
+	} else if (t >= 2 * DAY && t % DAY == 0) {
+		(void)snprintf(buf, size, "%" PRIu64 "d", t / DAY);
 	} else if (t % (3600 * USEC_PER_SEC) == 0) {
 		(void)snprintf(buf, size, "%" PRIu64 "h", t / (3600 * USEC_PER_SEC));
 	} else if (t % (60 * USEC_PER_SEC) == 0) {

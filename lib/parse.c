@@ -115,6 +115,7 @@ static const struct unit {
 	const char *name;
 	uint64_t scale;
 } time_units[] = {
+	{ "d", 24 * 3600 * USEC_PER_SEC },
 	{ "h", 3600 * USEC_PER_SEC },
 	{ "m", 60 * USEC_PER_SEC },
 	{ "s", USEC_PER_SEC },

@@ -99,11 +99,12 @@ durations(void **state)
 	(void)state;
 	CHECK(usec, { "0", 0 }, { "0s", 0 }, { "250us", 250 }, { "150ms", 150000 },
 	    { "1.5s", 1500000 }, { "0.3s", 300000 }, { "2m", 120000000 },
-	    { "1h", 3600000000 }, { "1m30s", 90000000 }, { "1h2m3s4ms5us", 3723004005 },
+	    { "1h", 3600000000 }, { "30d", 2592000000000 }, { "1d12h", 129600000000 },
+	    { "12h1d", -1 }, { "1m30s", 90000000 }, { "1h2m3s4ms5us", 3723004005 },
 	    { "1m1.5s", 61500000 }, { "0.000001s", 1 }, { "1.5h", 5400000000 },
 	    { "1.50s", 1500000 }, { "", -1 }, { "5", -1 }, { "5 s", -1 }, { " 5s", -1 },
 	    { "5s ", -1 }, { "-5s", -1 }, { "s", -1 }, { ".5s", -1 }, { "5.s", -1 },
-	    { "5S", -1 }, { "5sec", -1 }, { "5min", -1 }, { "1d", -1 }, { "00", -1 },
+	    { "5S", -1 }, { "5sec", -1 }, { "5min", -1 }, { "1D", -1 }, { "00", -1 },
 	    { "05s", -1 }, { "30s1m", -1 }, { "1s1s", -1 }, { "1.5m30s", -1 },
 	    { "0.0000001s", -1 }, { "0.5us", -1 }, { "1m30", -1 }, { "1,5s", -1 },
 	    { "1..5s", -1 }, { "1.5.5s", -1 }, { "9223372036854775807us", -1 },
@@ -120,6 +121,31 @@ percentages(void **state)
 	    { "", -1 }, { "%", -1 }, { "101", -1 }, { "100.001%", -1 }, { "-1", -1 },
 	    { "5 %", -1 }, { "5%%", -1 }, { "0.0001%", -1 }, { "1e1", -1 },
 	    { "18446744073709551615", -1 });
+}
+
+static void
+numbers_are_decimal_and_finite(void **state)
+{
+	static const struct {
+		const char *text;
+		double value;
+	} good[] = { { "0", 0 }, { "5", 5 }, { "-3", -3 }, { "0.05", 0.05 },
+		{ "1.5e9", 1.5e9 }, { "2E-3", 0.002 }, { "1e+3", 1000 }, { "007", 7 } };
+	static const char *const bad[] = { "", "-", "--1", "+1", " 1", "1 ", ".5", "5.",
+		"1e", "1e+", "0x10", "inf", "nan", "1,5", "1e999", "5%" };
+	struct err e = { 0 };
+	double v = 42;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_ok(parse_number(good[i].text, &v, &e), e);
+		assert_true(v == good[i].value);
+	}
+	v = 42;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		if (parse_number(bad[i], &v, &e) == 0 || v != 42)
+			fail_msg("'%s' was taken", bad[i]);
+	}
 }
 
 static void
@@ -554,6 +580,7 @@ main(void)
 		cmocka_unit_test(whole_numbers),
 		cmocka_unit_test(durations),
 		cmocka_unit_test(percentages),
+		cmocka_unit_test(numbers_are_decimal_and_finite),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(rates),
 		cmocka_unit_test(ports),
