@@ -2,35 +2,30 @@
 #ifndef HTTP_H
 #define HTTP_H
 /*
- * The HTTP side of a probe: how its request is made, and what its answer means.  Knows
- * nothing of schedules and deadlines; the prober knows nothing of HTTP.
+ * Probes that ask by HTTP: what the type "http" is made of, for other types that ask the
+ * same way and only read the answer otherwise.  Knows nothing of schedules and of what is
+ * overdue; the prober knows nothing of HTTP but that libcurl must be asked what has ended.
  */
-#include "probe.h"
+#include "probe_type.h"
 #include <curl/curl.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct curl_loop;
 struct err;
 
 #define HTTP_BODY_KEPT (256 * 1024)       /* what a pattern may look at */
 #define HTTP_BODY_READ (16 * 1024 * 1024) /* more is a bad answer, and is not read */
-#define HTTP_WHY_MAX   sizeof(((struct sample *)0)->why)
 
-/* One probe's request: what all its transfers share.  The definition outlives it. */
+/* What all requests of a probe share.  The definition outlives it. */
 struct http;
 int http_open(struct http **ret, const struct probe_def *d, struct err *e);
 void http_free(struct http *h); /* NULL is fine */
 
-/* A new connection costs tens of milliseconds of our own time: TLS with all the system's
- * authorities. */
-bool http_connects_slowly(const struct probe_def *d);
-/* Has this transfer a connection, its handshake over? */
-bool http_is_connected(CURL *easy);
-
-/* One transfer's answer while it arrives; lives as long as its easy handle. */
+/* One request's answer while it arrives; lives as long as its easy handle. */
 struct http_answer {
 	const struct http *http;
-	char *body; /* kept only when a pattern will look at it */
+	char *body; /* kept only when somebody will look at it */
 	size_t kept, room;
 	uint64_t received;
 	char detail[CURL_ERROR_SIZE];
@@ -40,11 +35,26 @@ int http_attach(const struct http *h, CURL *easy, struct http_answer *a, struct 
 /* Forget the last answer; a large body's memory is given back. */
 void http_answer_clear(struct http_answer *a);
 
-/* What a finished transfer means, slowness apart; `why` is for people, "" when ok. */
+/* Has this request a connection, its handshake over? */
+bool http_is_connected(CURL *easy);
+/* What a finished request means, slowness apart; `why` is for people, "" when ok. */
 enum sample_class http_classify(
     CURL *easy, CURLcode rc, const struct http_answer *a, char *why, size_t size);
 /* What an unfinished one means once it has been outstanding for `within`. */
-enum sample_class http_overdue(
+enum sample_class http_unanswered(
     CURL *easy, const struct probe_def *d, char *why, size_t size);
+
+/* The row's operations; probe_keep() is the struct http, made by http_open. */
+void http_release(struct probe *b);
+int http_make(struct transfer *t, struct err *e);
+void http_unmake(struct transfer *t);
+int http_start(struct transfer *t, struct err *e);
+void http_stop(struct transfer *t);
+enum sample_class http_overdue(struct transfer *t, char *why, size_t size);
+bool http_connects_slowly(const struct probe *b);
+bool http_is_connecting(struct transfer *t);
+
+/* End every transfer of these types that libcurl has finished. */
+void http_collect(struct curl_loop *l);
 
 #endif

@@ -9,6 +9,7 @@
  */
 #include "clock.h"
 #include "experiment.h"
+#include "hist.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,10 +30,12 @@ enum sample_class {
 };
 const char *sample_class_name(enum sample_class c);
 
-/* Where the time of a request went, in µs from its beginning (not from the moment it was
- * due); 0: did not happen, as connecting on a connection that was kept. */
+/* Where the time of a request went, in µs; 0: did not happen, as connecting on a connection
+ * that was kept. */
 struct sample_timing {
-	uint32_t dns, connect, tls, first_byte, total;
+	uint32_t dns, connect, tls; /* each by itself */
+	uint32_t first_byte;        /* from having sent the request */
+	uint32_t total; /* from the request's beginning, not from when it was due */
 };
 
 struct sample {
@@ -44,7 +47,7 @@ struct sample {
 	usec_t latency;  /* from intended; for a sample judged at `within`, that */
 	usec_t late;     /* how late we sent it ourselves */
 	struct sample_timing timing; /* of an answer; all 0 when there was none */
-	bool is_fresh;               /* on a connection of its own */
+	bool is_fresh;               /* asked for a connection of its own */
 	char why[96];                /* "status 503", "connection refused"; "" when ok */
 };
 
@@ -69,8 +72,15 @@ void prober_pause(struct prober *p, size_t count);
 int prober_run(struct prober *p, struct err *e);
 /* Latencies since the last call, late answers included (they change nothing else), moved
  * into *into.  Requests due from `from` on, of the last prober_mark, are counted apart. */
-struct hist;
 void prober_mark(struct prober *p, usec_t from);
 void prober_hist(struct prober *p, size_t probe, bool marked, struct hist *into);
+/* The same for where the time of answers went.  A part counts only those in which it
+ * happened: connect.count is how many connections were made. */
+struct timing_hists {
+	uint64_t fresh; /* answers on a connection that was asked to be new */
+	struct hist dns, connect, tls, first_byte, total;
+};
+void prober_timing(
+    struct prober *p, size_t probe, bool marked, struct timing_hists *into);
 
 #endif

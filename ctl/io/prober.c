@@ -2,10 +2,11 @@
 /*
  * The prober's loop and life: libcurl's loop, and one timer for everything that has a
  * moment: the next request, the next request that becomes overdue, libcurl's own
- * time-outs.  What a request is and what becomes of it is in transfer.c; what a bad sample
- * leads to is run's business.
+ * time-outs.  What becomes of a request is in transfer.c, what one is in its type's row;
+ * what a bad sample leads to is run's business.
  */
 #include "err.h"
+#include "http.h"
 #include "prober_state.h"
 #include "xalloc.h"
 #include <errno.h>
@@ -19,12 +20,10 @@ arm_timer(struct prober *p)
 
 	for (size_t i = 0; i < p->count; i++) {
 		const struct probe *b = &p->probes[i];
-		const struct transfer *t = TAILQ_FIRST(&b->waiting);
-		usec_t next = schedule_next(&b->schedule);
+		usec_t send = schedule_next(&b->schedule), judge = transfers_next(b);
 
-		at = next < at ? next : at;
-		if (t != NULL && t->intended + b->def->good.within < at)
-			at = t->intended + b->def->good.within;
+		at = send < at ? send : at;
+		at = judge < at ? judge : at;
 	}
 	curl_loop_arm(&p->loop, at);
 }
@@ -54,7 +53,7 @@ turn(struct prober *p, struct err *e)
 
 	if (r == 0)
 		r = curl_loop_serve_timer(&p->loop, e);
-	transfers_collect(p);
+	http_collect(&p->loop);
 	for (size_t i = 0; i < p->count && r == 0; i++) {
 		transfers_judge_overdue(&p->probes[i], clock_boottime());
 		r = transfers_release(&p->probes[i], e);
@@ -64,7 +63,7 @@ turn(struct prober *p, struct err *e)
 	/* A new request asks for a call at once: its bytes leave in this very turn. */
 	if (r == 0)
 		r = curl_loop_serve_timer(&p->loop, e);
-	transfers_collect(p);
+	http_collect(&p->loop);
 	return r;
 }
 
@@ -82,42 +81,77 @@ prober_run(struct prober *p, struct err *e)
 
 /* --- life ----------------------------------------------------------------------------- */
 
-static int
-probe_init(struct probe *b, struct prober *p, size_t index, const struct probe_def *d,
-    struct err *e)
+static size_t
+in_flight_max(const struct probe_def *d)
 {
 	uint64_t during_timeout =
 	    d->rate_mhz * (probe_timeout(d) / USEC_PER_MSEC) / (1000 * 1000);
+	uint64_t n = IN_FLIGHT_BASE + during_timeout;
 
-	b->prober = p;
-	b->index = index;
-	b->def = d;
-	b->in_flight_max = IN_FLIGHT_BASE + during_timeout < IN_FLIGHT_MAX ?
-			       IN_FLIGHT_BASE + during_timeout :
-			       IN_FLIGHT_MAX;
-	return http_open(&b->http, d, e);
+	if (d->max_in_flight > 0)
+		return d->max_in_flight;
+	return n < IN_FLIGHT_MAX ? n : IN_FLIGHT_MAX;
+}
+
+static int
+probe_init(struct probe *b, struct err *e)
+{
+	b->type = probe_type_row(b->def->type);
+	b->in_flight_max = in_flight_max(b->def);
+	if (b->type == NULL)
+		return err_set(e, -EOPNOTSUPP,
+		    "probe '%s': this stormctl has no probes of type %s", b->def->name,
+		    probe_type_name(b->def->type));
+	int r = b->type->open != NULL ? b->type->open(b, e) : 0;
+	if (r < 0)
+		return r;
+	b->is_open = true;
+	b->connects_slowly =
+	    b->type->connects_slowly != NULL && b->type->connects_slowly(b);
+	return 0;
+}
+
+static void
+on_watched(void *ctx, uint32_t key, uint32_t events)
+{
+	struct prober *p = ctx;
+	struct transfer *t = p->transfers[key];
+
+	/* Else it ended a moment ago, by what came before this event. */
+	if (t->watched >= 0)
+		t->probe->type->ready(t, events);
 }
 
 static int
 prober_init(struct prober *p, const struct probe_def *probes, struct err *e)
 {
+	size_t in_flight = 0;
+	int r;
+
+	p->loop.on_ready = on_watched;
+	p->loop.ctx = p;
 	for (size_t i = 0; i < p->count; i++) {
-		TAILQ_INIT(&p->probes[i].idle);
-		TAILQ_INIT(&p->probes[i].waiting);
-		TAILQ_INIT(&p->probes[i].overdue);
+		struct probe *b = &p->probes[i];
+
+		TAILQ_INIT(&b->idle);
+		TAILQ_INIT(&b->waiting);
+		TAILQ_INIT(&b->answered);
+		TAILQ_INIT(&b->overdue);
+		b->prober = p;
+		b->index = i;
+		b->def = &probes[i];
 	}
-	int r = curl_loop_open(&p->loop, e);
+	r = curl_loop_open(&p->loop, e);
 	if (r < 0)
 		return err_wrap(e, "prober");
-	if (curl_multi_setopt(p->loop.multi, CURLMOPT_MAXCONNECTS, (long)IN_FLIGHT_MAX) !=
-	    CURLM_OK)
-		return err_set(e, -EINVAL, "libcurl does not start (%s)", curl_version());
-	for (size_t i = 0; i < p->count; i++) {
-		r = probe_init(&p->probes[i], p, i, &probes[i], e);
-		if (r < 0)
-			return r;
+	for (size_t i = 0; i < p->count && r == 0; i++) {
+		r = probe_init(&p->probes[i], e);
+		in_flight += p->probes[i].in_flight_max;
 	}
-	return 0;
+	if (r == 0 && curl_multi_setopt(p->loop.multi, CURLMOPT_MAXCONNECTS,
+			  (long)in_flight) != CURLM_OK)
+		r = err_set(e, -EINVAL, "libcurl does not start (%s)", curl_version());
+	return r;
 }
 
 int
@@ -147,10 +181,14 @@ prober_free(struct prober *p)
 	if (p->loop.multi != NULL)
 		stop_now(p);
 	for (size_t i = 0; i < p->count; i++) {
-		transfers_free(&p->probes[i]);
-		http_free(p->probes[i].http);
+		struct probe *b = &p->probes[i];
+
+		transfers_free(b);
+		if (b->is_open && b->type->release != NULL)
+			b->type->release(b);
 	}
 	curl_loop_release(&p->loop);
+	free(p->transfers);
 	free(p->probes);
 	free(p);
 }
@@ -201,5 +239,19 @@ prober_hist(struct prober *p, size_t probe, bool marked, struct hist *into)
 	struct hist *h = &p->probes[probe].hist[marked];
 
 	hist_merge(into, h);
+	memset(h, 0, sizeof(*h));
+}
+
+void
+prober_timing(struct prober *p, size_t probe, bool marked, struct timing_hists *into)
+{
+	struct timing_hists *h = &p->probes[probe].timing[marked];
+
+	into->fresh += h->fresh;
+	hist_merge(&into->dns, &h->dns);
+	hist_merge(&into->connect, &h->connect);
+	hist_merge(&into->tls, &h->tls);
+	hist_merge(&into->first_byte, &h->first_byte);
+	hist_merge(&into->total, &h->total);
 	memset(h, 0, sizeof(*h));
 }

@@ -5,13 +5,13 @@
  * What prober.c (the loop) and transfer.c (requests and their samples) share.
  *
  * A request has two ends.  It is *judged* when its answer is there or when it has been
- * outstanding for `within`, whichever comes first; it *finishes* when libcurl lets go of
+ * outstanding for `within`, whichever comes first; it *rests* when its type has let go of
  * it.  Between the two it waits in `overdue`, and its answer only reaches the histogram.
  */
 #include "curl_loop.h"
 #include "hist.h"
-#include "http.h"
 #include "probe.h"
+#include "probe_type.h"
 #include "schedule.h"
 #include <sys/queue.h>
 
@@ -20,27 +20,36 @@
 /* Connections that a probe whose connections are dear may be making at a time.  Without it
  * a fast probe spirals: while one is made several more become due, each with a new one. */
 #define CONNECTING_MAX 4
+#define WHY_MAX        sizeof(((struct sample *)0)->why)
 
 struct transfer {
 	TAILQ_ENTRY(transfer) link; /* in exactly one of its probe's lists */
+	struct transfers *list;
 	struct probe *probe;
-	CURL *easy;
-	struct http_answer answer;
-	usec_t intended, sent;
-	bool judged;
-	bool is_held; /* due, but not yet in libcurl's hands: see CONNECTING_MAX */
+	void *keep;   /* its type's */
+	uint32_t key; /* in its prober's watched */
+	int watched;  /* descriptor, or -1 */
+	usec_t intended, sent, answered;
+	bool is_held; /* due, but not yet in its type's hands: see CONNECTING_MAX */
+	bool is_fresh;
 };
 TAILQ_HEAD(transfers, transfer);
 
 struct probe {
 	struct prober *prober;
 	const struct probe_def *def;
+	const struct probe_type_row *type;
 	size_t index;
-	struct http *http;
+	void *keep; /* its type's */
+	bool is_open, connects_slowly;
 	struct schedule schedule;
-	struct transfers idle, waiting, overdue; /* waiting: oldest first */
+	/* Waiting and overdue: oldest first.  Answered: not yet known what it means. */
+	struct transfers idle, waiting, answered, overdue;
 	size_t in_flight, in_flight_max, held;
-	struct hist hist[2]; /* of requests due before the mark, and from it on */
+	double fresh_owed; /* the part of a fresh connection that is due so far */
+	/* Of requests due before the mark, and from it on. */
+	struct hist hist[2];
+	struct timing_hists timing[2];
 };
 
 struct prober {
@@ -51,15 +60,18 @@ struct prober {
 	void *ctx;
 	size_t count;
 	struct probe *probes;
+	/* Every transfer, by its key; they live as long as the prober. */
+	struct transfer **transfers;
+	size_t transfer_count;
 };
 
-/* Judge what has been outstanding for too long, then send what is due. */
+/* Judge what has been outstanding for too long, stop what is past its time-out. */
 void transfers_judge_overdue(struct probe *b, usec_t now);
+/* When there is something to do of that; USEC_INFINITY: nothing. */
+usec_t transfers_next(const struct probe *b);
 int transfers_send_due(struct probe *b, usec_t now, struct err *e);
-/* Send what was held back, as far as connections allow. */
+/* Start what was held back, as far as connections allow. */
 int transfers_release(struct probe *b, struct err *e);
-/* Take what libcurl has finished. */
-void transfers_collect(struct prober *p);
 /* Forget what is outstanding. */
 void transfers_forget(struct probe *b, usec_t now);
 /* Free the pool; nothing is outstanding. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests: a pool of reused easy handles per probe, and the turning of every request into
- * exactly one sample.  Knows neither HTTP (http.h) nor epoll (prober.c).
+ * Requests: a pool of reused transfers per probe, and the turning of every request into
+ * exactly one sample.  How one asks and what an answer means is its type's (probe_type.h);
+ * nothing here knows HTTP, or waits.
  */
 #include "err.h"
 #include "prober_state.h"
@@ -40,60 +41,24 @@ emit(struct prober *p, struct sample *s)
 }
 
 static void
-judge(struct transfer *t, enum sample_class class, const char *why, usec_t now,
-    usec_t latency)
+say_why(struct sample *s, const char *why)
 {
-	struct probe *b = t->probe;
-	struct sample s = {
-		.probe = b->index,
+	if (why[0] != '\0')
+		(void)snprintf(s->why, sizeof(s->why), "%s", why);
+}
+
+static struct sample
+sample_of(const struct transfer *t, enum sample_class class, usec_t now, usec_t latency)
+{
+	return (struct sample){
+		.probe = t->probe->index,
 		.class = class,
 		.intended = t->intended,
 		.known = now,
 		.latency = latency,
 		.late = t->sent - t->intended,
+		.is_fresh = t->is_fresh,
 	};
-
-	(void)snprintf(s.why, sizeof(s.why), "%s", why);
-	t->judged = true;
-	TAILQ_REMOVE(&b->waiting, t, link);
-	TAILQ_INSERT_TAIL(&b->overdue, t, link);
-	emit(b->prober, &s);
-}
-
-/* Back to the pool: out of libcurl's hands, its connection kept for the next. */
-static void
-rest(struct transfer *t)
-{
-	struct probe *b = t->probe;
-	struct transfers *list = t->judged ? &b->overdue : &b->waiting;
-
-	if (t->is_held)
-		b->held--;
-	else
-		(void)curl_multi_remove_handle(b->prober->loop.multi, t->easy);
-	t->is_held = false;
-	TAILQ_REMOVE(list, t, link);
-	TAILQ_INSERT_HEAD(&b->idle, t, link);
-	b->in_flight--;
-	http_answer_clear(&t->answer);
-}
-
-void
-transfers_judge_overdue(struct probe *b, usec_t now)
-{
-	struct transfer *t;
-
-	while ((t = TAILQ_FIRST(&b->waiting)) != NULL &&
-	       t->intended + b->def->good.within <= now) {
-		char why[HTTP_WHY_MAX] = "no connection was free in time";
-		enum sample_class class = SAMPLE_CONNECT;
-
-		if (!t->is_held)
-			class = http_overdue(t->easy, b->def, why, sizeof(why));
-		judge(t, class, why, now, b->def->good.within);
-		if (t->is_held)
-			rest(t);
-	}
 }
 
 static void
@@ -108,63 +73,158 @@ skip(struct probe *b, usec_t intended, usec_t now, const char *why)
 		.late = now - intended,
 	};
 
-	(void)snprintf(s.why, sizeof(s.why), "%s", why);
+	say_why(&s, why);
 	emit(b->prober, &s);
 }
 
-/* --- transfers ------------------------------------------------------------------------ */
+/* --- the lists ------------------------------------------------------------------------ */
 
 static void
-transfer_free(struct transfer *t)
+move(struct transfer *t, struct transfers *to)
 {
-	if (t == NULL)
-		return;
-	curl_easy_cleanup(t->easy);
-	free(t->answer.body);
-	free(t);
+	TAILQ_REMOVE(t->list, t, link);
+	TAILQ_INSERT_TAIL(to, t, link);
+	t->list = to;
 }
+
+/* Back to the pool: out of its type's hands.  The one used last is the next to be used:
+ * what it needs is still in the cache. */
+static void
+rest(struct transfer *t)
+{
+	struct probe *b = t->probe;
+
+	if (t->is_held)
+		b->held--;
+	else
+		b->type->stop(t);
+	t->is_held = false;
+	TAILQ_REMOVE(t->list, t, link);
+	TAILQ_INSERT_HEAD(&b->idle, t, link);
+	t->list = &b->idle;
+	b->in_flight--;
+}
+
+static usec_t
+overdue_at(const struct transfer *t)
+{
+	return t->intended + t->probe->def->good.within;
+}
+
+static struct hist *
+hist_of(const struct transfer *t)
+{
+	return &t->probe->hist[t->intended >= t->probe->prober->mark];
+}
+
+static void
+judge_overdue(struct transfer *t, usec_t now)
+{
+	struct probe *b = t->probe;
+	char why[WHY_MAX] = "no connection was free in time";
+	enum sample_class class = SAMPLE_CONNECT;
+
+	if (!t->is_held)
+		class = b->type->overdue(t, why, sizeof(why));
+	struct sample s = sample_of(t, class, now, b->def->good.within);
+	say_why(&s, why);
+	move(t, &b->overdue);
+	emit(b->prober, &s);
+	if (t->is_held)
+		rest(t);
+}
+
+/* It never came back: it took at least that long. */
+static void
+give_up(struct transfer *t, usec_t now)
+{
+	hist_add(hist_of(t), now - t->intended);
+	rest(t);
+}
+
+void
+transfers_judge_overdue(struct probe *b, usec_t now)
+{
+	struct transfer *t;
+
+	while ((t = TAILQ_FIRST(&b->waiting)) != NULL && overdue_at(t) <= now)
+		judge_overdue(t, now);
+	while ((t = TAILQ_FIRST(&b->overdue)) != NULL && transfer_deadline(t) <= now)
+		give_up(t, now);
+}
+
+usec_t
+transfers_next(const struct probe *b)
+{
+	const struct transfer *w = TAILQ_FIRST(&b->waiting);
+	const struct transfer *o = TAILQ_FIRST(&b->overdue);
+	usec_t judge = w != NULL ? overdue_at(w) : USEC_INFINITY;
+	usec_t stop = o != NULL ? transfer_deadline(o) : USEC_INFINITY;
+
+	return judge < stop ? judge : stop;
+}
+
+void
+transfers_forget(struct probe *b, usec_t now)
+{
+	struct transfer *t;
+
+	while ((t = TAILQ_FIRST(&b->waiting)) != NULL ||
+	       (t = TAILQ_FIRST(&b->answered)) != NULL)
+		rest(t);
+	while ((t = TAILQ_FIRST(&b->overdue)) != NULL)
+		give_up(t, now);
+}
+
+/* --- sending -------------------------------------------------------------------------- */
 
 static int
 transfer_new(struct probe *b, struct transfer **ret, struct err *e)
 {
+	struct prober *p = b->prober;
 	struct transfer *t = xcalloc(1, sizeof(*t));
 
 	t->probe = b;
-	t->easy = curl_easy_init();
-	if (t->easy == NULL)
-		abort();
-	int r = http_attach(b->http, t->easy, &t->answer, e);
-	if (r == 0 && curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) != CURLE_OK)
-		r = err_set(e, -EINVAL, "libcurl refuses private data");
+	t->watched = -1;
+	t->key = (uint32_t)p->transfer_count;
+	int r = b->type->make(t, e);
 	if (r < 0) {
-		transfer_free(t);
+		free(t);
 		return r;
 	}
+	if ((p->transfer_count & (p->transfer_count + 1)) == 0) /* 0, 1, 3, 7 … */
+		p->transfers = xrealloc(p->transfers,
+		    (2 * p->transfer_count + 1) * sizeof(struct transfer *));
+	p->transfers[p->transfer_count++] = t;
+	t->list = &b->idle;
+	TAILQ_INSERT_HEAD(&b->idle, t, link);
 	*ret = t;
 	return 0;
+}
+
+void
+transfers_free(struct probe *b)
+{
+	struct transfer *t;
+
+	while ((t = TAILQ_FIRST(&b->idle)) != NULL) {
+		TAILQ_REMOVE(&b->idle, t, link);
+		b->type->unmake(t);
+		free(t);
+	}
 }
 
 static bool
 may_connect(const struct probe *b)
 {
-	const struct transfer *t;
+	struct transfer *t;
 	size_t connecting = 0;
 
-	if (!http_connects_slowly(b->def))
+	if (!b->connects_slowly)
 		return true;
 	TAILQ_FOREACH(t, &b->waiting, link)
-	connecting += !t->is_held && !http_is_connected(t->easy);
+	connecting += !t->is_held && b->type->is_connecting(t);
 	return connecting < CONNECTING_MAX;
-}
-
-static int
-hand_over(struct transfer *t, struct err *e)
-{
-	CURLMcode rc = curl_multi_add_handle(t->probe->prober->loop.multi, t->easy);
-
-	if (rc != CURLM_OK)
-		return err_set(e, -EIO, "libcurl: %s", curl_multi_strerror(rc));
-	return 0;
 }
 
 int
@@ -183,9 +243,21 @@ transfers_release(struct probe *b, struct err *e)
 			break;
 		t->is_held = false;
 		b->held--;
-		r = hand_over(t, e);
+		r = b->type->start(t, e);
 	}
 	return r;
+}
+
+/* An even spread: what is owed grows with every request, and is paid when it makes a whole
+ * one. */
+static bool
+is_next_fresh(struct probe *b)
+{
+	b->fresh_owed += b->def->fresh;
+	if (b->fresh_owed < 1 - 1e-9)
+		return false;
+	b->fresh_owed -= 1;
+	return true;
 }
 
 static int
@@ -193,21 +265,20 @@ send_one(struct probe *b, usec_t intended, usec_t now, struct err *e)
 {
 	struct transfer *t = TAILQ_FIRST(&b->idle);
 
-	if (t != NULL) {
-		TAILQ_REMOVE(&b->idle, t, link);
-	} else {
+	if (t == NULL) {
 		int r = transfer_new(b, &t, e);
 		if (r < 0)
 			return r;
 	}
 	t->intended = intended;
 	t->sent = now;
-	t->judged = false;
+	t->answered = 0;
+	t->is_fresh = is_next_fresh(b);
 	t->is_held = b->held > 0 || !may_connect(b);
 	b->held += t->is_held;
 	b->in_flight++;
-	TAILQ_INSERT_TAIL(&b->waiting, t, link);
-	return t->is_held ? 0 : hand_over(t, e);
+	move(t, &b->waiting);
+	return t->is_held ? 0 : b->type->start(t, e);
 }
 
 int
@@ -221,7 +292,7 @@ transfers_send_due(struct probe *b, usec_t now, struct err *e)
 		if (now - intended > b->def->good.within / 2) {
 			skip(b, intended, now, "our own prober was too late");
 		} else if (b->in_flight >= b->in_flight_max) {
-			char why[HTTP_WHY_MAX];
+			char why[WHY_MAX];
 
 			(void)snprintf(
 			    why, sizeof(why), "%zu requests in flight", b->in_flight);
@@ -235,73 +306,85 @@ transfers_send_due(struct probe *b, usec_t now, struct err *e)
 	return 0;
 }
 
+/* --- what a type says of its transfer ------------------------------------------------- */
+
 static void
-finish(struct transfer *t, CURLcode rc)
+count_part(struct hist *h, uint32_t took)
+{
+	if (took > 0)
+		hist_add(h, took);
+}
+
+static void
+count_timing(const struct transfer *t, const struct sample_timing *g)
 {
 	struct probe *b = t->probe;
-	usec_t now = clock_boottime(), latency = now - t->intended;
+	struct timing_hists *h = &b->timing[t->intended >= b->prober->mark];
+
+	h->fresh += t->is_fresh;
+	count_part(&h->dns, g->dns);
+	count_part(&h->connect, g->connect);
+	count_part(&h->tls, g->tls);
+	count_part(&h->first_byte, g->first_byte);
+	hist_add(&h->total, g->total);
+}
+
+bool
+transfer_answered(struct transfer *t)
+{
+	if (t->list != &t->probe->waiting)
+		return false;
+	t->answered = clock_boottime();
+	move(t, &t->probe->answered);
+	return true;
+}
+
+static void
+judge(struct transfer *t, enum sample_class class, const char *why,
+    const struct sample_timing *timing, usec_t now)
+{
+	usec_t within = t->probe->def->good.within;
+	usec_t latency = (t->answered != 0 ? t->answered : now) - t->intended;
+	struct sample s = sample_of(t, class, now, latency);
+
+	say_why(&s, why);
+	if (timing != NULL)
+		s.timing = *timing;
+	if (class == SAMPLE_OK && latency > within) {
+		char took[32], limit[32];
+
+		s.class = SAMPLE_SLOW;
+		(void)snprintf(s.why, sizeof(s.why), "answered after %s, limit %s",
+		    format_usec(latency / 1000 * 1000, took, sizeof(took)),
+		    format_usec(within, limit, sizeof(limit)));
+	}
+	emit(t->probe->prober, &s);
+}
+
+void
+transfer_ended(struct transfer *t, enum sample_class class, const char *why,
+    const struct sample_timing *timing)
+{
+	usec_t now = clock_boottime();
+	usec_t latency = (t->answered != 0 ? t->answered : now) - t->intended;
 
 	/* A request that never came back counts with the time it was given; one that was
 	 * refused at once says nothing about latency. */
-	if (rc == CURLE_OK || rc == CURLE_OPERATION_TIMEDOUT)
-		hist_add(&b->hist[t->intended >= b->prober->mark], latency);
-	if (!t->judged) {
-		char why[HTTP_WHY_MAX] = "";
-		enum sample_class class =
-		    http_classify(t->easy, rc, &t->answer, why, sizeof(why));
-
-		if (class == SAMPLE_OK && latency > b->def->good.within) {
-			char took[32], limit[32];
-
-			class = SAMPLE_SLOW;
-			(void)snprintf(why, sizeof(why), "answered after %s, limit %s",
-			    format_usec(latency / 1000 * 1000, took, sizeof(took)),
-			    format_usec(b->def->good.within, limit, sizeof(limit)));
-		}
-		judge(t, class, why, now, latency);
-	}
+	if (timing != NULL || class == SAMPLE_TIMEOUT ||
+	    latency >= t->probe->def->good.within)
+		hist_add(hist_of(t), latency);
+	if (timing != NULL)
+		count_timing(t, timing);
+	if (t->list != &t->probe->overdue)
+		judge(t, class, why, timing, now);
 	rest(t);
 }
 
-void
-transfers_collect(struct prober *p)
+int
+transfer_watch(struct transfer *t, int fd, uint32_t events)
 {
-	CURLMsg *m;
-	int left;
+	int r = curl_loop_watch(&t->probe->prober->loop, fd, t->key, events);
 
-	while ((m = curl_multi_info_read(p->loop.multi, &left)) != NULL) {
-		CURLcode rc = m->data.result;
-		char *owner = NULL;
-
-		if (m->msg != CURLMSG_DONE)
-			continue;
-		if (curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &owner) ==
-		    CURLE_OK)
-			finish((struct transfer *)(void *)owner, rc);
-	}
-}
-
-void
-transfers_forget(struct probe *b, usec_t now)
-{
-	struct transfer *t;
-
-	while ((t = TAILQ_FIRST(&b->waiting)) != NULL)
-		rest(t);
-	while ((t = TAILQ_FIRST(&b->overdue)) != NULL) {
-		/* at least that long */
-		hist_add(&b->hist[t->intended >= b->prober->mark], now - t->intended);
-		rest(t);
-	}
-}
-
-void
-transfers_free(struct probe *b)
-{
-	struct transfer *t;
-
-	while ((t = TAILQ_FIRST(&b->idle)) != NULL) {
-		TAILQ_REMOVE(&b->idle, t, link);
-		transfer_free(t);
-	}
+	t->watched = r == 0 && events != 0 ? fd : -1;
+	return r;
 }

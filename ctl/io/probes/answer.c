@@ -51,6 +51,8 @@ check_answer(CURL *easy, const struct http_answer *a, char *why, size_t size)
 		(void)snprintf(why, size, "status %ld", status);
 		return SAMPLE_STATUS;
 	}
+	if (a->http->check != NULL)
+		return a->http->check(a, why, size);
 	return check_body(a->http, a, why, size);
 }
 
@@ -122,7 +124,7 @@ unanswered(CURL *easy, usec_t limit, char *why, size_t size)
 }
 
 enum sample_class
-http_overdue(CURL *easy, const struct probe_def *d, char *why, size_t size)
+http_unanswered(CURL *easy, const struct probe_def *d, char *why, size_t size)
 {
 	enum sample_class c = unanswered(easy, d->good.within, why, size);
 

@@ -1,228 +1,220 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An HTTP probe's request: every option of its handles, set once and used for every
- * sample.  HTTP/1.1 with kept connections, so that requests in flight do not share a
- * connection and one stuck answer says nothing about the next.  The environment's proxy is
- * not used: a probe must go where its file says.
+ * The probe type "http": one easy handle for each transfer, in the prober's multi handle
+ * while it is under way.  libcurl keeps connections there, for whichever transfer comes
+ * next.  How a request is made is in http_request.c, what an answer means in answer.c.
  */
 #include "http.h"
-#include "cleanup.h"
+#include "curl_loop.h"
 #include "err.h"
 #include "http_shape.h"
 #include "xalloc.h"
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 
-static void
-append(struct curl_slist **list, const char *text)
-{
-	struct curl_slist *longer = curl_slist_append(*list, text);
+/* What a transfer keeps. */
+struct http_request {
+	CURL *easy;
+	struct transfer *transfer;
+	struct http_answer answer;
+	bool is_fresh; /* as the handle is set */
+};
 
-	if (longer == NULL)
-		abort();
-	*list = longer;
+static struct http_request *
+request_of(struct transfer *t)
+{
+	return *transfer_keep(t);
 }
 
-static bool
-has_header(const struct http_probe *p, const char *name)
-{
-	size_t len = strlen(name);
+/* --- life ----------------------------------------------------------------------------- */
 
-	for (char **h = p->headers; h != NULL && *h != NULL; h++)
-		if (strncasecmp(*h, name, len) == 0 && (*h)[len] == ':')
-			return true;
-	return false;
+static int
+open_probe(struct probe *b, struct err *e)
+{
+	struct http *h;
+	int r = http_open(&h, probe_definition(b), e);
+
+	if (r == 0)
+		*probe_keep(b) = h;
+	return r;
+}
+
+void
+http_release(struct probe *b)
+{
+	http_free(*probe_keep(b));
+	*probe_keep(b) = NULL;
+}
+
+static void
+request_free(struct http_request *q)
+{
+	curl_easy_cleanup(q->easy);
+	free(q->answer.body);
+	free(q);
 }
 
 int
-http_open(struct http **ret, const struct probe_def *d, struct err *e)
+http_make(struct transfer *t, struct err *e)
 {
-	struct http *h = xcalloc(1, sizeof(*h));
-	const struct http_probe *p = &d->http;
+	struct http_request *q = xcalloc(1, sizeof(*q));
 
-	h->def = d;
-	if (d->good.body != NULL) {
-		int r = pattern_compile(&h->pattern, d->good.body, e);
-		if (r < 0) {
-			http_free(h);
-			return err_wrap(e, "probe '%s': body pattern", d->name);
-		}
+	q->transfer = t;
+	q->easy = curl_easy_init();
+	if (q->easy == NULL)
+		abort();
+	int r = http_attach(*probe_keep(transfer_probe(t)), q->easy, &q->answer, e);
+	if (r == 0 && curl_easy_setopt(q->easy, CURLOPT_PRIVATE, q) != CURLE_OK)
+		r = err_set(e, -EINVAL, "libcurl refuses private data");
+	if (r < 0) {
+		request_free(q);
+		return r;
 	}
-	for (char **l = p->headers; l != NULL && *l != NULL; l++)
-		append(&h->headers, *l);
-	/* Without this a body waits a second for a "100 Continue" many servers never send. */
-	if (!has_header(p, "Expect"))
-		append(&h->headers, "Expect:");
-	for (char **l = p->resolve; l != NULL && *l != NULL; l++)
-		append(&h->resolve, *l);
-	if (!has_header(p, "User-Agent"))
-		h->agent = xstrdup("stormctl/" STORMDRILL_VERSION);
-	*ret = h;
+	*transfer_keep(t) = q;
 	return 0;
 }
 
 void
-http_free(struct http *h)
+http_unmake(struct transfer *t)
 {
-	if (h == NULL)
-		return;
-	curl_slist_free_all(h->headers);
-	curl_slist_free_all(h->resolve);
-	pattern_free(h->pattern);
-	free(h->agent);
-	free(h);
+	request_free(request_of(t));
 }
 
 bool
-http_connects_slowly(const struct probe_def *d)
+http_connects_slowly(const struct probe *b)
 {
-	return strncasecmp(d->http.url, "https:", 6) == 0 && d->http.ca == NULL &&
-	       !d->http.insecure;
+	const struct http_probe *p = &probe_definition(b)->http;
+
+	/* Tens of milliseconds of our own time: all the system's authorities are read. */
+	return strncasecmp(p->url, "https:", 6) == 0 && p->ca == NULL && !p->insecure;
 }
 
-static size_t
-on_body(char *data, size_t size, size_t count, void *ctx)
+bool
+http_is_connecting(struct transfer *t)
 {
-	struct http_answer *a = ctx;
-	size_t len = size * count, take = len;
-
-	a->received += len;
-	if (a->received > HTTP_BODY_READ)
-		return 0; /* ends the transfer with CURLE_WRITE_ERROR */
-	if (a->http->pattern == NULL)
-		return len;
-	if (take > HTTP_BODY_KEPT - a->kept)
-		take = HTTP_BODY_KEPT - a->kept;
-	if (a->kept + take > a->room) {
-		a->room = (a->kept + take) * 2;
-		a->body = xrealloc(a->body, a->room);
-	}
-	memcpy(a->body + a->kept, data, take);
-	a->kept += take;
-	return len;
+	return !http_is_connected(request_of(t)->easy);
 }
 
-void
-http_answer_clear(struct http_answer *a)
-{
-	if (a->room > 16384) {
-		free(a->body);
-		a->body = NULL;
-		a->room = 0;
-	}
-	a->kept = 0;
-	a->received = 0;
-	a->detail[0] = '\0';
-}
+/* --- a request ------------------------------------------------------------------------ */
 
+/* Neither one of the connections that are kept, nor to be kept itself. */
 static int
-set_method(const struct http_probe *p, CURL *c)
+set_fresh(struct http_request *q, bool is_fresh)
 {
-	const char *method = p->method != NULL ? p->method : "GET";
 	int bad = 0;
 
-	if (strcmp(method, "HEAD") == 0)
-		return (int)curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
-	if (p->body != NULL || strcmp(method, "POST") == 0) {
-		const char *body = p->body != NULL ? p->body : "";
-
-		bad |= (int)curl_easy_setopt(c, CURLOPT_POST, 1L);
-		bad |= (int)curl_easy_setopt(
-		    c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
-		bad |= (int)curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
-	}
-	if (strcmp(method, "GET") != 0 || p->body != NULL)
-		bad |= (int)curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+	if (is_fresh == q->is_fresh)
+		return 0;
+	q->is_fresh = is_fresh;
+	bad |= (int)curl_easy_setopt(q->easy, CURLOPT_FRESH_CONNECT, (long)is_fresh);
+	bad |= (int)curl_easy_setopt(q->easy, CURLOPT_FORBID_REUSE, (long)is_fresh);
 	return bad;
-}
-
-static int
-set_target(const struct http *h, CURL *c)
-{
-	const struct http_probe *p = &h->def->http;
-	int bad = 0;
-
-	bad |= (int)curl_easy_setopt(c, CURLOPT_URL, p->url);
-	bad |= (int)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	bad |=
-	    (int)curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	bad |= (int)curl_easy_setopt(c, CURLOPT_HTTPHEADER, h->headers);
-	bad |= (int)curl_easy_setopt(c, CURLOPT_USERAGENT, h->agent);
-	bad |= (int)curl_easy_setopt(c, CURLOPT_RESOLVE, h->resolve);
-	bad |= (int)curl_easy_setopt(c, CURLOPT_PROXY, p->proxy != NULL ? p->proxy : "");
-	if (p->unix_socket != NULL)
-		bad |= (int)curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, p->unix_socket);
-	if (p->redirects > 0) {
-		bad |= (int)curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-		bad |= (int)curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)p->redirects);
-		bad |=
-		    (int)curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	}
-	return bad | set_method(p, c);
-}
-
-static int
-set_trust(const struct http_probe *p, CURL *c)
-{
-	int bad = 0;
-
-	/* Authorities are read and parsed for every new connection, in our loop: the bundle
-	 * takes 18 ms, the directory that holds the same ones again takes 70. */
-	if (p->ca != NULL || p->insecure)
-		bad |= (int)curl_easy_setopt(c, CURLOPT_CAINFO, p->ca);
-	if (p->ca != NULL || p->insecure ||
-	    curl_version_info(CURLVERSION_NOW)->cainfo != NULL)
-		bad |= (int)curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
-	if (p->cert != NULL)
-		bad |= (int)curl_easy_setopt(c, CURLOPT_SSLCERT, p->cert);
-	if (p->key != NULL)
-		bad |= (int)curl_easy_setopt(c, CURLOPT_SSLKEY, p->key);
-	if (p->insecure) {
-		bad |= (int)curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
-		bad |= (int)curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
-	}
-	if (p->bearer != NULL) {
-		bad |= (int)curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-		bad |= (int)curl_easy_setopt(c, CURLOPT_XOAUTH2_BEARER, p->bearer);
-	} else if (p->basic != NULL) {
-		bad |= (int)curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-		bad |= (int)curl_easy_setopt(c, CURLOPT_USERPWD, p->basic);
-	}
-	return bad;
-}
-
-/* libcurl counts in milliseconds and reads 0 as "no limit". */
-static long
-whole_ms(usec_t t)
-{
-	return (long)((t + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
 }
 
 int
-http_attach(const struct http *h, CURL *easy, struct http_answer *a, struct err *e)
+http_start(struct transfer *t, struct err *e)
 {
-	const struct http_probe *p = &h->def->http;
-	int bad = 0;
+	struct http_request *q = request_of(t);
 
-	a->http = h;
-	bad |= (int)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	/* Do not join a resolver thread that hangs: the loop would hang with it. */
-	bad |= (int)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-	bad |= (int)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, a->detail);
-	bad |= (int)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	bad |= (int)curl_easy_setopt(easy, CURLOPT_WRITEDATA, a);
-	if (p->timeout > 0)
-		bad |=
-		    (int)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, whole_ms(p->timeout));
-	if (p->connect_timeout > 0)
-		bad |= (int)curl_easy_setopt(
-		    easy, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(p->connect_timeout));
-	bad |= set_target(h, easy) | set_trust(p, easy);
-	if (bad != 0)
-		return err_set(e, -EINVAL,
-		    "probe '%s': this libcurl lacks something the probe asks for (%s)",
-		    h->def->name, curl_version());
+	if (set_fresh(q, transfer_is_fresh(t)) != 0)
+		return err_set(e, -EINVAL, "libcurl makes no fresh connections (%s)",
+		    curl_version());
+	CURLMcode rc =
+	    curl_multi_add_handle(probe_loop(transfer_probe(t))->multi, q->easy);
+	if (rc != CURLM_OK)
+		return err_set(e, -EIO, "libcurl: %s", curl_multi_strerror(rc));
 	return 0;
 }
+
+void
+http_stop(struct transfer *t)
+{
+	struct http_request *q = request_of(t);
+
+	/* It can only fail for a handle that is not in there. */
+	(void)curl_multi_remove_handle(probe_loop(transfer_probe(t))->multi, q->easy);
+	http_answer_clear(&q->answer);
+}
+
+enum sample_class
+http_overdue(struct transfer *t, char *why, size_t size)
+{
+	return http_unanswered(
+	    request_of(t)->easy, probe_definition(transfer_probe(t)), why, size);
+}
+
+/* --- its end -------------------------------------------------------------------------- */
+
+static uint32_t
+since(CURL *easy, CURLINFO from, CURLINFO to)
+{
+	curl_off_t begin = 0, end = 0;
+
+	if (from != CURLINFO_NONE && curl_easy_getinfo(easy, from, &begin) != CURLE_OK)
+		return 0;
+	if (curl_easy_getinfo(easy, to, &end) != CURLE_OK || end <= begin)
+		return 0;
+	return end - begin < UINT32_MAX ? (uint32_t)(end - begin) : UINT32_MAX;
+}
+
+static struct sample_timing
+timing_of(CURL *easy)
+{
+	long connections = 0;
+	struct sample_timing g = {
+		.first_byte = since(
+		    easy, CURLINFO_PRETRANSFER_TIME_T, CURLINFO_STARTTRANSFER_TIME_T),
+		.total = since(easy, CURLINFO_NONE, CURLINFO_TOTAL_TIME_T),
+	};
+
+	/* On a kept connection libcurl stamps what it passes over. */
+	if (curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections) != CURLE_OK ||
+	    connections == 0)
+		return g;
+	g.dns = since(easy, CURLINFO_NONE, CURLINFO_NAMELOOKUP_TIME_T);
+	g.connect = since(easy, CURLINFO_NAMELOOKUP_TIME_T, CURLINFO_CONNECT_TIME_T);
+	g.tls = since(easy, CURLINFO_CONNECT_TIME_T, CURLINFO_APPCONNECT_TIME_T);
+	return g;
+}
+
+static void
+finish(struct http_request *q, CURLcode rc)
+{
+	char why[sizeof(((struct sample *)0)->why)] = "";
+	enum sample_class class =
+	    http_classify(q->easy, rc, &q->answer, why, sizeof(why));
+	struct sample_timing timing;
+
+	if (rc == CURLE_OK)
+		timing = timing_of(q->easy);
+	transfer_ended(q->transfer, class, why, rc == CURLE_OK ? &timing : NULL);
+}
+
+void
+http_collect(struct curl_loop *l)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(l->multi, &left)) != NULL) {
+		CURLcode rc = m->data.result;
+		char *owner = NULL;
+
+		if (m->msg == CURLMSG_DONE && curl_easy_getinfo(m->easy_handle,
+						  CURLINFO_PRIVATE, &owner) == CURLE_OK)
+			finish((struct http_request *)(void *)owner, rc);
+	}
+}
+
+const struct probe_type_row probe_type_http = {
+	.open = open_probe,
+	.release = http_release,
+	.make = http_make,
+	.unmake = http_unmake,
+	.start = http_start,
+	.stop = http_stop,
+	.overdue = http_overdue,
+	.connects_slowly = http_connects_slowly,
+	.is_connecting = http_is_connecting,
+};

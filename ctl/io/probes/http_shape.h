@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef HTTP_SHAPE_H
 #define HTTP_SHAPE_H
-/* What request and answer of one probe share. */
+/* What an HTTP probe's request and answer share. */
 #include "http.h"
 #include "pattern.h"
 #include <stdbool.h>
@@ -11,6 +11,10 @@ struct http {
 	struct curl_slist *headers, *resolve;
 	char *agent; /* User-Agent */
 	struct pattern *pattern;
+	bool keeps_body;
+	/* What the answer means once its status is good; NULL: what the definition says of
+	 * the body. */
+	enum sample_class (*check)(const struct http_answer *a, char *why, size_t size);
 };
 
 #endif
