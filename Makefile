@@ -1,7 +1,7 @@
 # stormdrill: one Makefile, non-recursive.  A directory is a layer: its I_ line below is
 # the whole of what it may include, so an upward include is a compile error.
 #
-#   make              the five programs, in build/bin
+#   make              the six programs, in build/bin
 #   make check        install what the tests need (packaging/deps.sh), then every test
 #   make demo         install what the demo needs, then a storm over a real nginx
 #   make demo-hosts   the same with three hosts, an agent on each, and one controller
@@ -63,6 +63,7 @@ I_ctl/io/pki := include ctl/io/pki
 I_ctl/io := include ctl/model ctl/io ctl/io/pki
 I_ctl/io/probes := include ctl/model ctl/io ctl/io/probes
 I_ctl/io/inventory := include ctl/model ctl/io ctl/io/inventory
+I_ctl/jq := include ctl/jq
 I_ctl/report := include ctl/model ctl/report
 I_ctl/cmd := include ctl/model ctl/io ctl/io/pki ctl/io/inventory ctl/report ctl/cmd
 LAYERS := $(patsubst I_%,%,$(filter I_%,$(.VARIABLES)))
@@ -72,7 +73,7 @@ objs = $(patsubst %.c,$(BUILD)/%.o,$(foreach d,$(1),$(wildcard $(d)/*.c)))
 LIB_A := $(BUILD)/lib.a
 TESTED_A := $(BUILD)/tested.a
 
-PROGS := stormd stormd-front stormd-fault stormd-undo stormctl
+PROGS := stormd stormd-front stormd-fault stormd-undo stormctl stormctl-jq
 stormd_O := $(call objs,agent/supervisor agent/ipc)
 stormd-front_O := $(call objs,agent/front agent/ipc)
 stormd-fault_O := $(call objs,agent/holder agent/faults agent/faults/net agent/faults/process \
@@ -80,15 +81,19 @@ stormd-fault_O := $(call objs,agent/holder agent/faults agent/faults/net agent/f
 stormd-undo_O := $(call objs,agent/recover agent/undo agent/kernel)
 stormctl_O := $(call objs,ctl/cmd ctl/report ctl/io ctl/io/probes ctl/io/inventory ctl/io/pki \
 	ctl/model)
+stormctl-jq_O := $(call objs,ctl/jq)
 # By pkg-config, per program: a program links only what it needs.
 PKGS_stormd := libseccomp
 PKGS_stormd-front := libmicrohttpd gnutls jansson libseccomp
 PKGS_stormd-fault := libnl-3.0 libseccomp liburing
 PKGS_stormd-undo := libnl-3.0
 PKGS_stormctl := libcurl gnutls yaml-0.1 jansson libpcre2-8
+PKGS_stormctl-jq := libseccomp
 PKGS_tests := cmocka libmicrohttpd gnutls libcurl yaml-0.1 jansson libpcre2-8 libnl-3.0 libseccomp liburing
 # --as-needed: only stormctl asks DNS.
 LIBS := -lm -lresolv
+# libjq 1.6 has no pkg-config file.
+LIBS_stormctl-jq := -ljq
 # Tests link any layer, whether or not its program exists.
 ALL_O := $(sort $(call objs,$(LAYERS)))
 UNIT_T := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
@@ -112,7 +117,7 @@ define program
 $(BUILD)/bin/$(1): $$($(1)_O) $(LIB_A)
 	$$(call say,LD,$$@)
 	$(Q)mkdir -p $$(@D) && $$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$($(1)_O) $(LIB_A) \
-		$$$$(pkg-config --libs $$(PKGS_$(1))) $(LIBS)
+		$$$$(pkg-config --libs $$(PKGS_$(1))) $$(LIBS_$(1)) $(LIBS)
 endef
 $(foreach p,$(PROGS),$(eval $(call program,$(p))))
 
@@ -239,7 +244,8 @@ install: all
 		$(SYSCONFDIR)/stormdrill)
 	install -m 755 $(BUILD)/bin/stormctl $(DESTDIR)$(BINDIR)
 	install -m 755 $(BUILD)/bin/stormd $(BUILD)/bin/stormd-undo $(DESTDIR)$(SBINDIR)
-	install -m 755 $(BUILD)/bin/stormd-front $(BUILD)/bin/stormd-fault $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(BUILD)/bin/stormd-front $(BUILD)/bin/stormd-fault \
+		$(BUILD)/bin/stormctl-jq $(DESTDIR)$(LIBEXECDIR)
 	for m in docs/man/*.[1-8]; do \
 		install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
 	install -m 644 experiments/*.yaml $(DESTDIR)$(DATADIR)/experiments

@@ -25,6 +25,7 @@ build    libjansson-dev       jansson-devel         pc:jansson
 build    libyaml-dev          libyaml-devel         pc:yaml-0.1
 build    libcurl4-gnutls-dev  libcurl-devel         pc:libcurl
 build    libpcre2-dev         pcre2-devel           pc:libpcre2-8
+build    libjq-dev            jq-devel              lib:jq
 build    iptables             iptables-nft          cmd:iptables-restore
 build    ipset                ipset                 cmd:ipset
 build    iproute2             iproute               cmd:ip
@@ -72,6 +73,9 @@ is_there() {
 	cmd:*) PATH=$PATH:/usr/sbin:/sbin command -v "${1#cmd:}" >/dev/null 2>&1 ;;
 	file:*) [ -e "${1#file:}" ] ;;
 	py:*) /usr/bin/python3 -c "import ${1#py:}" >/dev/null 2>&1 ;;
+	# the linker's word and a header of the same name, where there is no pkg-config file
+	lib:*) printf '#include <%s.h>\nint main(void) { return 0; }\n' "${1#lib:}" |
+		cc -x c - -o /dev/null "-l${1#lib:}" >/dev/null 2>&1 ;;
 	pc:*) command -v pkg-config >/dev/null 2>&1 && pkg-config --exists "${1#pc:}" ;;
 	esac
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The size of every message, in one table.  The sizes are also asserted as numbers: the
- * five programs are built together, but a struct that grows by accident, or that gets
+ * programs are built together, but a struct that grows by accident, or that gets
  * padding where a neighbour's memory could leak, should be seen in review.
  */
 #include "msg.h"
