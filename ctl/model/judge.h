@@ -25,14 +25,18 @@
  * inequality and a union over start points the chance of stopping a system that meets its
  * objective is at most α, for independent failures and for those that cluster as the null
  * says.
+ *
+ * Ceilings and burn rates stop it whatever the tests say; a person has set them, so they
+ * have no part in α.
  */
 #include "bounds.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define BANK_MAX 4
-#define BURN_MAX 4 /* BURNS_MAX of experiment.h */
+#define BANK_MAX     4
+#define BURN_MAX     4 /* BURNS_MAX of experiment.h */
+#define WINDOW_SLOTS 50
 
 enum judge_reason {
 	JUDGE_GO_ON,
@@ -61,7 +65,7 @@ struct judge_config {
 		struct answers base; /* the baseline; all 0 when there was none */
 		double stall; /* samples in the longest pause of health; 0: not said */
 		double slice; /* stop at so many bad answers: probe_slice(); 0: none */
-		double slo;   /* the objective that burn rates are multiples of */
+		double slo;   /* its complement is what burn rates are multiples of */
 		size_t burn_count;
 		struct burn {
 			double rate;
@@ -81,6 +85,22 @@ struct cusum {
 	uint64_t bad;   /* bad ones from there on */
 };
 
+/* Answers of the last while, by when they were due. */
+struct window {
+	uint64_t width;  /* of a slot, µs */
+	uint64_t newest; /* slot, counted from fire */
+	double planned;  /* answers in all of it */
+	uint64_t n, bad; /* of all slots */
+	struct {
+		uint32_t n, bad;
+	} slot[WINDOW_SLOTS];
+};
+
+struct judge_burn {
+	double limit, allowed; /* times the share that the objective lets be bad */
+	struct window longer, shorter;
+};
+
 struct judge_probe {
 	double p0, q, r;
 	uint32_t stall; /* answers of a row that are no evidence */
@@ -88,13 +108,23 @@ struct judge_probe {
 	struct cusum bank[BANK_MAX];
 	uint64_t n, bad;
 	uint32_t in_a_row;
+	size_t burn_count;
+	struct judge_burn burn[BURN_MAX];
 };
 
 struct judge {
 	struct judge_config config;
 	double h;
+	double planned, tests; /* N and K in it */
 	uint64_t bad;
 	struct judge_probe probe[PROBES_MAX];
+};
+
+/* A burn rate that was reached: errors came so many times as fast as the objective lets. */
+struct burn_seen {
+	size_t index; /* in the probe's list */
+	double limit, longer, shorter;
+	uint64_t n, bad; /* answers of the long window */
 };
 
 /* What led to a stop, for events and report. */
@@ -103,8 +133,10 @@ struct judge_decision {
 	size_t probe;
 	double s, h, p0, p1, alpha; /* of the test that passed, else 0 */
 	double q, r;
-	uint64_t from, to; /* sample numbers of that probe that made the case */
-	uint64_t bad;      /* bad ones among them */
+	uint64_t from, to;     /* sample numbers of that probe that made the case */
+	uint64_t bad;          /* bad ones among them */
+	double limit;          /* what was reached: h, bad answers, or a burn rate */
+	struct burn_seen burn; /* JUDGE_BURN */
 };
 
 /* 0, or -ERANGE when a probe's baseline is so bad that p0 ≥ abort_at/2 (exit 4): its
