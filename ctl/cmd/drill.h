@@ -7,6 +7,7 @@
  *	run_loop.c    the one loop: probes, agents, clock, signals
  *	run_phase.c   before, during, after
  *	run_judge.c   steady or not, each answer, the decision in words
+ *	run_load.c    base load: what became of it
  *	run_party.c   who takes part; whose answer goes where; keeping the leases
  *	run_find.c    finding the agents, and making sure that they are who they should be
  *	run_arm.c     arming, and trying the way of an abort
@@ -93,13 +94,15 @@ struct drill {
 	enum stop stop;
 	usec_t began, fired;
 
-	/* probes, then guards: one prober, one numbering */
+	/* probes, guards, then base load: one prober, one numbering; the first
+	 * `judged_count` are more than counted */
 	struct probe_def *checks;
-	size_t check_count;
+	size_t check_count, judged_count;
 	struct tally *tally;
 	struct prober *prober;
 	enum phase phase;
-	usec_t after_from; /* samples due from here on belong to `after` */
+	/* What is due from here on belongs to `during`, and to `after`. */
+	usec_t during_from, after_from;
 
 	struct judge judge;
 	bool is_judging;
@@ -141,6 +144,8 @@ void loop_check_signals(struct drill *d);
 bool phase_before(struct drill *d);
 void phase_during(struct drill *d);
 void phase_after(struct drill *d);
+/* Nothing is asked any more. */
+void phase_end(struct drill *d);
 /* A sample of any phase; the callback of the prober. */
 void phase_sample(void *ctx, const struct sample *s);
 /* A second is over: say what it held. */
@@ -156,6 +161,11 @@ bool judging_begin(struct drill *d);
 void judging_answer(struct drill *d, const struct sample *s);
 /* Say what led to a breach; never before abort_now. */
 void judging_explain(struct drill *d);
+
+/* run_load.c */
+bool load_is(const struct drill *d, size_t check);
+/* What it sent in each phase, and whether that was what the file says. */
+void load_report(struct drill *d);
 
 /* run_party.c */
 void parties_init(struct drill *d);
@@ -233,7 +243,10 @@ void drill_doubt(struct drill *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 enum verdict report_verdict(struct drill *d);
 void report_targets(struct drill *d);
+/* Of all probes and guards. */
 void report_totals(struct drill *d, enum phase p);
+/* Of one check. */
+void report_total(struct drill *d, enum event_type t, size_t check, enum phase p);
 void report_last_words(struct drill *d, enum verdict v);
 
 /* run_event.c: events, stamped now or at a moment of CLOCK_BOOTTIME. */

@@ -39,6 +39,29 @@ say_start(struct drill *d)
 }
 
 static void
+add_checks(struct drill *d, const struct probe_def *defs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		d->checks[d->check_count] = defs[i];
+		d->tally[d->check_count].def = &d->checks[d->check_count];
+		d->check_count++;
+	}
+}
+
+static void
+init_checks(struct drill *d)
+{
+	const struct experiment *x = d->x;
+
+	d->judged_count = x->probe_count + x->guard_count;
+	d->checks = xcalloc(d->judged_count + x->load_count, sizeof(*d->checks));
+	d->tally = xcalloc(d->judged_count + x->load_count, sizeof(*d->tally));
+	add_checks(d, x->probes, x->probe_count);
+	add_checks(d, x->guards, x->guard_count);
+	add_checks(d, x->loads, x->load_count);
+}
+
+static void
 init(struct drill *d, const struct experiment *x, const struct run_options *o)
 {
 	memset(d, 0, sizeof(*d));
@@ -46,21 +69,12 @@ init(struct drill *d, const struct experiment *x, const struct run_options *o)
 	d->o = o;
 	d->epoll = d->timer = d->signals = -1;
 	d->agent.pidfd = d->agent.lifeline = -1;
-	d->after_from = USEC_INFINITY;
+	d->during_from = d->after_from = USEC_INFINITY;
 	d->began = clock_boottime();
 	d->next_second = d->began + USEC_PER_SEC;
 	d->lease_ms = x->lease_ms != 0 ? x->lease_ms : LEASE_DEFAULT_MS;
 	uuid_make(d->id);
-	d->check_count = x->probe_count + x->guard_count;
-	d->checks = xcalloc(d->check_count, sizeof(*d->checks));
-	d->tally = xcalloc(d->check_count, sizeof(*d->tally));
-	if (x->probe_count > 0)
-		memcpy(d->checks, x->probes, x->probe_count * sizeof(*d->checks));
-	if (x->guard_count > 0)
-		memcpy(d->checks + x->probe_count, x->guards,
-		    x->guard_count * sizeof(*d->checks));
-	for (size_t i = 0; i < d->check_count; i++)
-		d->tally[i].def = &d->checks[i];
+	init_checks(d);
 	parties_init(d);
 }
 
@@ -95,13 +109,16 @@ run_steps(struct drill *d)
 			judging_explain(d);
 		abort_finish(d);
 		phase_after(d);
+		phase_end(d);
 		report_totals(d, PHASE_DURING);
 		report_totals(d, PHASE_AFTER);
 		if (d->first_good != 0)
 			undo_say(d, "good again");
 	} else {
 		abort_finish(d);
+		phase_end(d);
 	}
+	load_report(d);
 	lost_settle(d);
 	parties_judge_faults(d);
 	parties_leave(d);

@@ -31,7 +31,7 @@ say_bad(struct drill *d, struct tally *t, const struct sample *s)
 static enum phase
 phase_of(const struct drill *d, const struct sample *s)
 {
-	if (d->phase == PHASE_BEFORE)
+	if (d->phase == PHASE_BEFORE || s->intended < d->during_from)
 		return PHASE_BEFORE;
 	return s->intended >= d->after_from ? PHASE_AFTER : PHASE_DURING;
 }
@@ -44,13 +44,13 @@ phase_sample(void *ctx, const struct sample *s)
 	enum phase p = phase_of(d, s);
 
 	if (d->is_judging && d->stop == STOP_NOT && p == PHASE_DURING &&
-	    s->class != SAMPLE_SKIPPED)
+	    s->class != SAMPLE_SKIPPED && !load_is(d, s->probe))
 		judging_answer(d, s);
 	tally_add(t, p, s);
 	if (p == PHASE_AFTER && s->class == SAMPLE_OK && d->first_good == 0 &&
 	    d->stop == STOP_BREACH && d->decision.probe == s->probe)
 		d->first_good = s->known;
-	if (s->class != SAMPLE_SKIPPED)
+	if (s->class != SAMPLE_SKIPPED && !load_is(d, s->probe))
 		say_bad(d, t, s);
 }
 
@@ -73,6 +73,8 @@ phase_second(struct drill *d)
 		event_num(&v, "bad", (double)second.bad);
 		event_num(&v, "skipped", (double)second.skipped);
 		event_num(&v, "late", (double)second.late);
+		if (load_is(d, i))
+			event_num(&v, "load", 1);
 		if (second.hist.count > 0) {
 			event_num(&v, "p50_us", (double)hist_quantile(&second.hist, 0.5));
 			event_num(&v, "max_us", (double)second.hist.max);
@@ -99,7 +101,7 @@ guards_hold(struct drill *d)
 {
 	bool hold = true;
 
-	for (size_t i = d->x->probe_count; i < d->check_count; i++) {
+	for (size_t i = d->x->probe_count; i < d->judged_count; i++) {
 		const struct totals *t = &d->tally[i].phase[PHASE_BEFORE];
 
 		if (t->n > 0 && t->bad == 0)
@@ -125,7 +127,7 @@ before_span(const struct drill *d)
 {
 	usec_t span = d->x->steady.before;
 
-	for (size_t i = d->x->probe_count; i < d->check_count; i++) {
+	for (size_t i = d->x->probe_count; i < d->judged_count; i++) {
 		const struct probe_def *g = &d->checks[i];
 		usec_t need = 1000 * USEC_PER_SEC / g->rate_mhz + g->good.within;
 
@@ -137,7 +139,7 @@ before_span(const struct drill *d)
 static bool
 has_guard_failed(const struct drill *d)
 {
-	for (size_t i = d->x->probe_count; i < d->check_count; i++)
+	for (size_t i = d->x->probe_count; i < d->judged_count; i++)
 		if (d->tally[i].phase[PHASE_BEFORE].bad > 0)
 			return true;
 	return false;
@@ -156,7 +158,7 @@ phase_before(struct drill *d)
 		while (d->stop == STOP_NOT && !has_guard_failed(d) &&
 		       clock_boottime() < now + span)
 			loop_turn(d, now + span);
-		prober_stop(d->prober);
+		prober_pause(d->prober, d->judged_count); /* the load goes on */
 		phase_second(d);
 		report_totals(d, PHASE_BEFORE);
 	}
@@ -177,7 +179,7 @@ is_going_on(const struct drill *d, usec_t span)
 {
 	if (d->stop != STOP_NOT || clock_boottime() >= d->fired + span)
 		return false;
-	return d->prober != NULL || parties_live(d) > 0 || parties_armed(d) == 0;
+	return d->judged_count > 0 || parties_live(d) > 0 || parties_armed(d) == 0;
 }
 
 void
@@ -185,9 +187,11 @@ phase_during(struct drill *d)
 {
 	usec_t span = phase_during_span(d);
 
+	if (d->prober != NULL)
+		phase_second(d); /* of the load, while everything armed */
 	enter(d, PHASE_DURING, span, "");
 	d->is_judging = true;
-	d->fired = parties_moment(d);
+	d->fired = d->during_from = parties_moment(d);
 	if (d->prober != NULL)
 		prober_start(d->prober, d->fired);
 	parties_fire(d);
@@ -224,8 +228,7 @@ phase_after(struct drill *d)
 	while (!d->found.stopped && !is_back(d) && clock_boottime() < end)
 		loop_turn(d, end);
 	d->stop = stop;
-	prober_stop(d->prober);
-	phase_second(d);
+	phase_end(d);
 	if (d->found.stopped)
 		return;
 	for (size_t i = 0; i < d->x->probe_count; i++) {
@@ -235,4 +238,13 @@ phase_after(struct drill *d)
 		drill_say(d, EVENT_ERROR, d->checks[i].name,
 		    "has not met its objective again since the faults were undone");
 	}
+}
+
+void
+phase_end(struct drill *d)
+{
+	if (d->prober == NULL)
+		return;
+	prober_stop(d->prober);
+	phase_second(d);
 }

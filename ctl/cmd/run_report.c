@@ -69,31 +69,34 @@ quantile(struct event *v, const char *key, const struct hist *h, double q)
 }
 
 void
+report_total(struct drill *d, enum event_type type, size_t check, enum phase p)
+{
+	const struct totals *t = &d->tally[check].phase[p];
+
+	if (t->n + t->skipped == 0)
+		return;
+	struct event v = drill_event(d, type, d->checks[check].name, "%s", phase_name(p));
+	event_num(&v, "n", (double)t->n);
+	event_num(&v, "bad", (double)t->bad);
+	event_num(&v, "skipped", (double)t->skipped);
+	event_num(&v, "late", (double)t->late);
+	event_num(&v, "good_share", totals_good_share(t));
+	quantile(&v, "p50_us", &t->hist, 0.5);
+	quantile(&v, "p90_us", &t->hist, 0.9);
+	quantile(&v, "p99_us", &t->hist, 0.99);
+	if (t->hist.count > 0)
+		event_num(&v, "max_us", (double)t->hist.max);
+	for (enum sample_class c = SAMPLE_SLOW; c < SAMPLE_SKIPPED; c++)
+		if (t->by_class[c] > 0)
+			event_num(&v, sample_class_name(c), (double)t->by_class[c]);
+	drill_emit(d, &v);
+}
+
+void
 report_totals(struct drill *d, enum phase p)
 {
-	for (size_t i = 0; i < d->check_count; i++) {
-		const struct totals *t = &d->tally[i].phase[p];
-
-		if (t->n + t->skipped == 0)
-			continue;
-		struct event v =
-		    drill_event(d, EVENT_PROBE, d->checks[i].name, "%s", phase_name(p));
-		event_num(&v, "n", (double)t->n);
-		event_num(&v, "bad", (double)t->bad);
-		event_num(&v, "skipped", (double)t->skipped);
-		event_num(&v, "late", (double)t->late);
-		event_num(&v, "good_share", totals_good_share(t));
-		quantile(&v, "p50_us", &t->hist, 0.5);
-		quantile(&v, "p90_us", &t->hist, 0.9);
-		quantile(&v, "p99_us", &t->hist, 0.99);
-		if (t->hist.count > 0)
-			event_num(&v, "max_us", (double)t->hist.max);
-		for (enum sample_class c = SAMPLE_SLOW; c < SAMPLE_SKIPPED; c++)
-			if (t->by_class[c] > 0)
-				event_num(
-				    &v, sample_class_name(c), (double)t->by_class[c]);
-		drill_emit(d, &v);
-	}
+	for (size_t i = 0; i < d->judged_count; i++)
+		report_total(d, EVENT_PROBE, i, p);
 }
 
 #define SENTENCE_MAX (DOUBT_MAX + 32)
@@ -162,8 +165,8 @@ sentence_of(const struct drill *d, enum verdict v, char *buf, size_t size)
 		return verdict_sentence(v);
 	if (d->o->rehearse)
 		return "The rehearsal went as planned; nothing was injected.";
-	return d->check_count > 0 ? verdict_sentence(v) :
-				    "Everything went as planned; nothing was probed.";
+	return d->judged_count > 0 ? verdict_sentence(v) :
+				     "Everything went as planned; nothing was probed.";
 }
 
 enum verdict

@@ -26,8 +26,9 @@ enum event_type {
 	EVENT_FIRED,    /* the timeline starts */
 	EVENT_FAULT,    /* a fault's new state: subject = fault, text = state: note;
 			   nums state (enum fault_state), effect, since_us (after fire) */
-	EVENT_SAMPLES, /* once a second and probe: n, bad, skipped, late, p50_us, p99_us */
-	EVENT_BAD,     /* the first bad sample of a run of bad ones: text = why */
+	EVENT_SAMPLES,  /* once a second and probe: n, bad, skipped, late, p50_us, p99_us;
+			  load = 1 of base load */
+	EVENT_BAD,      /* the first bad sample of a run of bad ones: text = why */
 	EVENT_DECISION, /* the judge: subject = probe, text = evidence; nums s, h, p0, … */
 	EVENT_UNDO, /* subject = cause (end, breach, asked, refused), text = how far; nums in µs after the decision:
 			first_bad, sent, told, disarmed, undone, clean, first_good (_us) */

@@ -76,6 +76,17 @@ numbers(const struct event *v)
 }
 
 static json_t *
+phases_of(const struct report_input *in, enum event_type t, const char *name)
+{
+	json_t *phases = json_object();
+
+	for (size_t i = 0; i < in->count; i++)
+		if (in->events[i].type == t && strcmp(in->events[i].subject, name) == 0)
+			json_put(phases, in->events[i].text, numbers(&in->events[i]));
+	return phases;
+}
+
+static json_t *
 probes_array(const struct report_input *in)
 {
 	json_t *list = json_array();
@@ -85,7 +96,7 @@ probes_array(const struct report_input *in)
 		bool guard = i >= x->probe_count;
 		const struct probe_def *p =
 		    guard ? &x->guards[i - x->probe_count] : &x->probes[i];
-		json_t *j = json_object(), *phases = json_object();
+		json_t *j = json_object();
 
 		json_put(j, "name", json_text(p->name));
 		json_put(j, "guard", json_boolean(guard));
@@ -93,12 +104,24 @@ probes_array(const struct report_input *in)
 		json_put(j, "within_us", json_integer((json_int_t)p->good.within));
 		json_put(j, "objective", json_real(p->objective));
 		json_put(j, "abort_at", json_real(p->abort_at));
-		for (size_t k = 0; k < in->count; k++)
-			if (in->events[k].type == EVENT_PROBE &&
-			    strcmp(in->events[k].subject, p->name) == 0)
-				json_put(
-				    phases, in->events[k].text, numbers(&in->events[k]));
-		json_put(j, "phases", phases);
+		json_put(j, "phases", phases_of(in, EVENT_PROBE, p->name));
+		json_append(list, j);
+	}
+	return list;
+}
+
+static json_t *
+loads_array(const struct report_input *in)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < in->experiment->load_count; i++) {
+		const struct probe_def *p = &in->experiment->loads[i];
+		json_t *j = json_object();
+
+		json_put(j, "name", json_text(p->name));
+		json_put(j, "rate_per_s", json_real((double)p->rate_mhz / 1000));
+		json_put(j, "phases", phases_of(in, EVENT_LOAD, p->name));
 		json_append(list, j);
 	}
 	return list;
@@ -244,6 +267,7 @@ journal(const struct report_input *in)
 	json_put(j, "verdict", verdict_object(in, &d));
 	json_put(j, "phases", phases_array(in));
 	json_put(j, "probes", probes_array(in));
+	json_put(j, "load", loads_array(in));
 	json_put(j, "faults", faults_array(in));
 	json_put(j, "seed", seed != NULL ? json_text(seed) : json_null());
 	json_put(j, "targets", journal_targets(in));

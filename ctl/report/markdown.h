@@ -14,6 +14,7 @@ void markdown_ms(FILE *f, double us); /* NAN: a dash */
 void markdown_faults(FILE *f, const struct report_input *in);
 void markdown_hosts(FILE *f, const struct report_input *in);
 void markdown_probes(FILE *f, const struct report_input *in);
+void markdown_load(FILE *f, const struct report_input *in);
 void markdown_timeline(FILE *f, const struct report_input *in);
 
 #endif

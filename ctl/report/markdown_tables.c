@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two long tables of summary.md: the probes per phase, and the story.  The story is cut
+ * The long tables of summary.md: probes and base load per phase, and the story.  The story is cut
  * in the middle when it is long: the beginning and the end are what people read.
  */
 #include "cleanup.h"
@@ -94,6 +94,57 @@ markdown_probes(FILE *f, const struct report_input *in)
 		    f);
 }
 
+/* --- base load ------------------------------------------------------------------------ */
+
+static double
+rate_of(const struct experiment *x, const char *load)
+{
+	for (size_t i = 0; i < x->load_count; i++)
+		if (strcmp(x->loads[i].name, load) == 0)
+			return (double)x->loads[i].rate_mhz / 1000;
+	return NAN;
+}
+
+static void
+load_row(FILE *f, const struct event *v, double rate)
+{
+	(void)fputs("| ", f);
+	markdown_text(f, v->subject);
+	(void)fprintf(f, " | %s | %.6g | %.0f | %.0f | %.0f", v->text, rate,
+	    event_get(v, "n", 0), event_get(v, "skipped", 0), event_get(v, "bad", 0));
+	cell_ms(f, v, "p50_us");
+	cell_ms(f, v, "p90_us");
+	cell_ms(f, v, "p99_us");
+	(void)fputs(" | ", f);
+	kinds_of_bad(f, v);
+	(void)fputs(" |\n", f);
+}
+
+void
+markdown_load(FILE *f, const struct report_input *in)
+{
+	size_t rows = 0;
+
+	for (size_t i = 0; i < in->count; i++) {
+		const struct event *v = &in->events[i];
+
+		if (v->type != EVENT_LOAD)
+			continue;
+		if (rows++ == 0)
+			(void)fputs(
+			    "\n## Base load\n\n"
+			    "| Load | Phase | Requests a second | Answers | Not sent "
+			    "| Bad | p50 | p90 | p99 | What was bad |\n"
+			    "|---|---|---:|---:|---:|---:|---:|---:|---:|---|\n",
+			    f);
+		load_row(f, v, rate_of(in->experiment, v->subject));
+	}
+	if (rows > 0)
+		(void)fputs("\nBase load is counted and never judged.\n", f);
+}
+
+/* --- the story ------------------------------------------------------------------------ */
+
 static bool
 belongs_in_story(const struct digest *d, const struct event *v)
 {
@@ -102,6 +153,8 @@ belongs_in_story(const struct digest *d, const struct event *v)
 	switch (v->type) {
 	case EVENT_SAMPLES:
 	case EVENT_PROBE:
+	case EVENT_TIMING:
+	case EVENT_LOAD:
 	case EVENT_DRILL:
 		return false;
 	case EVENT_NOTE:

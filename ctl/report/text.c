@@ -121,7 +121,7 @@ is_worth_a_line(const struct event *v)
 {
 	switch (v->type) {
 	case EVENT_SAMPLES:
-		return event_get(v, "bad", 0) > 1;
+		return event_get(v, "bad", 0) > 1 && event_get(v, "load", 0) < 1;
 	case EVENT_NOTE:
 		return v->subject[0] == '\0';
 	case EVENT_TARGET: /* each host again: for who reads the events */
@@ -157,6 +157,7 @@ event_to_text(const struct event *v, FILE *f, int colour)
 		break;
 	case EVENT_SAMPLES:
 	case EVENT_PROBE:
+	case EVENT_LOAD:
 		totals(f, v);
 		break;
 	case EVENT_UNDO:

@@ -37,7 +37,7 @@ static struct fake_agent {
 	bool interrupts; /* as one who presses Ctrl-C while the fault is in force */
 	bool comes_back; /* once it was lost, undone by its lease */
 	enum death dies;
-	usec_t lasts, undo_takes, late; /* late: after the moment to fire at */
+	usec_t lasts, arm_takes, undo_takes, late; /* late: after the moment to fire at */
 	/* how it is */
 	bool is_dead, is_lost, is_warm, undo_asked, undo_was_breach, renewed;
 	unsigned rehearsals, arms, fires, recoveries, leaves;
@@ -222,6 +222,7 @@ put_question(struct fleet *f, size_t host, enum fleet_ask what, bool rehearse)
 {
 	struct fake_agent *a = &agents[host];
 	bool is_undo = what == FLEET_UNDO || what == FLEET_BREACH;
+	bool is_arm = what == FLEET_ARM && !rehearse;
 
 	assert_true(f->waiting < ANSWERS_MAX);
 	if (a->asked[what] == 0)
@@ -229,7 +230,8 @@ put_question(struct fleet *f, size_t host, enum fleet_ask what, bool rehearse)
 	f->queue[f->waiting].host = host;
 	f->queue[f->waiting].what = what;
 	f->queue[f->waiting].rehearse = rehearse;
-	f->queue[f->waiting++].due = clock_boottime() + (is_undo ? a->undo_takes : 0);
+	f->queue[f->waiting++].due = clock_boottime() + (is_undo ? a->undo_takes : 0) +
+				     (is_arm ? a->arm_takes : 0);
 	set_timer(f);
 }
 

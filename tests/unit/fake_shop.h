@@ -9,10 +9,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static struct {
 	struct MHD_Daemon *daemon;
+	int silent;
 	char url[64], sound_url[80];
+	char silent_url[64];   /* of one that takes connections and says nothing */
 	atomic_bool is_broken; /* by the fault, but for /sound */
 	atomic_int percent;    /* of all answers that are bad anyway */
 	atomic_uint asked;
@@ -37,11 +41,25 @@ shop_answers(void *ctx, struct MHD_Connection *c, const char *url, const char *m
 }
 
 static void
+shop_open_silent(struct sockaddr_in a)
+{
+	socklen_t len = sizeof(a);
+
+	shop.silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(shop.silent, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(listen(shop.silent, 16), 0);
+	assert_int_equal(getsockname(shop.silent, (struct sockaddr *)&a, &len), 0);
+	(void)snprintf(shop.silent_url, sizeof(shop.silent_url), "http://127.0.0.1:%u/",
+	    ntohs(a.sin_port));
+}
+
+static void
 shop_open(void)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	shop_open_silent(a);
 	atomic_store(&shop.is_broken, false);
 	atomic_store(&shop.percent, 0);
 	atomic_store(&shop.asked, 0);
@@ -51,6 +69,13 @@ shop_open(void)
 	(void)snprintf(shop.url, sizeof(shop.url), "http://127.0.0.1:%u/",
 	    MHD_get_daemon_info(shop.daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
 	(void)snprintf(shop.sound_url, sizeof(shop.sound_url), "%ssound", shop.url);
+}
+
+static void
+shop_close(void)
+{
+	MHD_stop_daemon(shop.daemon);
+	(void)close(shop.silent);
 }
 
 #endif

@@ -83,7 +83,7 @@ tear_down(void **state)
 {
 	struct world *w = *state;
 
-	MHD_stop_daemon(shop.daemon);
+	shop_close();
 	remove_results(w->out);
 	(void)rmdir(w->dir);
 	free(w);
@@ -333,6 +333,67 @@ a_guard_that_does_not_hold_stops_it_before(void **state)
 	assert_int_equal(agent->arms, 0);
 }
 
+/* --- base load ------------------------------------------------------------------------ */
+
+/* A request every 5 ms, whatever the phase. */
+static struct probe_def
+load_of(struct world *w)
+{
+	struct probe_def load = w->probe;
+
+	(void)snprintf(load.name, sizeof(load.name), "shoppers");
+	return load;
+}
+
+static json_int_t
+load_figure(const json_t *journal, const char *phase, const char *key)
+{
+	const json_t *load = json_array_get(json_object_get(journal, "load"), 0);
+
+	return json_integer_value(json_object_get(
+	    json_object_get(json_object_get(load, "phases"), phase), key));
+}
+
+static void
+base_load_runs_from_before_to_after_and_is_not_judged(void **state)
+{
+	struct world *w = *state;
+	struct probe_def load = load_of(w);
+
+	w->x.loads = &load;
+	w->x.load_count = 1;
+	w->probe.http.url = shop.sound_url; /* the fault breaks the load alone */
+	w->x.steady.after = NOT_LONG;
+	agent->breaks_shop = true;
+	expect(w, VERDICT_HELD);
+	json_t *j = journal_of(w);
+	assert_true(load_figure(j, "before", "n") > 0);
+	assert_int_equal(load_figure(j, "before", "bad"), 0);
+	assert_true(load_figure(j, "during", "status") > 0);
+	assert_true(load_figure(j, "after", "n") > 0);
+	json_decref(j);
+	expect_result(w->out, "summary.md", "| shoppers | during | 200 |");
+}
+
+static void
+base_load_goes_on_while_everything_arms(void **state)
+{
+	struct world *w = *state;
+	struct probe_def load = load_of(w);
+
+	w->x.loads = &load;
+	w->x.load_count = 1;
+	agent->arm_takes = USEC_PER_SEC;
+	expect(w, VERDICT_HELD);
+	json_t *j = journal_of(w);
+	json_int_t due =
+	    load_figure(j, "before", "n") + load_figure(j, "before", "skipped");
+	json_decref(j);
+	assert_true((usec_t)due * 5 * USEC_PER_MSEC >= w->x.steady.before + USEC_PER_SEC);
+}
+
+/* -------------------------------------------------------------------------------------- */
+
 static void
 ctrl_c_undoes(void **state)
 {
@@ -495,6 +556,8 @@ main(void)
 		DRILL(a_lost_agent_is_followed_by_stormd_undo),
 		DRILL(a_guard_stops_the_drill),
 		DRILL(a_guard_that_does_not_hold_stops_it_before),
+		DRILL(base_load_runs_from_before_to_after_and_is_not_judged),
+		DRILL(base_load_goes_on_while_everything_arms),
 		DRILL(ctrl_c_undoes),
 		DRILL(a_rehearsal_injects_nothing),
 		DRILL(probes_alone_need_no_agent),

@@ -100,7 +100,7 @@ tear_down(void **state)
 {
 	struct world *w = *state;
 
-	MHD_stop_daemon(shop.daemon);
+	shop_close();
 	remove_results(w->out);
 	(void)rmdir(w->dir);
 	free(w);
