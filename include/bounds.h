@@ -38,4 +38,6 @@
 #define GUARDS_MAX     16
 #define LOADS_MAX      16
 
+#define IN_FLIGHT_LIMIT 1024 /* requests of one probe under way at once */
+
 #endif

@@ -34,9 +34,10 @@ probe_to_json(const struct plan *p, size_t i)
 {
 	const struct probe_def *d = &p->x->probes[i];
 
-	return json_pack("{s:s, s:s, s:s, s:f, s:{s:f, s:f, s:f}, s:f, s:f, s:f, s:i}",
-	    "name", d->name, "method", d->http.method, "url", d->http.url, "rate",
-	    (double)d->rate_mhz / 1000, "samples", "before",
+	return json_pack(
+	    "{s:s, s:s, s:s?, s:s?, s:f, s:{s:f, s:f, s:f}, s:f, s:f, s:f, s:i}", "name",
+	    d->name, "type", probe_type_name(d->type), "method", d->http.method, "url",
+	    d->http.url, "rate", (double)d->rate_mhz / 1000, "samples", "before",
 	    plan_samples(d, p->x->steady.before), "during",
 	    plan_samples(d, p->x->steady.during), "after",
 	    plan_samples(d, p->x->steady.after), "objective", d->objective, "abort_at",

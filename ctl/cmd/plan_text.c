@@ -3,6 +3,7 @@
 #include "kind.h"
 #include "plan.h"
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 static const char *
@@ -46,19 +47,42 @@ print_phases(const struct experiment *x, FILE *f)
 }
 
 static void
-print_good(const struct good *g, FILE *f)
+print_status(const struct good *g, FILE *f)
 {
-	char t[32];
-
-	(void)fputs("    good       status ", f);
+	(void)fputs(" status ", f);
 	for (size_t i = 0; i < g->status_count; i++) {
 		(void)fprintf(f, "%s%u", i > 0 ? ", " : "", g->status[i].low);
 		if (g->status[i].high != g->status[i].low)
 			(void)fprintf(f, "-%u", g->status[i].high);
 	}
+}
+
+static void
+print_good(const struct probe_def *d, FILE *f)
+{
+	const struct good *g = &d->good;
+	char t[32];
+
+	(void)fputs("    good      ", f);
+	if (d->type == PROBE_HTTP)
+		print_status(g, f);
+	else if (d->type == PROBE_EXEC)
+		(void)fprintf(f, " exit %u", g->exit_status);
 	(void)fprintf(f, " within %s", time_text(g->within, t, sizeof(t)));
+	for (size_t i = 0; i < g->header_count; i++)
+		(void)fprintf(f, ", header %s matches '%s'", g->headers[i].name,
+		    g->headers[i].pattern);
 	if (g->body != NULL)
-		(void)fprintf(f, ", body matches '%s'", g->body);
+		(void)fprintf(f, ", %s matches '%s'",
+		    d->type == PROBE_EXEC ? "output" : "body", g->body);
+	if (g->jq != NULL)
+		(void)fprintf(f, ", jq '%s' is true", g->jq);
+	if (!isinf(g->at_least))
+		(void)fprintf(f, ", values at least %g", g->at_least);
+	if (!isinf(g->at_most))
+		(void)fprintf(f, ", values at most %g", g->at_most);
+	if (g->may_be_empty)
+		(void)fputs(", or no series", f);
 	(void)fputc('\n', f);
 }
 
@@ -84,24 +108,30 @@ static void
 print_probes(const struct plan *p, FILE *f)
 {
 	const struct experiment *x = p->x;
+	char asks[512];
 
 	if (x->probe_count > 0)
 		(void)fputs("\nprobes\n", f);
 	for (size_t i = 0; i < x->probe_count; i++) {
 		const struct probe_def *d = &x->probes[i];
 
-		(void)fprintf(f, "  %s: %s %s\n", d->name, d->http.method, d->http.url);
+		(void)fprintf(
+		    f, "  %s: %s\n", d->name, probe_describe(d, asks, sizeof(asks)));
 		(void)fprintf(f,
 		    "    rate       %g/s: %.0f samples before, %.0f during, %.0f after\n",
 		    (double)d->rate_mhz / 1000, plan_samples(d, x->steady.before),
 		    plan_samples(d, x->steady.during), plan_samples(d, x->steady.after));
-		print_good(&d->good, f);
+		print_good(d, f);
 		print_judge(p, i, f);
 	}
 	for (size_t i = 0; i < x->guard_count; i++)
-		(void)fprintf(f, "%s  %s: %s %s, %g/s\n", i == 0 ? "\nguards\n" : "",
-		    x->guards[i].name, x->guards[i].http.method, x->guards[i].http.url,
+		(void)fprintf(f, "%s  %s: %s, %g/s\n", i == 0 ? "\nguards\n" : "",
+		    x->guards[i].name, probe_describe(&x->guards[i], asks, sizeof(asks)),
 		    (double)x->guards[i].rate_mhz / 1000);
+	for (size_t i = 0; i < x->load_count; i++)
+		(void)fprintf(f, "%s  %s: %s, %g/s\n", i == 0 ? "\nbase load\n" : "",
+		    x->loads[i].name, probe_describe(&x->loads[i], asks, sizeof(asks)),
+		    (double)x->loads[i].rate_mhz / 1000);
 }
 
 static void

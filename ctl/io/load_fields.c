@@ -260,6 +260,34 @@ find_field(
 }
 
 void
+load_field(struct loader *l, const struct item *i, const struct field *f, void *object)
+{
+	/* without an object every field is the caller's own */
+	void *at = object != NULL ? (char *)object + f->offset : NULL;
+
+	if (f->type == FIELD_OWN)
+		f->own(l, i, object);
+	else if (f->type == FIELD_USEC)
+		(void)load_usec(l, i, (usec_t)f->min, (usec_t)f->max, at);
+	else
+		set_scalar(l, i, f, at);
+}
+
+static bool
+is_read(struct loader *l, const struct item *i, const struct field *f, const char *what)
+{
+	if (f->type == FIELD_LATER)
+		diag_error(&l->diag, i->place,
+		    "'%s' of %s is not supported by this version", i->key, what);
+	else if (f->type == FIELD_NOT_HERE)
+		diag_error(
+		    &l->diag, i->place, "%s takes no '%s': %s", what, i->key, f->why);
+	else
+		return true;
+	return false;
+}
+
+void
 load_fields(struct loader *l, const struct node *map, const struct field *fields,
     void *object, const char *what)
 {
@@ -268,20 +296,20 @@ load_fields(struct loader *l, const struct node *map, const struct field *fields
 	for (size_t k = 0; k < map->count; k++) {
 		const struct item *i = &map->items[k];
 		const struct field *f = find_field(l, i, fields, what);
-		void *at;
 
-		if (f == NULL)
-			continue;
-		/* without an object every field is the caller's own */
-		at = object != NULL ? (char *)object + f->offset : NULL;
-		if (f->type == FIELD_LATER)
-			diag_error(&l->diag, i->place,
-			    "'%s' of %s is not supported by this version", i->key, what);
-		else if (f->type == FIELD_OWN)
-			f->own(l, i, object);
-		else if (f->type == FIELD_USEC)
-			(void)load_usec(l, i, (usec_t)f->min, (usec_t)f->max, at);
-		else
-			set_scalar(l, i, f, at);
+		if (f != NULL && is_read(l, i, f, what))
+			load_field(l, i, f, object);
+	}
+}
+
+void
+load_keys(struct loader *l, const struct node *map, const struct field *fields,
+    const char *what)
+{
+	for (size_t k = 0; k < map->count; k++) {
+		const struct field *f = find_field(l, &map->items[k], fields, what);
+
+		if (f != NULL)
+			(void)is_read(l, &map->items[k], f, what);
 	}
 }

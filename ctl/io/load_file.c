@@ -13,7 +13,6 @@
 #include "xalloc.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,6 @@
 #define DURING_LEAST   (30 * USEC_PER_SEC)
 #define AFTER_DEFAULT  (30 * USEC_PER_SEC)
 #define PHASE_MAX      ((usec_t)SPEC_TIME_MAX_SEC * USEC_PER_SEC)
-#define SAMPLES_LEAST  30
 
 void
 load_version(struct loader *l, const struct item *i, void *object)
@@ -115,6 +113,7 @@ static const struct field top_fields[] = {
 	{ "steady", FIELD_OWN, .own = set_steady },
 	{ "budget", FIELD_OWN, .own = set_budget },
 	{ "guards", FIELD_OWN, .own = load_guards },
+	{ "load", FIELD_OWN, .own = load_loads },
 	{ "faults", FIELD_OWN, .own = load_faults },
 	{ "lease", FIELD_OWN, .own = set_lease },
 	{ 0 },
@@ -149,27 +148,6 @@ fill_phases(struct experiment *x)
 		x->steady.during = end;
 }
 
-/* Better said now than after the wait: with so few samples nothing is ever injected. */
-static void
-check_baseline(struct loader *l)
-{
-	const struct experiment *x = l->x;
-	char before[32];
-
-	for (size_t i = 0; i < x->probe_count; i++) {
-		double n = (double)x->probes[i].rate_mhz / 1000 *
-			   (double)x->steady.before / (double)USEC_PER_SEC;
-
-		if (floor(n + 1e-9) >= SAMPLES_LEAST)
-			continue;
-		diag_error(&l->diag, x->probes[i].place,
-		    "'%s' gets %g samples in %s before the faults, and %d are needed: raise its "
-		    "rate or steady.before",
-		    x->probes[i].name, floor(n + 1e-9),
-		    format_usec(x->steady.before, before, sizeof(before)), SAMPLES_LEAST);
-	}
-}
-
 static void
 read_experiment(struct loader *l, size_t len, const struct load_options *o)
 {
@@ -189,7 +167,7 @@ read_experiment(struct loader *l, size_t len, const struct load_options *o)
 		load_fields(l, root, top_fields, l->x, "an experiment");
 		fill_phases(l->x);
 		if (l->diag.count == 0)
-			check_baseline(l);
+			load_probes_check(l, root);
 	}
 	node_free(root);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `http:` of a probe or a guard.  What curl would only find out in the middle of a drill
- * is refused here: a URL that is none, a file that cannot be read, a header with a line
- * end in it.
+ * `http:` and `prometheus:` of a probe; Prometheus is asked over HTTP, so that both take the
+ * same ways to get there.  What curl would only find out in the middle of a drill is refused
+ * here: a URL that is none, a file that cannot be read, a header with a line end in it.
  */
 #include "bounds.h"
 #include "cleanup.h"
@@ -17,6 +17,12 @@
 #include <string.h>
 #include <unistd.h>
 
+static struct http_probe *
+http_of(void *object)
+{
+	return &((struct probe_def *)object)->http;
+}
+
 static bool
 is_clean(const char *text)
 {
@@ -30,7 +36,7 @@ is_clean(const char *text)
 static void
 set_method(struct loader *l, const struct item *i, void *object)
 {
-	struct http_probe *h = object;
+	struct http_probe *h = http_of(object);
 	const char *text = load_text(l, i);
 
 	if (text == NULL)
@@ -69,7 +75,7 @@ check_url(struct loader *l, struct place at, const char *url)
 static void
 set_url(struct loader *l, const struct item *i, void *object)
 {
-	struct http_probe *h = object;
+	struct http_probe *h = http_of(object);
 	const char *text = load_text(l, i);
 
 	if (text == NULL || !check_url(l, i->value->place, text))
@@ -78,18 +84,23 @@ set_url(struct loader *l, const struct item *i, void *object)
 	h->url = xstrdup(text);
 }
 
+bool
+load_header_name(struct loader *l, const struct item *i)
+{
+	if (i->key[0] != '\0' && is_clean(i->key) && strpbrk(i->key, ": ") == NULL)
+		return true;
+	diag_error(&l->diag, i->place, "'%s' is not a name of a header", i->key);
+	return false;
+}
+
 static void
 add_header(struct loader *l, const struct item *i, struct http_probe *h)
 {
 	_cleanup_free_ char *line = NULL;
 	const char *text = load_text(l, i);
 
-	if (text == NULL)
+	if (text == NULL || !load_header_name(l, i))
 		return;
-	if (i->key[0] == '\0' || !is_clean(i->key) || strpbrk(i->key, ": ") != NULL) {
-		diag_error(&l->diag, i->place, "'%s' is not a name of a header", i->key);
-		return;
-	}
 	if (!is_clean(text)) {
 		diag_error(&l->diag, i->value->place,
 		    "header '%s' has a line end or a control character in it", i->key);
@@ -105,7 +116,7 @@ set_headers(struct loader *l, const struct item *i, void *object)
 	if (!load_is_map(l, i->value, "'headers'"))
 		return;
 	for (size_t k = 0; k < i->value->count; k++)
-		add_header(l, &i->value->items[k], object);
+		add_header(l, &i->value->items[k], http_of(object));
 }
 
 static void
@@ -115,7 +126,7 @@ set_host(struct loader *l, const struct item *i, void *object)
 	char name[] = "Host";
 
 	header.key = name;
-	add_header(l, &header, object);
+	add_header(l, &header, http_of(object));
 }
 
 /* A path of a file that can be read now. */
@@ -138,25 +149,25 @@ set_file(struct loader *l, const struct item *i, char **ret)
 static void
 set_ca(struct loader *l, const struct item *i, void *object)
 {
-	set_file(l, i, &((struct http_probe *)object)->ca);
+	set_file(l, i, &http_of(object)->ca);
 }
 
 static void
 set_cert(struct loader *l, const struct item *i, void *object)
 {
-	set_file(l, i, &((struct http_probe *)object)->cert);
+	set_file(l, i, &http_of(object)->cert);
 }
 
 static void
 set_key(struct loader *l, const struct item *i, void *object)
 {
-	set_file(l, i, &((struct http_probe *)object)->key);
+	set_file(l, i, &http_of(object)->key);
 }
 
 static void
 add_resolve(struct loader *l, const struct item *i, const char *text, void *ctx)
 {
-	struct http_probe *h = ctx;
+	struct http_probe *h = http_of(ctx);
 	const char *port = strchr(text, ':');
 	const char *address = port != NULL ? strchr(port + 1, ':') : NULL;
 	_cleanup_free_ char *number = NULL;
@@ -181,19 +192,21 @@ set_resolve(struct loader *l, const struct item *i, void *object)
 	load_each(l, i, add_resolve, object);
 }
 
+#define HTTP(member) offsetof(struct probe_def, http.member)
+
 static const struct field auth_fields[] = {
-	{ "bearer", FIELD_TEXT, offsetof(struct http_probe, bearer) },
-	{ "basic", FIELD_TEXT, offsetof(struct http_probe, basic) },
+	{ "bearer", FIELD_TEXT, HTTP(bearer) },
+	{ "basic", FIELD_TEXT, HTTP(basic) },
 	{ 0 },
 };
 
 static void
 set_auth(struct loader *l, const struct item *i, void *object)
 {
-	struct http_probe *h = object;
+	struct http_probe *h = http_of(object);
 	unsigned before = l->diag.count;
 
-	load_fields(l, i->value, auth_fields, h, "'auth'");
+	load_fields(l, i->value, auth_fields, object, "'auth'");
 	if (l->diag.count > before)
 		return;
 	if ((h->bearer != NULL) == (h->basic != NULL))
@@ -207,27 +220,36 @@ set_auth(struct loader *l, const struct item *i, void *object)
 	l->diag.secrets = l->x->secrets;
 }
 
-#define HTTP(member) offsetof(struct http_probe, member)
+static void
+set_jq(struct loader *l, const struct item *i, void *object)
+{
+	load_jq(l, i, &((struct probe_def *)object)->good);
+}
+
+/* How to get there, whatever is asked for. */
+/* clang-format off */
+#define WAY_FIELDS \
+	{ "url", FIELD_OWN, .own = set_url }, \
+	{ "headers", FIELD_OWN, .own = set_headers }, \
+	{ "timeout", FIELD_USEC, HTTP(timeout), 1000, 5 * 60 * USEC_PER_SEC }, \
+	{ "connect_timeout", FIELD_USEC, HTTP(connect_timeout), 1000, 5 * 60 * USEC_PER_SEC }, \
+	{ "ca", FIELD_OWN, .own = set_ca }, \
+	{ "cert", FIELD_OWN, .own = set_cert }, \
+	{ "key", FIELD_OWN, .own = set_key }, \
+	{ "insecure", FIELD_BOOL, HTTP(insecure) }, \
+	{ "auth", FIELD_OWN, .own = set_auth }, \
+	{ "host", FIELD_OWN, .own = set_host }, \
+	{ "resolve", FIELD_OWN, .own = set_resolve }, \
+	{ "proxy", FIELD_TEXT, HTTP(proxy) }, \
+	{ "redirects", FIELD_COUNT, HTTP(redirects), 0, 20 }, \
+	{ "unix_socket", FIELD_TEXT, HTTP(unix_socket) }
+/* clang-format on */
 
 static const struct field http_fields[] = {
+	WAY_FIELDS,
 	{ "method", FIELD_OWN, .own = set_method },
-	{ "url", FIELD_OWN, .own = set_url },
-	{ "headers", FIELD_OWN, .own = set_headers },
 	{ "body", FIELD_TEXT, HTTP(body) },
-	{ "timeout", FIELD_USEC, HTTP(timeout), 1000, 5 * 60 * USEC_PER_SEC },
-	{ "connect_timeout", FIELD_USEC, HTTP(connect_timeout), 1000,
-	    5 * 60 * USEC_PER_SEC },
-	{ "ca", FIELD_OWN, .own = set_ca },
-	{ "cert", FIELD_OWN, .own = set_cert },
-	{ "key", FIELD_OWN, .own = set_key },
-	{ "insecure", FIELD_BOOL, HTTP(insecure) },
-	{ "auth", FIELD_OWN, .own = set_auth },
-	{ "host", FIELD_OWN, .own = set_host },
-	{ "resolve", FIELD_OWN, .own = set_resolve },
-	{ "proxy", FIELD_TEXT, HTTP(proxy) },
-	{ "redirects", FIELD_COUNT, HTTP(redirects), 0, 20 },
-	{ "unix_socket", FIELD_TEXT, HTTP(unix_socket) },
-	{ "jq", FIELD_LATER },
+	{ "jq", FIELD_OWN, .own = set_jq },
 	{ 0 },
 };
 
@@ -235,7 +257,7 @@ static void
 check_together(struct loader *l, const struct item *i, struct http_probe *h)
 {
 	if (i->value->type == NODE_MAP && node_find(i->value, "url") == NULL)
-		diag_error(&l->diag, i->place, "'http' needs a url");
+		diag_error(&l->diag, i->place, "'%s' needs a url", i->key);
 	if ((h->cert != NULL) != (h->key != NULL))
 		diag_error(&l->diag, i->place, "'cert' and 'key' go together");
 	if (h->timeout == 0)
@@ -255,8 +277,83 @@ load_http(struct loader *l, const struct item *i, void *object)
 	struct probe_def *p = object;
 
 	if (i->value->type == NODE_SCALAR)
-		set_url(l, i, &p->http); /* `http: URL` is short for {url: URL} */
+		set_url(l, i, p); /* `http: URL` is short for {url: URL} */
 	else
-		load_fields(l, i->value, http_fields, &p->http, "'http'");
+		load_fields(l, i->value, http_fields, p, "'http'");
 	check_together(l, i, &p->http);
+}
+
+/* --- prometheus ------------------------------------------------------------------------ */
+
+#define QUERY_MAX  4096 /* of a URL that servers and proxies take */
+#define QUERY_PATH "/api/v1/query"
+
+static void
+set_query(struct loader *l, const struct item *i, void *object)
+{
+	struct probe_def *p = object;
+	const char *text = load_text(l, i);
+
+	if (text == NULL)
+		return;
+	if (text[strspn(text, " \t\n")] == '\0' || strlen(text) > QUERY_MAX) {
+		diag_error(&l->diag, i->value->place,
+		    "query: write a query of PromQL, of at most %d bytes", QUERY_MAX);
+		return;
+	}
+	free(p->query);
+	p->query = xstrdup(text);
+}
+
+static const struct field prometheus_fields[] = {
+	WAY_FIELDS,
+	{ "query", FIELD_OWN, .own = set_query },
+	{ 0 },
+};
+
+/* The server's URL, or that of its API, becomes that of the question. */
+static char *
+query_url(const char *server, const char *query)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-._~";
+	size_t len = strlen(server), size = 0;
+	char *url = NULL;
+	FILE *f = open_memstream(&url, &size);
+
+	if (f == NULL)
+		abort(); /* out of memory, as in xalloc */
+	while (len > 0 && server[len - 1] == '/')
+		len--;
+	if (len > strlen(QUERY_PATH) && strncmp(server + len - strlen(QUERY_PATH),
+					    QUERY_PATH, strlen(QUERY_PATH)) == 0)
+		len -= strlen(QUERY_PATH);
+	(void)fprintf(f, "%.*s" QUERY_PATH "?query=", (int)len, server);
+	for (; *query != '\0'; query++)
+		(void)fprintf(f, strchr(plain, *query) != NULL ? "%c" : "%%%02X",
+		    (unsigned char)*query);
+	(void)fclose(f);
+	return url;
+}
+
+void
+load_prometheus(struct loader *l, const struct item *i, void *object)
+{
+	struct probe_def *p = object;
+	char *url;
+
+	load_fields(l, i->value, prometheus_fields, p, "'prometheus'");
+	check_together(l, i, &p->http);
+	if (i->value->type == NODE_MAP && node_find(i->value, "query") == NULL)
+		diag_error(&l->diag, i->place, "'prometheus' needs a query");
+	if (p->http.url == NULL || p->query == NULL)
+		return;
+	if (strpbrk(p->http.url, "?#") != NULL) {
+		diag_error(&l->diag, i->place,
+		    "url: write that of the server alone, such as http://prometheus:9090");
+		return;
+	}
+	url = query_url(p->http.url, p->query);
+	free(p->http.url);
+	p->http.url = url;
 }

@@ -1,184 +1,236 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `probes:` and `guards:`, with what makes an answer good and what the judge needs. */
-#define PCRE2_CODE_UNIT_WIDTH 8
+/*
+ * `probes:`, `guards:` and `load:`: how something is asked (the type), how often, and what
+ * the judge needs.  The three differ in what is made of the answers, so each has a table of
+ * the keys that mean something to it.
+ */
 #include "bounds.h"
+#include "cleanup.h"
 #include "err.h"
 #include "loader.h"
 #include "parse.h"
 #include "xalloc.h"
-#include <pcre2.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RATE_MAX_MHZ    (10000 * 1000)
+#define RATE_MAX_MHZ (10000 * 1000)
+#define LOAD_MAX_MHZ (50000 * 1000)
+#define EXEC_MAX_MHZ \
+ (100 * 1000) /* a process each: beyond it is a load test of this host */
 #define RATE_DEFAULT    (10 * 1000)
 #define RATE_GUARD      (1 * 1000)
 #define OBJECTIVE       0.99
 #define ABORT_AT_MIN    0.01
 #define ABORT_AT_MAX    0.5
 #define ABORT_AT_FACTOR 10
+#define SAMPLES_LEAST   30
 
-static int
-parse_status(const char *text, uint16_t *ret)
-{
-	if (strlen(text) != 3 || strspn(text, "0123456789") != 3 || text[0] < '1' ||
-	    text[0] > '5')
-		return -1;
-	*ret = (uint16_t)((text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0'));
-	return 0;
-}
+/* --- how it is asked ------------------------------------------------------------------- */
 
-/* "200" or "200-299". */
-static void
-add_status(struct loader *l, const struct item *i, const char *text, struct good *g)
-{
-	struct status_range range = { 0 };
-	char low[4] = "", high[4] = "";
-	size_t len = strlen(text);
-
-	if (len == 3 || (len == 7 && text[3] == '-')) {
-		memcpy(low, text, 3);
-		memcpy(high, len == 7 ? text + 4 : text, 3);
-	}
-	if (parse_status(low, &range.low) < 0 || parse_status(high, &range.high) < 0 ||
-	    range.low > range.high)
-		diag_error(&l->diag, i->value->place,
-		    "status: '%s' is not a status or a range: write 200 or 200-299",
-		    text);
-	else if (g->status_count == STATUS_RANGES_MAX)
-		diag_error(&l->diag, i->value->place, "status: more than %d ranges",
-		    STATUS_RANGES_MAX);
-	else
-		g->status[g->status_count++] = range;
-}
-
-static void
-add_statuses(struct loader *l, const struct item *i, const char *text, void *ctx)
-{
-	char one[16];
-	size_t len;
-
-	for (;; text += len + 1) {
-		text += strspn(text, " ");
-		len = strcspn(text, ",");
-		(void)snprintf(one, sizeof(one), "%.*s", (int)len, text);
-		add_status(l, i, one, ctx);
-		if (text[len] == '\0')
-			return;
-	}
-}
-
-static void
-set_status(struct loader *l, const struct item *i, void *object)
-{
-	load_each(l, i, add_statuses, object);
-}
-
-/* Compiled here only to say what is wrong with it; the prober compiles its own. */
-static void
-set_pattern(struct loader *l, const struct item *i, void *object)
-{
-	struct good *g = object;
-	const char *text = load_text(l, i);
-	PCRE2_UCHAR why[120] = "";
-	PCRE2_SIZE at;
-	pcre2_code *code;
-	int error;
-
-	if (text == NULL)
-		return;
-	code =
-	    pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, &error, &at, NULL);
-	if (code == NULL) {
-		(void)pcre2_get_error_message(error, why, sizeof(why));
-		diag_error(&l->diag, i->value->place,
-		    "body: not a pattern: %s, at character %zu of '%s'",
-		    (const char *)why, at + 1, text);
-		return;
-	}
-	pcre2_code_free(code);
-	free(g->body);
-	g->body = xstrdup(text);
-}
-
-static const struct field good_fields[] = {
-	{ "status", FIELD_OWN, .own = set_status },
-	{ "within", FIELD_USEC, offsetof(struct good, within), 1000,
-	    5 * 60 * USEC_PER_SEC },
-	{ "body", FIELD_OWN, .own = set_pattern },
-	{ "jq", FIELD_LATER },
-	{ "headers", FIELD_LATER },
-	{ 0 },
+static const struct {
+	enum probe_type type;
+	void (*load)(struct loader *l, const struct item *i, void *object);
+} types[] = {
+	{ PROBE_HTTP, load_http },
+	{ PROBE_TCP, load_tcp },
+	{ PROBE_EXEC, load_exec },
+	{ PROBE_PROMETHEUS, load_prometheus },
 };
 
-static void
-set_good(struct loader *l, const struct item *i, void *object)
+/* Said as such with the other keys. */
+static bool
+has_later_type(const struct node *n)
 {
+	return node_find(n, "dns") != NULL || node_find(n, "command") != NULL ||
+	       node_find(n, "grpc") != NULL;
+}
+
+/* Before all else, since what other keys may be depends on it. */
+static bool
+load_type(struct loader *l, const struct node *n, struct probe_def *p, const char *what)
+{
+	const struct item *found = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		const struct item *at = node_find(n, probe_type_name(types[i].type));
+
+		if (at == NULL)
+			continue;
+		if (found != NULL) {
+			diag_error(&l->diag, at->place,
+			    "'%s' and '%s' are two ways to ask: leave one out",
+			    found->key, at->key);
+			return false;
+		}
+		found = at;
+		p->type = types[i].type;
+		types[i].load(l, at, p);
+	}
+	if (found == NULL && !has_later_type(n))
+		diag_error(&l->diag, p->place,
+		    "%s needs one of http, tcp, exec and prometheus", what);
+	return found != NULL;
+}
+
+static void
+leave_alone(struct loader *l, const struct item *i, void *object)
+{
+	(void)l; /* load_type has read it */
+	(void)i;
+	(void)object;
+}
+
+/* --- the keys -------------------------------------------------------------------------- */
+
+static void
+set_fresh(struct loader *l, const struct item *i, void *object)
+{
+	static const struct field share[] = {
+		{ "fresh_connections", FIELD_SHARE, offsetof(struct probe_def, fresh) },
+		{ 0 },
+	};
 	struct probe_def *p = object;
 
-	load_fields(l, i->value, good_fields, &p->good, "'good'");
+	if (p->type == PROBE_HTTP)
+		load_field(l, i, share, p);
+	else
+		diag_error(&l->diag, i->place,
+		    "'fresh_connections' goes with http, and this asks by %s",
+		    probe_type_name(p->type));
 }
 
 #define PROBE(member) offsetof(struct probe_def, member)
-#define OTHER_TYPES                                                       \
- { "tcp", FIELD_LATER }, { "dns", FIELD_LATER }, { "exec", FIELD_LATER }, \
-     { "command", FIELD_LATER }, { "prometheus", FIELD_LATER },           \
- {                                                                        \
-  "grpc", FIELD_LATER                                                     \
- }
+
+/* clang-format off */
+#define TYPE_FIELDS \
+	{ "http", FIELD_OWN, .own = leave_alone }, \
+	{ "tcp", FIELD_OWN, .own = leave_alone }, \
+	{ "exec", FIELD_OWN, .own = leave_alone }, \
+	{ "prometheus", FIELD_OWN, .own = leave_alone }, \
+	{ "dns", FIELD_LATER }, \
+	{ "command", FIELD_LATER }, \
+	{ "grpc", FIELD_LATER }, \
+	{ "good", FIELD_OWN, .own = load_good }, \
+	{ "fresh_connections", FIELD_OWN, .own = set_fresh }, \
+	{ "max_in_flight", FIELD_COUNT, PROBE(max_in_flight), 1, IN_FLIGHT_LIMIT }
+/* clang-format on */
+
+#define NOT_OF_A_GUARD "a guard holds or does not"
+#define NOT_OF_LOAD    "base load is not judged"
 
 static const struct field probe_fields[] = {
-	{ "http", FIELD_OWN, .own = load_http },
+	TYPE_FIELDS,
 	{ "rate", FIELD_RATE, PROBE(rate_mhz), 1, RATE_MAX_MHZ },
-	{ "good", FIELD_OWN, .own = set_good },
 	{ "objective", FIELD_SHARE, PROBE(objective), 1000, 100000 },
 	{ "abort_at", FIELD_SHARE, PROBE(abort_at), 100, 99000 },
-	OTHER_TYPES,
+	{ "slo", FIELD_OWN, .own = load_slo },
 	{ 0 },
 };
 
 static const struct field guard_fields[] = {
+	TYPE_FIELDS,
 	{ "name", FIELD_NAME, PROBE(name) },
-	{ "http", FIELD_OWN, .own = load_http },
 	{ "rate", FIELD_RATE, PROBE(rate_mhz), 1, RATE_MAX_MHZ },
-	{ "good", FIELD_OWN, .own = set_good },
-	OTHER_TYPES,
+	{ "objective", FIELD_NOT_HERE, .why = NOT_OF_A_GUARD },
+	{ "abort_at", FIELD_NOT_HERE, .why = NOT_OF_A_GUARD },
+	{ "slo", FIELD_NOT_HERE, .why = NOT_OF_A_GUARD },
 	{ 0 },
 };
 
-static void
-check_good(struct loader *l, struct probe_def *p)
+static const struct field load_rows[] = {
+	TYPE_FIELDS,
+	{ "rate", FIELD_RATE, PROBE(rate_mhz), 1, LOAD_MAX_MHZ },
+	{ "objective", FIELD_NOT_HERE, .why = NOT_OF_LOAD },
+	{ "abort_at", FIELD_NOT_HERE, .why = NOT_OF_LOAD },
+	{ "slo", FIELD_NOT_HERE, .why = NOT_OF_LOAD },
+	{ 0 },
+};
+
+/* --- what goes together ---------------------------------------------------------------- */
+
+/* The place of a key's value, or of the probe when it is not there. */
+static struct place
+place_of(const struct node *n, const char *key, struct place otherwise)
 {
-	if (p->good.status_count == 0)
-		p->good.status[p->good.status_count++] =
-		    (struct status_range){ 200, 399 };
-	if (p->good.within > p->http.timeout)
-		diag_error(&l->diag, p->place,
-		    "'%s': 'within' is longer than 'timeout': such an answer never arrives",
-		    p->name);
-	if (p->good.within == 0)
-		p->good.within = p->http.timeout;
+	const struct item *i = n->type == NODE_MAP ? node_find(n, key) : NULL;
+
+	return i != NULL ? i->value->place : otherwise;
 }
 
 /* A share worth stopping for that a healthy system may show is no reason to stop. */
 static void
-check_shares(struct loader *l, struct probe_def *p)
+check_shares(struct loader *l, const struct node *n, struct probe_def *p)
 {
 	double allowed = 1 - p->objective;
 
-	if (p->abort_at <= 0) {
-		p->abort_at = ABORT_AT_FACTOR * allowed;
-		if (p->abort_at > ABORT_AT_MAX)
-			p->abort_at = ABORT_AT_MAX;
-		if (p->abort_at < ABORT_AT_MIN)
-			p->abort_at = ABORT_AT_MIN;
-	}
+	if (p->abort_at <= 0)
+		p->abort_at =
+		    fmax(fmin(ABORT_AT_FACTOR * allowed, ABORT_AT_MAX), ABORT_AT_MIN);
 	if (p->abort_at <= 2 * allowed + 1e-9)
-		diag_error(&l->diag, p->place,
+		diag_error(&l->diag, place_of(n, "abort_at", p->place),
 		    "'%s': abort_at %g%% must be more than twice the %g%% that the objective "
 		    "lets be bad",
 		    p->name, p->abort_at * 100, allowed * 100);
+}
+
+static void
+check_exec_rate(struct loader *l, const struct node *n, const struct probe_def *p)
+{
+	if (p->type == PROBE_EXEC && p->rate_mhz > EXEC_MAX_MHZ)
+		diag_error(&l->diag, place_of(n, "rate", p->place),
+		    "rate: %g/s is too many programs to start: at most %d/s with exec",
+		    (double)p->rate_mhz / 1000, EXEC_MAX_MHZ / 1000);
+}
+
+static void
+load_one(struct loader *l, const struct node *n, const struct field *fields,
+    struct probe_def *p, const char *what)
+{
+	unsigned before = l->diag.count;
+
+	p->good.at_least = -INFINITY;
+	p->good.at_most = INFINITY;
+	if (!load_is_map(l, n, what))
+		return;
+	/* without a type there is nothing to check the others by but their names */
+	if (load_type(l, n, p, what)) {
+		load_fields(l, n, fields, p, what);
+		check_exec_rate(l, n, p);
+	} else {
+		load_keys(l, n, fields, what);
+	}
+	if (l->diag.count == before)
+		load_good_defaults(l, n, p);
+}
+
+/* Reports tell them apart by their names alone. */
+static void
+check_name(struct loader *l, struct place at, const struct probe_def *p)
+{
+	const struct experiment *x = l->x;
+	const struct {
+		const struct probe_def *list;
+		size_t count;
+		const char *what;
+	} all[] = {
+		{ x->probes, x->probe_count, "a probe" },
+		{ x->guards, x->guard_count, "a guard" },
+		{ x->loads, x->load_count, "base load" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		for (size_t k = 0; k < all[i].count; k++) {
+			const struct probe_def *o = &all[i].list[k];
+
+			if (o == p || strcmp(o->name, p->name) != 0 || p->name[0] == '\0')
+				continue;
+			diag_error(&l->diag, at,
+			    "'%s' is the name of %s in line %u: reports tell them apart by it",
+			    p->name, all[i].what, o->place.line);
+			return;
+		}
 }
 
 /* Read one into the last place of a growing array. */
@@ -190,37 +242,37 @@ add_probe(struct probe_def **list, size_t *count)
 	return &(*list)[(*count)++];
 }
 
-static void
-load_one(struct loader *l, const struct node *n, const struct field *fields,
-    struct probe_def *p, const char *what)
+/* One that is a key of a map: false when its name is none, which was said. */
+static bool
+take_name(struct loader *l, const struct item *i, struct probe_def *p, const char *what)
 {
-	load_fields(l, n, fields, p, what);
-	if (n->type != NODE_MAP)
-		return;
-	if (node_find(n, "http") == NULL)
-		diag_error(&l->diag, p->place, "%s needs an http", what);
-	else
-		check_good(l, p);
+	struct err e;
+
+	p->place = i->place;
+	if (parse_name(i->key, &e) < 0) {
+		diag_error(&l->diag, i->place, "name of %s: %s", what, e.msg);
+		return false;
+	}
+	(void)snprintf(p->name, sizeof(p->name), "%s", i->key);
+	check_name(l, i->place, p);
+	return true;
 }
+
+/* --- the sections ---------------------------------------------------------------------- */
 
 static void
 load_probe(struct loader *l, const struct item *i)
 {
 	struct probe_def *p = add_probe(&l->x->probes, &l->x->probe_count);
 	char what[NAME_MAX_LEN + 16];
-	struct err e;
 
-	p->place = i->place;
 	p->rate_mhz = RATE_DEFAULT;
 	p->objective = OBJECTIVE;
-	if (parse_name(i->key, &e) < 0) {
-		diag_error(&l->diag, i->place, "name of a probe: %s", e.msg);
+	if (!take_name(l, i, p, "a probe"))
 		return;
-	}
-	(void)snprintf(p->name, sizeof(p->name), "%s", i->key);
 	(void)snprintf(what, sizeof(what), "probe '%s'", p->name);
 	load_one(l, i->value, probe_fields, p, what);
-	check_shares(l, p);
+	check_shares(l, i->value, p);
 }
 
 void
@@ -256,5 +308,67 @@ load_guards(struct loader *l, const struct item *i, void *object)
 		p->objective = 1;
 		(void)snprintf(p->name, sizeof(p->name), "guard-%zu", k + 1);
 		load_one(l, list->items[k].value, guard_fields, p, "a guard");
+		check_name(l, place_of(list->items[k].value, "name", p->place), p);
+	}
+}
+
+static void
+load_base_load(struct loader *l, const struct item *i)
+{
+	struct probe_def *p = add_probe(&l->x->loads, &l->x->load_count);
+	char what[NAME_MAX_LEN + 16];
+
+	p->objective = 0;
+	if (!take_name(l, i, p, "base load"))
+		return;
+	(void)snprintf(what, sizeof(what), "load '%s'", p->name);
+	load_one(l, i->value, load_rows, p, what);
+	if (i->value->type == NODE_MAP && node_find(i->value, "rate") == NULL)
+		diag_error(
+		    &l->diag, p->place, "%s needs a rate, such as 'rate: 500/s'", what);
+}
+
+void
+load_loads(struct loader *l, const struct item *i, void *object)
+{
+	(void)object;
+	if (!load_is_map(l, i->value, "'load'"))
+		return;
+	if (i->value->count > LOADS_MAX)
+		diag_error(&l->diag, i->place, "more than %d of them", LOADS_MAX);
+	for (size_t k = 0; k < i->value->count && k < LOADS_MAX; k++)
+		load_base_load(l, &i->value->items[k]);
+}
+
+/* --- with the rest of the file --------------------------------------------------------- */
+
+/* Better said now than after the wait: with so few samples nothing is ever injected. */
+static void
+check_baseline(struct loader *l, const struct probe_def *p)
+{
+	usec_t before = l->x->steady.before;
+	double n = floor(
+	    (double)p->rate_mhz / 1000 * (double)before / (double)USEC_PER_SEC + 1e-9);
+	char text[32];
+
+	if (n < SAMPLES_LEAST)
+		diag_error(&l->diag, p->place,
+		    "'%s' gets %g samples in %s before the faults, and %d are needed: raise its "
+		    "rate or steady.before",
+		    p->name, n, format_usec(before, text, sizeof(text)), SAMPLES_LEAST);
+}
+
+void
+load_probes_check(struct loader *l, const struct node *root)
+{
+	const struct item *probes = node_find(root, "probes");
+
+	for (size_t i = 0; i < l->x->probe_count; i++) {
+		struct probe_def *p = &l->x->probes[i];
+		const struct item *at = node_find(probes->value, p->name);
+
+		check_baseline(l, p);
+		if (p->slo.is_set)
+			load_slo_check(l, node_find(at->value, "slo"), p);
 	}
 }

@@ -29,15 +29,16 @@ struct loader {
 };
 
 enum field_type {
-	FIELD_TEXT,  /* char *, not empty */
-	FIELD_NAME,  /* char[NAME_MAX_LEN], by parse_name */
-	FIELD_USEC,  /* usec_t */
-	FIELD_SHARE, /* double 0–1, written as a percentage */
-	FIELD_RATE,  /* uint64_t, thousandths of a hertz */
-	FIELD_BOOL,  /* bool */
-	FIELD_COUNT, /* uint32_t */
-	FIELD_OWN,   /* by `own` */
-	FIELD_LATER, /* known, and not supported by this version */
+	FIELD_TEXT,     /* char *, not empty */
+	FIELD_NAME,     /* char[NAME_MAX_LEN], by parse_name */
+	FIELD_USEC,     /* usec_t */
+	FIELD_SHARE,    /* double 0–1, written as a percentage */
+	FIELD_RATE,     /* uint64_t, thousandths of a hertz */
+	FIELD_BOOL,     /* bool */
+	FIELD_COUNT,    /* uint32_t */
+	FIELD_OWN,      /* by `own` */
+	FIELD_LATER,    /* known, and not supported by this version */
+	FIELD_NOT_HERE, /* known elsewhere; `why` says why not here */
 };
 
 struct field {
@@ -46,11 +47,18 @@ struct field {
 	size_t offset;    /* into the object */
 	int64_t min, max; /* µs, thousandths of a percent, mHz, count; both 0: any */
 	void (*own)(struct loader *l, const struct item *i, void *object);
+	const char *why;
 };
 
 /* Read a map into `object` by rows that end with { 0 }.  `what` names it in messages. */
 void load_fields(struct loader *l, const struct node *map, const struct field *fields,
     void *object, const char *what);
+/* One key, by the first of the rows. */
+void load_field(
+    struct loader *l, const struct item *i, const struct field *f, void *object);
+/* Are there keys that are none of the rows'?  Their values are not looked at. */
+void load_keys(struct loader *l, const struct node *map, const struct field *fields,
+    const char *what);
 /* A scalar that is there, else NULL and said. */
 const char *load_text(struct loader *l, const struct item *i);
 /* A map, else false and said. */
@@ -78,10 +86,26 @@ void load_require(
 void load_vars(struct loader *l, struct node *root, const char *const *given);
 void load_vars_free(struct loader *l);
 
+/* Of a probe, whose struct probe_def `object` is: how it asks; then, its type known, what
+ * is good and the error budget. */
+void load_http(struct loader *l, const struct item *i, void *object);
+void load_tcp(struct loader *l, const struct item *i, void *object);
+void load_exec(struct loader *l, const struct item *i, void *object);
+void load_prometheus(struct loader *l, const struct item *i, void *object);
+void load_good(struct loader *l, const struct item *i, void *object);
+void load_good_defaults(struct loader *l, const struct node *probe, struct probe_def *p);
+void load_jq(struct loader *l, const struct item *i, struct good *g);
+bool load_header_name(struct loader *l, const struct item *i); /* false: said */
+void load_slo(struct loader *l, const struct item *i, void *object);
+/* What it comes to, once the phases are known; `slo` is where it stands. */
+void load_slo_check(struct loader *l, const struct item *slo, struct probe_def *p);
+
 /* The sections of the file. */
-void load_http(struct loader *l, const struct item *i, void *object); /* probe_def */
 void load_probes(struct loader *l, const struct item *i, void *object);
 void load_guards(struct loader *l, const struct item *i, void *object);
+void load_loads(struct loader *l, const struct item *i, void *object);
+/* What the probes of a file that is right so far come to in its phases. */
+void load_probes_check(struct loader *l, const struct node *root);
 /* Once, however often it is called: faults need them, wherever in the file they are. */
 void load_targets(struct loader *l, const struct item *i, void *object);
 void load_faults(struct loader *l, const struct item *i, void *object);

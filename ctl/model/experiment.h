@@ -128,6 +128,8 @@ struct probe_def {
 };
 /* The request's own time-out, whatever its type. */
 usec_t probe_timeout(const struct probe_def *p);
+/* "POST http://shop/", "tcp db:5432", "exec /usr/bin/psql -c 'select 1'"; returns buf. */
+const char *probe_describe(const struct probe_def *p, char *buf, size_t size);
 /* Bad answers at the probe's rate that spend the slice: (1 − objective) · window · rate ·
  * spend; 0 when there is none. */
 double probe_slice(const struct probe_def *p);

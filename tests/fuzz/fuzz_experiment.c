@@ -8,6 +8,7 @@
 #include "load_file.h"
 #include <errno.h>
 #include <netdb.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -37,6 +38,25 @@ say(void *ctx, const char *text)
 }
 
 static void
+asks_something(const struct probe_def *p)
+{
+	switch (p->type) {
+	case PROBE_TCP:
+		MUST(p->tcp.host != NULL && p->tcp.port > 0);
+		break;
+	case PROBE_EXEC:
+		MUST(p->exec.argv != NULL && p->exec.argv[0][0] == '/');
+		break;
+	case PROBE_PROMETHEUS:
+		MUST(p->query != NULL && strstr(p->http.url, "/api/v1/query?query="));
+		break;
+	default:
+		MUST(p->http.url != NULL && p->good.status_count > 0);
+		break;
+	}
+}
+
+static void
 is_whole(struct experiment *x)
 {
 	struct err e = { 0 };
@@ -60,8 +80,9 @@ is_whole(struct experiment *x)
 	for (size_t i = 0; i < x->probe_count; i++) {
 		const struct probe_def *p = &x->probes[i];
 
-		MUST(p->name[0] != '\0' && p->http.url != NULL && p->rate_mhz > 0);
-		MUST(p->good.status_count > 0 && p->good.within <= p->http.timeout);
+		MUST(p->name[0] != '\0' && p->rate_mhz > 0);
+		MUST(p->good.within > 0 && p->good.within <= probe_timeout(p));
+		asks_something(p);
 		MUST(p->objective >= 0 && p->objective <= 1 && p->abort_at > 0);
 	}
 	experiment_free(x);
