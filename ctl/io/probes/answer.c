@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an answer means: libcurl's result, the status, then the body.  The reason is one a
- * person can act on; it never quotes the body, which may hold anything.
+ * What an answer means: libcurl's result, the status, the headers, then the body.  The
+ * reason is one a person can act on; it never quotes the body, which may hold anything.
  */
 #include "cleanup.h"
 #include "err.h"
@@ -40,6 +40,46 @@ check_body(const struct http *h, const struct http_answer *a, char *why, size_t 
 	return SAMPLE_BODY;
 }
 
+/* Is there one of this name that matches?  Of the last answer, when redirects were
+ * followed. */
+static bool
+check_header(CURL *easy, const struct header_rule *rule, const struct pattern *p,
+    char *why, size_t size)
+{
+	struct curl_header *h;
+	size_t i = 0, count = 1;
+
+	for (; i < count; i++) {
+		if (curl_easy_header(easy, rule->name, i, CURLH_HEADER, -1, &h) !=
+		    CURLHE_OK)
+			break;
+		count = h->amount;
+		enum found found = pattern_find(p, h->value, strlen(h->value));
+		if (found == FOUND)
+			return true;
+		if (found == FOUND_TOO_HARD) {
+			(void)snprintf(why, size,
+			    "pattern of header '%s' gave up: too much backtracking",
+			    rule->name);
+			return false;
+		}
+	}
+	(void)snprintf(why, size, i > 0 ? "header '%s' does not match" : "no header '%s'",
+	    rule->name);
+	return false;
+}
+
+static enum sample_class
+check_headers(CURL *easy, const struct http *h, char *why, size_t size)
+{
+	const struct good *g = &h->def->good;
+
+	for (size_t i = 0; i < g->header_count; i++)
+		if (!check_header(easy, &g->headers[i], h->header[i], why, size))
+			return SAMPLE_BODY;
+	return SAMPLE_OK;
+}
+
 static enum sample_class
 check_answer(CURL *easy, const struct http_answer *a, char *why, size_t size)
 {
@@ -51,6 +91,8 @@ check_answer(CURL *easy, const struct http_answer *a, char *why, size_t size)
 		(void)snprintf(why, size, "status %ld", status);
 		return SAMPLE_STATUS;
 	}
+	if (check_headers(easy, a->http, why, size) != SAMPLE_OK)
+		return SAMPLE_BODY;
 	if (a->http->check != NULL)
 		return a->http->check(a, why, size);
 	return check_body(a->http, a, why, size);

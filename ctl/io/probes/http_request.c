@@ -36,6 +36,18 @@ has_header(const struct http_probe *p, const char *name)
 	return false;
 }
 
+static int
+compile_patterns(struct http *h, const struct good *g, struct err *e)
+{
+	if (g->body != NULL && pattern_compile(&h->pattern, g->body, e) < 0)
+		return err_wrap(e, "probe '%s': body pattern", h->def->name);
+	for (size_t i = 0; i < g->header_count; i++)
+		if (pattern_compile(&h->header[i], g->headers[i].pattern, e) < 0)
+			return err_wrap(e, "probe '%s': pattern of header '%s'",
+			    h->def->name, g->headers[i].name);
+	return 0;
+}
+
 int
 http_open(struct http **ret, const struct probe_def *d, struct err *e)
 {
@@ -43,12 +55,10 @@ http_open(struct http **ret, const struct probe_def *d, struct err *e)
 	const struct http_probe *p = &d->http;
 
 	h->def = d;
-	if (d->good.body != NULL) {
-		int r = pattern_compile(&h->pattern, d->good.body, e);
-		if (r < 0) {
-			http_free(h);
-			return err_wrap(e, "probe '%s': body pattern", d->name);
-		}
+	int r = compile_patterns(h, &d->good, e);
+	if (r < 0) {
+		http_free(h);
+		return r;
 	}
 	h->keeps_body = h->pattern != NULL;
 	for (char **l = p->headers; l != NULL && *l != NULL; l++)
@@ -72,6 +82,8 @@ http_free(struct http *h)
 	curl_slist_free_all(h->headers);
 	curl_slist_free_all(h->resolve);
 	pattern_free(h->pattern);
+	for (size_t i = 0; i < HEADER_RULES_MAX; i++)
+		pattern_free(h->header[i]);
 	free(h->agent);
 	free(h);
 }

@@ -11,6 +11,7 @@ struct http {
 	struct curl_slist *headers, *resolve;
 	char *agent; /* User-Agent */
 	struct pattern *pattern;
+	struct pattern *header[HEADER_RULES_MAX]; /* by the definition's rule */
 	bool keeps_body;
 	/* What the answer means once its status is good; NULL: what the definition says of
 	 * the body. */
