@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BAD_SERVER_H
 #define BAD_SERVER_H
-/* A server that misbehaves as the path asks, in a process of its own; for test_prober. */
+/* A server that misbehaves as the path asks, in a process of its own; for tests of probes. */
 #include "cleanup.h"
 #include "clock.h"
 #include "test.h"
@@ -22,17 +22,18 @@
 
 /* Shared with the server's process. */
 static struct server_page {
+	atomic_uint met;        /* connections that have come */
 	atomic_uint asked;      /* requests that have come */
 	atomic_bool may_answer; /* what /slow waits for */
 } * page;
 
-static int
+static inline int
 say(int fd, const char *text)
 {
 	return send(fd, text, strlen(text), MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
-static void
+static inline void
 stream(int fd)
 {
 	static char block[65536];
@@ -42,7 +43,7 @@ stream(int fd)
 		n = send(fd, block, sizeof(block), MSG_NOSIGNAL);
 }
 
-static void
+static inline void
 drip(int fd)
 {
 	int r = say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
@@ -53,7 +54,7 @@ drip(int fd)
 	}
 }
 
-static void
+static inline void
 reset(int fd)
 {
 	struct linger now = { .l_onoff = 1 };
@@ -61,7 +62,7 @@ reset(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
-static bool
+static inline bool
 is_for(const char *request, const char *path)
 {
 	const char *at = strchr(request, ' ');
@@ -70,7 +71,7 @@ is_for(const char *request, const char *path)
 }
 
 /* 0 to go on with this connection. */
-static int
+static inline int
 answer(int fd, const char *request)
 {
 	if (is_for(request, "/never")) {
@@ -91,6 +92,9 @@ answer(int fd, const char *request)
 			       "Content-Length: 0\r\n\r\n");
 	} else if (is_for(request, "/503")) {
 		return say(fd, "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+	} else if (is_for(request, "/headers")) {
+		return say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
+			       "X-Shard: one\r\nX-Shard: two\r\n\r\n");
 	} else if (is_for(request, "/babble")) {
 		(void)say(fd, "nothing of the kind\r\n\r\n");
 	} else if (is_for(request, "/post")) {
@@ -108,7 +112,7 @@ answer(int fd, const char *request)
 	return -1;
 }
 
-static void *
+static inline void *
 serve_connection(void *arg)
 {
 	int fd = (int)(intptr_t)arg;
@@ -125,7 +129,7 @@ serve_connection(void *arg)
 	return NULL;
 }
 
-static void
+static inline void
 serve(int listener)
 {
 	for (;;) {
@@ -134,6 +138,7 @@ serve(int listener)
 
 		if (fd < 0)
 			continue;
+		(void)atomic_fetch_add(&page->met, 1);
 		if (pthread_create(&t, NULL, serve_connection, (void *)(intptr_t)fd) != 0)
 			_exit(1);
 		(void)pthread_detach(t);
@@ -145,7 +150,7 @@ struct server {
 	uint16_t port;
 };
 
-static pid_t
+static inline pid_t
 serve_in_child(int listener)
 {
 	pid_t parent = getpid(), pid;
@@ -166,7 +171,7 @@ serve_in_child(int listener)
 	return pid;
 }
 
-static void
+static inline void
 end_server(pid_t pid)
 {
 	(void)kill(pid, SIGKILL);
@@ -174,7 +179,7 @@ end_server(pid_t pid)
 	(void)munmap(page, sizeof(*page));
 }
 
-static int
+static inline int
 listen_on_loopback(uint16_t *ret_port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
@@ -190,7 +195,7 @@ listen_on_loopback(uint16_t *ret_port)
 	return fd;
 }
 
-static int
+static inline int
 start_server(void **state)
 {
 	struct server *s = xcalloc(1, sizeof(*s));
@@ -200,7 +205,7 @@ start_server(void **state)
 	return 0;
 }
 
-static int
+static inline int
 stop_server(void **state)
 {
 	struct server *s = *state;
