@@ -17,6 +17,7 @@
  *	run_undo.c    the moments of the undo
  *	run_lost.c    agents that are not heard of any more
  *	run_report.c  totals, verdict, last words
+ *	run_result.c  the same for a command that runs several drills
  *
  * Every host is a party, whether it is this one or the thirtieth of thirty, and every
  * question goes to all of them before the first answer is awaited.
@@ -248,6 +249,9 @@ void report_totals(struct drill *d, enum phase p);
 /* Of one check. */
 void report_total(struct drill *d, enum event_type t, size_t check, enum phase p);
 void report_last_words(struct drill *d, enum verdict v);
+
+/* run_result.c: into the options' result, when they have one. */
+void result_fill(const struct drill *d, enum verdict v);
 
 /* run_event.c: events, stamped now or at a moment of CLOCK_BOOTTIME. */
 struct event drill_event(struct drill *d, enum event_type t, const char *subject,

@@ -66,6 +66,9 @@ output_open(struct output *o, const struct experiment *x, const struct run_optio
 {
 	*o = (struct output){ .ndjson = -1,
 		.quiet = run->quiet,
+		.silent = run->silent,
+		.on_event = run->on_event,
+		.ctx = run->ctx,
 		.json = run->json,
 		.colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL,
 		.secrets = x->secrets };
@@ -190,13 +193,15 @@ output_event(struct output *o, const struct event *v)
 
 	redact_event(&clean, o->secrets);
 	keep(o, &clean);
+	if (o->on_event != NULL)
+		o->on_event(o->ctx, &clean);
 	int len = event_to_ndjson(&clean, line, sizeof(line));
 	if (len > 0) {
 		append_line(o, line, (size_t)len);
-		if (o->json)
+		if (o->json && !o->silent)
 			show(o, line, (size_t)len);
 	}
-	if (o->has_many_hosts && event_is_detail(v))
+	if (o->silent || (o->has_many_hosts && event_is_detail(v)))
 		return;
 	if (v->type == EVENT_ERROR || (!o->quiet && !o->json))
 		show_as_text(o, &clean);
@@ -208,7 +213,7 @@ output_say(struct output *o, const char *fmt, ...)
 	char line[LINE_MAX_LEN];
 	va_list ap;
 
-	if (o->json)
+	if (o->json || o->silent)
 		return;
 	va_start(ap, fmt);
 	int len = vsnprintf(line, sizeof(line) - 1, fmt, ap);

@@ -16,8 +16,10 @@ struct run_options;
 struct output {
 	char *dir;  /* NULL until opened */
 	int ndjson; /* -1: none (any more) */
-	bool quiet, json, colour, is_out_lost;
+	bool quiet, silent, json, colour, is_out_lost;
 	bool has_many_hosts; /* what all of them did is shown once */
+	void (*on_event)(void *ctx, const struct event *v);
+	void *ctx;
 	char *const *secrets;
 	size_t lines_lost; /* nobody read them: the reader was too slow */
 	struct event

@@ -140,6 +140,7 @@ run_drill(const struct experiment *x, const struct run_options *o)
 		v = run_steps(d);
 		output_reports(&d->out, x, d->id, v);
 		report_last_words(d, v);
+		result_fill(d, v);
 	}
 	release(d);
 	free(d);

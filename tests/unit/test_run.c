@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "err.h"
+#include "event.h"
 #include "fake_fleet.h"
 #include "kind.h"
 #include "results.h"
@@ -515,6 +516,52 @@ results_are_never_overwritten(void **state)
 }
 
 static void
+count_event(void *ctx, const struct event *v)
+{
+	size_t *verdicts = ctx;
+
+	*verdicts += v->type == EVENT_VERDICT;
+}
+
+static void
+result_says_what_was_counted(void **state)
+{
+	struct world *w = *state;
+	struct run_result r;
+	size_t verdicts = 0;
+
+	w->o.silent = true;
+	w->o.on_event = count_event;
+	w->o.ctx = &verdicts;
+	w->o.result = &r;
+	expect(w, VERDICT_HELD);
+	assert_true(verdicts >= 1); /* one for each attempt */
+	assert_false(r.is_stopped || r.is_asked_to_end);
+	assert_true(r.during[0].n >= 30);
+	assert_int_equal(r.during[0].bad, 0);
+	assert_int_equal(strlen(r.drill), UUID_LEN - 1);
+}
+
+static void
+result_says_why_it_was_stopped(void **state)
+{
+	struct world *w = *state;
+	struct run_result r;
+
+	w->o.silent = true;
+	w->o.result = &r;
+	agent->breaks_shop = true;
+	make_it_last(w);
+	expect(w, VERDICT_BREACHED);
+	assert_true(r.is_stopped);
+	assert_int_equal(r.reason, JUDGE_BREACH);
+	assert_false(r.is_asked_to_end);
+	assert_true(r.stopped_after > 0);
+	assert_true(r.during[0].bad > 0);
+	assert_non_null(strstr(r.why, " answers bad; "));
+}
+
+static void
 every_line_of_events_is_one_object(void **state)
 {
 	struct world *w = *state;
@@ -566,6 +613,8 @@ main(void)
 		DRILL(secrets_that_are_escaped_reach_no_output),
 		DRILL(a_full_disk_does_not_keep_it_from_the_undo),
 		DRILL(results_are_never_overwritten),
+		DRILL(result_says_what_was_counted),
+		DRILL(result_says_why_it_was_stopped),
 		DRILL(every_line_of_events_is_one_object),
 	};
 	sigset_t set;
