@@ -50,6 +50,9 @@ void spec_init(struct spec *s, const struct kind *k);
 int spec_set(struct spec *s, const char *name, const char *text, struct err *e);
 /* Fill in defaults, insist on what is required, run the kind's own check. */
 int spec_finish(struct spec *s, struct err *e);
+/* A number in place of the one that is there, or of none.  Whoever changes a finished spec
+ * finishes it again: what else was set must go with it. */
+int spec_change(struct spec *s, const char *name, int64_t num, struct err *e);
 /* Re-check a spec that crossed a boundary: every offset, length, type and range, then
  * the kind's own check.  Never reads outside *s whatever it holds. */
 int spec_verify(const struct spec *s, struct err *e);

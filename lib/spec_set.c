@@ -248,3 +248,27 @@ spec_finish(struct spec *s, struct err *e)
 	}
 	return k->check(s, e);
 }
+
+int
+spec_change(struct spec *s, const char *name, int64_t num, struct err *e)
+{
+	const struct kind *k = kind_find(s->kind);
+	const struct param *p = k != NULL ? kind_param(k, name) : NULL;
+	struct arg *a;
+	int r;
+
+	if (k == NULL)
+		return err_invalid(e, "unknown fault kind '%s'", quote(s->kind).text);
+	if (p == NULL)
+		return unknown_param(k, name, e);
+	if (!param_is_number(p))
+		return err_invalid(
+		    e, "%s is a %s, not a number", name, param_type_name(p->type));
+	r = param_check_num(p, num, e);
+	if (r == 0)
+		r = want_arg(s, name, &a, e);
+	if (r < 0)
+		return err_wrap(e, "%s", name);
+	a->num = num;
+	return 0;
+}

@@ -6,6 +6,7 @@
 #include "kind.h"
 #include "spec.h"
 #include "test.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -263,6 +264,26 @@ kinds_check_rules_between_parameters(void **state)
 }
 
 static void
+numbers_are_changed_in_place(void **state)
+{
+	(void)state;
+	begin("net.delay");
+	set("delay", "100ms");
+	set("to", "10.0.0.0/8");
+	finish();
+	assert_ok(spec_change(&s, "delay", 250000, &e), e);
+	assert_ok(spec_change(&s, "jitter", 1000, &e), e);
+	finish();
+	assert_string_equal(describe(), "net.delay delay=250ms jitter=1ms to=10.0.0.0/8");
+	assert_int_equal(spec_change(&s, "delay", -1, &e), -EINVAL);
+	assert_int_equal(spec_num(&s, "delay"), 250000);
+	assert_int_equal(spec_change(&s, "to", 1, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "not a number"));
+	assert_int_equal(spec_change(&s, "dealy", 1, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "did you mean 'delay'?"));
+}
+
+static void
 too_many_networks_are_refused(void **state)
 {
 	char net[32];
@@ -367,6 +388,7 @@ main(void)
 		cmocka_unit_test(lists_are_read_as_what_they_are),
 		cmocka_unit_test(wrong_values_name_the_parameter_and_the_reason),
 		cmocka_unit_test(kinds_check_rules_between_parameters),
+		cmocka_unit_test(numbers_are_changed_in_place),
 		cmocka_unit_test(too_many_networks_are_refused),
 		cmocka_unit_test(too_much_text_is_refused),
 		cmocka_unit_test(written_values_are_read_back_the_same),
