@@ -15,6 +15,7 @@
 #include <sys/timerfd.h>
 
 #define EVENTS_AT_ONCE 64
+#define ROUNDS_AT_ONCE 32
 #define OWNERS_MARK    (UINT64_C(1) << 32)
 
 static int
@@ -111,10 +112,17 @@ int
 curl_loop_serve(struct curl_loop *l, struct err *e)
 {
 	struct epoll_event ev[EVENTS_AT_ONCE];
-	int n = epoll_wait(l->epoll, ev, EVENTS_AT_ONCE, 0), r = 0;
+	int n, r = 0;
 
-	for (int i = 0; i < n && r == 0; i++)
-		r = serve_one(l, &ev[i], e);
+	/* All of them: who waits behind a full batch would look late.  But not for ever:
+	 * some may be ready again at once. */
+	for (int round = 0; round < ROUNDS_AT_ONCE && r == 0; round++) {
+		n = epoll_wait(l->epoll, ev, EVENTS_AT_ONCE, 0);
+		for (int i = 0; i < n && r == 0; i++)
+			r = serve_one(l, &ev[i], e);
+		if (n < EVENTS_AT_ONCE)
+			break;
+	}
 	return r;
 }
 

@@ -62,6 +62,9 @@ bool transfer_is_fresh(const struct transfer *t);
 /* When it must be over: the moment it was due, and the type's own time-out from there.  The
  * prober stops it then by itself. */
 usec_t transfer_deadline(const struct transfer *t);
+/* How much of the time since it was due the prober itself has lost, by being late.  Another's
+ * timer that ran out meanwhile says nothing: then it ends as SAMPLE_SKIPPED. */
+usec_t transfer_lost(const struct transfer *t);
 
 /* The answer is whole, but what it means will take another look: latency counts up to here,
  * and it is not overdue any more.  transfer_ended must follow, soon.  False: it was judged

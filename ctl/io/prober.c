@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NEVER (USEC_INFINITY - LOST_MIN) /* to be added to */
+
 static void
 arm_timer(struct prober *p)
 {
@@ -26,6 +28,16 @@ arm_timer(struct prober *p)
 		at = judge < at ? judge : at;
 	}
 	curl_loop_arm(&p->loop, at);
+	at = p->loop.curl_at < at ? p->loop.curl_at : at;
+	p->awaited = at < NEVER ? at : NEVER;
+}
+
+/* Nobody called us when the timer was due: whatever came meanwhile was not seen. */
+static void
+count_lost(struct prober *p)
+{
+	if (p->seen >= p->awaited + LOST_MIN)
+		p->lost += p->seen - p->awaited;
 }
 
 static void
@@ -49,13 +61,15 @@ stop_now(struct prober *p)
 static int
 turn(struct prober *p, struct err *e)
 {
+	/* What has come by now is seen before anything is called overdue. */
+	p->seen = clock_boottime();
+	count_lost(p);
 	int r = curl_loop_serve(&p->loop, e);
-
 	if (r == 0)
 		r = curl_loop_serve_timer(&p->loop, e);
 	http_collect(&p->loop);
 	for (size_t i = 0; i < p->count && r == 0; i++) {
-		transfers_judge_overdue(&p->probes[i], clock_boottime());
+		transfers_judge_overdue(&p->probes[i], p->seen);
 		r = transfers_release(&p->probes[i], e);
 		if (r == 0)
 			r = transfers_send_due(&p->probes[i], clock_boottime(), e);
@@ -160,6 +174,7 @@ prober_open(struct prober **ret, const struct prober_options *o, struct err *e)
 	struct prober *p = xcalloc(1, sizeof(*p));
 
 	p->mark = USEC_INFINITY;
+	p->awaited = NEVER;
 	p->on_sample = o->on_sample;
 	p->ctx = o->ctx;
 	p->count = o->count;

@@ -7,6 +7,9 @@
  * A request has two ends.  It is *judged* when its answer is there or when it has been
  * outstanding for `within`, whichever comes first; it *rests* when its type has let go of
  * it.  Between the two it waits in `overdue`, and its answer only reaches the histogram.
+ *
+ * Time that the prober itself *lost*, because nobody ran it when it was due (no CPU, or
+ * stopped), is not held against a request that was under way.
  */
 #include "curl_loop.h"
 #include "hist.h"
@@ -21,6 +24,7 @@
  * a fast probe spirals: while one is made several more become due, each with a new one. */
 #define CONNECTING_MAX 4
 #define WHY_MAX        sizeof(((struct sample *)0)->why)
+#define LOST_MIN       USEC_PER_MSEC /* what every machine is late by is not counted */
 
 struct transfer {
 	TAILQ_ENTRY(transfer) link; /* in exactly one of its probe's lists */
@@ -30,6 +34,8 @@ struct transfer {
 	uint32_t key; /* in its prober's watched */
 	int watched;  /* descriptor, or -1 */
 	usec_t intended, sent, answered;
+	usec_t lost;  /* the prober's, when it was sent */
+	usec_t seen;  /* the prober's, when it was answered */
 	bool is_held; /* due, but not yet in its type's hands: see CONNECTING_MAX */
 	bool is_fresh;
 };
@@ -55,6 +61,9 @@ struct probe {
 struct prober {
 	struct curl_loop loop;
 	usec_t mark;
+	usec_t awaited; /* when it must be called next */
+	usec_t seen;    /* what came by then, it has seen */
+	usec_t lost;    /* time that it was called too late by, in all */
 	bool is_running, stop_asked;
 	void (*on_sample)(void *ctx, const struct sample *s);
 	void *ctx;

@@ -5,6 +5,7 @@
  * nothing here knows HTTP, or waits.
  */
 #include "err.h"
+#include "printable.h"
 #include "prober_state.h"
 #include "xalloc.h"
 #include <errno.h>
@@ -29,6 +30,8 @@ sample_class_name(enum sample_class c)
 	return c < SAMPLE_CLASSES ? names[c] : "?";
 }
 
+#define TOO_LATE "our own prober was too late"
+
 /* --- samples -------------------------------------------------------------------------- */
 
 static void
@@ -45,6 +48,15 @@ say_why(struct sample *s, const char *why)
 {
 	if (why[0] != '\0')
 		(void)snprintf(s->why, sizeof(s->why), "%s", why);
+	text_make_printable(s->why); /* there may be words of the other side in it */
+}
+
+usec_t
+transfer_lost(const struct transfer *t)
+{
+	usec_t late = t->sent - t->intended;
+
+	return t->probe->prober->lost - t->lost + (late >= LOST_MIN ? late : 0);
 }
 
 static struct sample
@@ -56,7 +68,7 @@ sample_of(const struct transfer *t, enum sample_class class, usec_t now, usec_t 
 		.intended = t->intended,
 		.known = now,
 		.latency = latency,
-		.late = t->sent - t->intended,
+		.late = transfer_lost(t),
 		.is_fresh = t->is_fresh,
 	};
 }
@@ -108,7 +120,7 @@ rest(struct transfer *t)
 static usec_t
 overdue_at(const struct transfer *t)
 {
-	return t->intended + t->probe->def->good.within;
+	return t->intended + t->probe->def->good.within + transfer_lost(t);
 }
 
 static struct hist *
@@ -272,6 +284,7 @@ send_one(struct probe *b, usec_t intended, usec_t now, struct err *e)
 	}
 	t->intended = intended;
 	t->sent = now;
+	t->lost = b->prober->lost;
 	t->answered = 0;
 	t->is_fresh = is_next_fresh(b);
 	t->is_held = b->held > 0 || !may_connect(b);
@@ -290,7 +303,7 @@ transfers_send_due(struct probe *b, usec_t now, struct err *e)
 	    (intended = schedule_next(&b->schedule)) <= now && !b->prober->stop_asked) {
 		schedule_advance(&b->schedule);
 		if (now - intended > b->def->good.within / 2) {
-			skip(b, intended, now, "our own prober was too late");
+			skip(b, intended, now, TOO_LATE);
 		} else if (b->in_flight >= b->in_flight_max) {
 			char why[WHY_MAX];
 
@@ -335,8 +348,23 @@ transfer_answered(struct transfer *t)
 	if (t->list != &t->probe->waiting)
 		return false;
 	t->answered = clock_boottime();
+	t->seen = t->probe->prober->seen;
 	move(t, &t->probe->answered);
 	return true;
+}
+
+/* Later than `within`; unless it may have been there before we looked. */
+static void
+judge_slow(struct sample *s, usec_t seen, usec_t within)
+{
+	char took[32], limit[32];
+	bool is_ours = seen <= s->intended + within + s->late;
+
+	s->class = is_ours ? SAMPLE_SKIPPED : SAMPLE_SLOW;
+	(void)snprintf(s->why, sizeof(s->why), "%s %s, limit %s",
+	    is_ours ? TOO_LATE ": answered within" : "answered after",
+	    format_usec(s->latency / 1000 * 1000, took, sizeof(took)),
+	    format_usec(within, limit, sizeof(limit)));
 }
 
 static void
@@ -350,14 +378,9 @@ judge(struct transfer *t, enum sample_class class, const char *why,
 	say_why(&s, why);
 	if (timing != NULL)
 		s.timing = *timing;
-	if (class == SAMPLE_OK && latency > within) {
-		char took[32], limit[32];
-
-		s.class = SAMPLE_SLOW;
-		(void)snprintf(s.why, sizeof(s.why), "answered after %s, limit %s",
-		    format_usec(latency / 1000 * 1000, took, sizeof(took)),
-		    format_usec(within, limit, sizeof(limit)));
-	}
+	if (class == SAMPLE_OK && latency > within)
+		judge_slow(
+		    &s, t->answered != 0 ? t->seen : t->probe->prober->seen, within);
 	emit(t->probe->prober, &s);
 }
 

@@ -186,6 +186,8 @@ finish(struct http_request *q, CURLcode rc)
 	    http_classify(q->easy, rc, &q->answer, why, sizeof(why));
 	struct sample_timing timing;
 
+	if (rc == CURLE_OPERATION_TIMEDOUT && transfer_lost(q->transfer) > 0)
+		class = SAMPLE_SKIPPED; /* it may have been our time that ran out */
 	if (rc == CURLE_OK)
 		timing = timing_of(q->easy);
 	transfer_ended(q->transfer, class, why, rc == CURLE_OK ? &timing : NULL);
