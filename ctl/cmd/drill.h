@@ -8,6 +8,7 @@
  *	run_phase.c   before, during, after
  *	run_judge.c   steady or not, each answer, the decision in words
  *	run_load.c    base load: what became of it
+ *	run_timing.c  where the time of answers went
  *	run_party.c   who takes part; whose answer goes where; keeping the leases
  *	run_find.c    finding the agents, and making sure that they are who they should be
  *	run_arm.c     arming, and trying the way of an abort
@@ -29,11 +30,10 @@
 #include "fleet.h"
 #include "judge.h"
 #include "output.h"
+#include "probe.h"
 #include "roster.h"
 #include "run.h"
 #include "tally.h"
-
-struct prober;
 
 /* However long the lease: what cannot be stopped for this long is given up. */
 #define LOST_AFTER_MAX (5 * USEC_PER_SEC)
@@ -100,6 +100,7 @@ struct drill {
 	struct probe_def *checks;
 	size_t check_count, judged_count;
 	struct tally *tally;
+	struct timing_hists (*timing)[PHASES];
 	struct prober *prober;
 	enum phase phase;
 	/* What is due from here on belongs to `during`, and to `after`. */
@@ -167,6 +168,12 @@ void judging_explain(struct drill *d);
 bool load_is(const struct drill *d, size_t check);
 /* What it sent in each phase, and whether that was what the file says. */
 void load_report(struct drill *d);
+
+/* run_timing.c */
+void timing_init(struct drill *d);
+/* What the prober has measured since the last time; what is not of `after` is of p. */
+void timing_take(struct drill *d, size_t check, enum phase p);
+void timing_report(struct drill *d, size_t check, enum phase p);
 
 /* run_party.c */
 void parties_init(struct drill *d);

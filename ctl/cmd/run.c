@@ -59,6 +59,7 @@ init_checks(struct drill *d)
 	add_checks(d, x->probes, x->probe_count);
 	add_checks(d, x->guards, x->guard_count);
 	add_checks(d, x->loads, x->load_count);
+	timing_init(d);
 }
 
 static void
@@ -86,6 +87,7 @@ release(struct drill *d)
 	for (size_t i = 0; i < d->check_count; i++)
 		tally_release(&d->tally[i]);
 	free(d->tally);
+	free(d->timing);
 	free(d->checks);
 	output_release(&d->out);
 }

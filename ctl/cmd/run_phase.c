@@ -66,6 +66,7 @@ phase_second(struct drill *d)
 		prober_hist(d->prober, i, false, &second.hist);
 		hist_merge(&t->phase[p].hist, &second.hist);
 		prober_hist(d->prober, i, true, &t->phase[PHASE_AFTER].hist);
+		timing_take(d, i, p);
 		if (second.n + second.skipped == 0)
 			continue;
 		struct event v = drill_event(d, EVENT_SAMPLES, t->def->name, NULL);

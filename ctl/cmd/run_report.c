@@ -90,6 +90,7 @@ report_total(struct drill *d, enum event_type type, size_t check, enum phase p)
 		if (t->by_class[c] > 0)
 			event_num(&v, sample_class_name(c), (double)t->by_class[c]);
 	drill_emit(d, &v);
+	timing_report(d, check, p);
 }
 
 void

@@ -83,6 +83,12 @@ phases_of(const struct report_input *in, enum event_type t, const char *name)
 	for (size_t i = 0; i < in->count; i++)
 		if (in->events[i].type == t && strcmp(in->events[i].subject, name) == 0)
 			json_put(phases, in->events[i].text, numbers(&in->events[i]));
+	for (size_t i = 0; i < in->count; i++) {
+		const struct event *v = &in->events[i];
+
+		if (v->type == EVENT_TIMING && strcmp(v->subject, name) == 0)
+			json_put(json_object_get(phases, v->text), "timing", numbers(v));
+	}
 	return phases;
 }
 

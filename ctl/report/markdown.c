@@ -169,6 +169,7 @@ markdown_write(FILE *f, const struct report_input *in)
 	markdown_hosts(f, in);
 	markdown_probes(f, in);
 	markdown_load(f, in);
+	markdown_timing(f, in);
 	markdown_timeline(f, in);
 	write_where(f, in);
 	if (fflush(f) != 0 || ferror(f))

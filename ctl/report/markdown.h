@@ -15,6 +15,7 @@ void markdown_faults(FILE *f, const struct report_input *in);
 void markdown_hosts(FILE *f, const struct report_input *in);
 void markdown_probes(FILE *f, const struct report_input *in);
 void markdown_load(FILE *f, const struct report_input *in);
+void markdown_timing(FILE *f, const struct report_input *in);
 void markdown_timeline(FILE *f, const struct report_input *in);
 
 #endif

@@ -143,6 +143,64 @@ markdown_load(FILE *f, const struct report_input *in)
 		(void)fputs("\nBase load is counted and never judged.\n", f);
 }
 
+/* --- where the time went -------------------------------------------------------------- */
+
+/* "0.21 ms, 0.80 ms": the half and the last hundredth, as far as there are enough. */
+static void
+cell_part(FILE *f, const struct event *v, const char *part)
+{
+	char key[sizeof(v->num[0].key)];
+
+	(void)fputs(" | ", f);
+	(void)snprintf(key, sizeof(key), "%s_p50_us", part);
+	markdown_ms(f, event_get(v, key, NAN));
+	(void)snprintf(key, sizeof(key), "%s_p99_us", part);
+	if (isnan(event_get(v, key, NAN)))
+		return;
+	(void)fputs(", ", f);
+	markdown_ms(f, event_get(v, key, NAN));
+}
+
+static void
+timing_row(FILE *f, const struct event *v)
+{
+	static const char *const parts[] = { "dns", "connect", "tls", "first_byte",
+		"total" };
+
+	(void)fputs("| ", f);
+	markdown_text(f, v->subject);
+	(void)fprintf(f, " | %s | %.0f | %.0f", v->text, event_get(v, "n", 0),
+	    event_get(v, "connects", 0));
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		cell_part(f, v, parts[i]);
+	(void)fputs(" |\n", f);
+}
+
+void
+markdown_timing(FILE *f, const struct report_input *in)
+{
+	size_t rows = 0;
+
+	for (size_t i = 0; i < in->count; i++) {
+		if (in->events[i].type != EVENT_TIMING)
+			continue;
+		if (rows++ == 0)
+			(void)fputs(
+			    "\n## Where the time went\n\n"
+			    "| Probe or load | Phase | Answers | Connections made | DNS "
+			    "| Connect | TLS | First byte | In all |\n"
+			    "|---|---|---:|---:|---:|---:|---:|---:|---:|\n",
+			    f);
+		timing_row(f, &in->events[i]);
+	}
+	if (rows > 0)
+		(void)fputs(
+		    "\np50, and p99 where there are enough answers; each part of "
+		    "those answers in which it happened, the first byte from having "
+		    "sent the request, all of it from the request's beginning.\n",
+		    f);
+}
+
 /* --- the story ------------------------------------------------------------------------ */
 
 static bool

@@ -126,6 +126,7 @@ is_worth_a_line(const struct event *v)
 		return v->subject[0] == '\0';
 	case EVENT_TARGET: /* each host again: for who reads the events */
 		return v->host[0] == '\0';
+	case EVENT_TIMING:  /* for the reports */
 	case EVENT_VERDICT: /* said at the end, in full */
 		return 0;
 	default:

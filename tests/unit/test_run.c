@@ -355,6 +355,16 @@ load_figure(const json_t *journal, const char *phase, const char *key)
 	    json_object_get(json_object_get(load, "phases"), phase), key));
 }
 
+/* Of the first of them, before. */
+static json_int_t
+timing_figure(const json_t *journal, const char *list, const char *key)
+{
+	const json_t *one = json_array_get(json_object_get(journal, list), 0);
+	const json_t *phase = json_object_get(json_object_get(one, "phases"), "before");
+
+	return json_integer_value(json_object_get(json_object_get(phase, "timing"), key));
+}
+
 static void
 base_load_runs_from_before_to_after_and_is_not_judged(void **state)
 {
@@ -372,8 +382,14 @@ base_load_runs_from_before_to_after_and_is_not_judged(void **state)
 	assert_int_equal(load_figure(j, "before", "bad"), 0);
 	assert_true(load_figure(j, "during", "status") > 0);
 	assert_true(load_figure(j, "after", "n") > 0);
+	assert_true(timing_figure(j, "load", "n") > 0);
+	assert_true(timing_figure(j, "probes", "connects") > 0);
+	assert_true(timing_figure(j, "probes", "first_byte_p50_us") > 0);
+	assert_true(timing_figure(j, "probes", "total_p50_us") >=
+		    timing_figure(j, "probes", "first_byte_p50_us"));
 	json_decref(j);
 	expect_result(w->out, "summary.md", "| shoppers | during | 200 |");
+	expect_result(w->out, "summary.md", "## Where the time went");
 }
 
 static void
@@ -391,6 +407,21 @@ base_load_goes_on_while_everything_arms(void **state)
 	    load_figure(j, "before", "n") + load_figure(j, "before", "skipped");
 	json_decref(j);
 	assert_true((usec_t)due * 5 * USEC_PER_MSEC >= w->x.steady.before + USEC_PER_SEC);
+}
+
+static void
+base_load_that_cannot_be_sent_proves_nothing(void **state)
+{
+	struct world *w = *state;
+	struct probe_def load = load_of(w);
+
+	w->x.loads = &load;
+	w->x.load_count = 1;
+	load.http.url = shop.silent_url;
+	load.max_in_flight = 2;
+	expect(w, VERDICT_INCONCLUSIVE);
+	expect_result(w->out, "summary.md",
+	    "The drill shows nothing: shoppers was not the load that the file asks for");
 }
 
 /* -------------------------------------------------------------------------------------- */
@@ -605,6 +636,7 @@ main(void)
 		DRILL(a_guard_that_does_not_hold_stops_it_before),
 		DRILL(base_load_runs_from_before_to_after_and_is_not_judged),
 		DRILL(base_load_goes_on_while_everything_arms),
+		DRILL(base_load_that_cannot_be_sent_proves_nothing),
 		DRILL(ctrl_c_undoes),
 		DRILL(a_rehearsal_injects_nothing),
 		DRILL(probes_alone_need_no_agent),
