@@ -165,12 +165,14 @@ check-root: all $(ROOT_T)
 	$(Q)$(SUDO) tests/run.sh $(BUILD) root $(filter-out $(BUILD)/tests/bench/%,$(ROOT_T)) \
 		$(filter-out %lib.sh,$(sort $(wildcard tests/system/*.sh tests/crash/*.sh)))
 # Each script runs a machine of its own, but for the suite, whose programs are counted one by
-# one; vm.sh is what runs them, and guest-* what they run.  Not service.sh: a systemd that boots
-# under emulation takes seconds for each systemctl, and what is judged then is the emulator.
+# one; vm.sh is what runs them, and guest-* what they run.  An emulator keeps one CPU busy, so
+# the suite's runs beside the others'.  Not service.sh: a systemd that boots under emulation
+# takes seconds for each systemctl, and what is judged then is the emulator.
 check-vm: all $(UNIT_T) $(ROOT_T)
-	$(Q)$(SUDO) tests/run.sh $(BUILD) vm $(filter-out tests/vm/guest-% tests/vm/vm.sh \
+	$(Q)$(SUDO) env BUILD=$(BUILD) tests/vm/suite.sh >$(BUILD)/vm-suite.out 2>&1 & \
+		$(SUDO) tests/run.sh $(BUILD) vm $(filter-out tests/vm/guest-% tests/vm/vm.sh \
 		tests/vm/suite.sh tests/vm/service.sh,$(sort $(wildcard tests/vm/*.sh))); code=$$?; \
-		$(SUDO) env BUILD=$(BUILD) tests/vm/suite.sh && exit $$code
+		wait $$! || code=$$?; cat $(BUILD)/vm-suite.out; exit $$code
 # No leak check: a holder's memory is freed by its end, by design, and LeakSanitizer cannot
 # trace a process in a pid namespace of its own.
 check-asan:
