@@ -61,7 +61,7 @@ world() {
 	find /run/stormdrill/default/undo -type f 2>/dev/null
 	ps -e -o comm= | grep -E '^stormd-(fault|undo|[bdkp])' # holders and their crews
 }
-# Again when the machine stood still, and our agent was taken for one that hangs.
+# Again when the machine stood still, and our agent or a holder was taken for one that hangs.
 storm() {
 	local i
 	for ((i = 0; i < ATTEMPTS; i++)); do
@@ -71,7 +71,8 @@ storm() {
 		ctl=$!
 		wait_for 60 all_active_or_over
 		all_active && break
-		grep -q 'stands still' "$T/stormd.log" || was_starved "$T/ctl.log" || break
+		grep -qE 'stands still|did not answer in time' "$T/stormd.log" ||
+			was_starved "$T/ctl.log" || break
 		wait_for 20 back
 	done
 	all_active || fail "not all of them are in force"
