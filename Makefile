@@ -131,6 +131,11 @@ $(BUILD)/tests/%.o: tests/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(addprefix -iquote ,$(I_tests)) $(CFLAGS) \
 		-MMD -MP -c -o $@ $<
+# Where programs look for each other first.
+JQ_OF_TESTS := $(BUILD)/tests/unit/stormctl-jq
+$(JQ_OF_TESTS): $(BUILD)/bin/stormctl-jq
+	$(Q)mkdir -p $(@D) && ln -sf ../../bin/stormctl-jq $@
+$(UNIT_T): | $(JQ_OF_TESTS)
 $(UNIT_T) $(ROOT_T): %: %.o $(TESTED_A)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(TESTED_A) $(TESTED_A) \
