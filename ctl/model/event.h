@@ -38,12 +38,12 @@ enum event_type {
 			connects (how many connections were made) and,
 			of those answers that did it, dns_p50_us dns_p99_us, connect_…, tls_…,
 			first_byte_…, total_… */
-	EVENT_LOAD,   /* base load: as EVENT_PROBE, subject = its name */
-	EVENT_SHIFT,  /* before against another phase: subject = probe, text = phase;
-			nums shift_us, shift_low_us, shift_high_us (of the latency, 95 %),
-			worse (chance that an answer of the phase took longer than one of
-			before), bad_ratio, bad_ratio_low, bad_ratio_high */
-	EVENT_SLO, /* subject = probe; nums spent (share of the window's budget), slice,
+	EVENT_LOAD,  /* base load: as EVENT_PROBE, subject = its name */
+	EVENT_SHIFT, /* before against another phase: subject = probe, text = phase;
+			nums by how much that lies above before, each with _low and _high (95 %):
+			bad (share), p50_us, p90_us, p99_us; and worse (chance that an answer of
+			the phase took longer than one of before) */
+	EVENT_SLO,   /* subject = probe; nums spent (share of the window's budget), slice,
 			bad, allowed */
 	EVENT_RECOVERY, /* subject = probe; num after_us: from the undo's decision to the
 			beginning of the first window that meets the objective */

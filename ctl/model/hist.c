@@ -55,9 +55,9 @@ hist_merge(struct hist *to, const struct hist *from)
 }
 
 usec_t
-hist_quantile(const struct hist *h, double q)
+hist_rank(const struct hist *h, uint64_t rank)
 {
-	uint64_t rank = (uint64_t)ceil(q * (double)h->count), seen = 0;
+	uint64_t seen = 0;
 
 	for (unsigned i = 0; i < HIST_BUCKETS - 1; i++) {
 		seen += h->bucket[i];
@@ -65,6 +65,12 @@ hist_quantile(const struct hist *h, double q)
 			return bucket_top(i) < h->max ? bucket_top(i) : h->max;
 	}
 	return h->max;
+}
+
+usec_t
+hist_quantile(const struct hist *h, double q)
+{
+	return hist_rank(h, (uint64_t)ceil(q * (double)h->count));
 }
 
 bool

@@ -18,6 +18,8 @@ struct hist {
 
 void hist_add(struct hist *h, usec_t v);
 void hist_merge(struct hist *to, const struct hist *from);
+/* The rank-th smallest, 1 ≤ rank ≤ count. */
+usec_t hist_rank(const struct hist *h, uint64_t rank);
 /* The value at quantile q (0 < q < 1). */
 usec_t hist_quantile(const struct hist *h, double q);
 /* Enough samples for q to mean something at 95 %? */

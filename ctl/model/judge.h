@@ -156,9 +156,15 @@ enum steady { STEADY_YES, STEADY_NO, STEADY_FEW };
 enum steady judge_steady(const struct answers *a, double objective);
 /* Do bad answers come in rows, more than `share` of them by chance would? */
 bool answers_cluster(const struct answers *a, double share);
+/* How many independent answers each of them is worth: 1, or where bad ones come in rows
+ * less, since of a Markov chain the variance of a share is larger by (1+ρ)/(1−ρ) with
+ * ρ = P(bad | last bad) − P(bad | last good). */
+double answers_worth(const struct answers *a, double share);
 
 /* Clopper–Pearson bounds of a share, one-sided at `confidence` (0.95). */
 double share_lower(uint64_t n, uint64_t bad, double confidence);
 double share_upper(uint64_t n, uint64_t bad, double confidence);
+/* P(X ≥ k) of n answers that are bad with p each, 0 < p < 1. */
+double share_tail(uint64_t n, uint64_t k, double p);
 
 #endif

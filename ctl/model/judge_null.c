@@ -73,28 +73,25 @@ null_set(struct judge_probe *p, const struct judge_config *c, size_t i)
 	}
 }
 
-/* As many independent answers as these are worth: of a Markov chain the variance of a share
- * is larger by (1+ρ)/(1−ρ), ρ = r − q. */
-static void
-weigh(const struct answers *a, double share, uint64_t *ret_n, uint64_t *ret_bad)
+double
+answers_worth(const struct answers *a, double share)
 {
 	double r = share_of(a->after_bad, a->bad_after_bad),
 	       q = share_of(a->n - a->after_bad, a->bad - a->bad_after_bad),
-	       rho = fmin(fmax(r - q, 0), R_MAX), worth;
+	       rho = fmin(fmax(r - q, 0), R_MAX);
 
-	worth = answers_cluster(a, share) ? (1 - rho) / (1 + rho) : 1;
-	*ret_n = (uint64_t)floor((double)a->n * worth);
-	*ret_bad = (uint64_t)floor((double)a->bad * worth);
+	return answers_cluster(a, share) ? (1 - rho) / (1 + rho) : 1;
 }
 
 enum steady
 judge_steady(const struct answers *a, double objective)
 {
-	uint64_t n, bad;
+	double worth = answers_worth(a, 1 - objective);
+	uint64_t n = (uint64_t)floor((double)a->n * worth),
+		 bad = (uint64_t)floor((double)a->bad * worth);
 
 	if (a->n < STEADY_MIN)
 		return STEADY_FEW;
-	weigh(a, 1 - objective, &n, &bad);
 	/* a share that equals 1 − objective but for rounding does not exceed it */
 	if (share_lower(n, bad, CONFIDENCE) > 1 - objective + 1e-12)
 		return STEADY_NO;

@@ -95,3 +95,11 @@ share_upper(uint64_t n, uint64_t bad, double confidence)
 		return 1;
 	return inverse_beta((double)bad + 1, (double)(n - bad), confidence);
 }
+
+double
+share_tail(uint64_t n, uint64_t k, double p)
+{
+	if (k == 0)
+		return 1;
+	return k > n ? 0 : incomplete_beta((double)k, (double)(n - k) + 1, p);
+}
