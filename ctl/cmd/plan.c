@@ -21,24 +21,15 @@ plan_samples(const struct probe_def *d, usec_t phase)
 void
 plan_make(struct plan *p, const struct experiment *x)
 {
-	struct judge_config c = {
-		.alpha = x->budget.false_abort,
-		.max_bad = x->budget.max_bad,
-		.consecutive = x->budget.consecutive,
-		.probe_count = x->probe_count,
-	};
+	struct judge_config c;
 	size_t ignored; /* the loader has refused what judge_init would */
 
 	memset(p, 0, sizeof(*p));
 	p->x = x;
-	for (size_t i = 0; i < x->probe_count; i++) {
-		c.probe[i].objective = x->probes[i].objective;
-		c.probe[i].abort_at = x->probes[i].abort_at;
-		c.probe[i].planned = plan_samples(&x->probes[i], x->steady.during);
+	judge_configure(&c, x);
+	for (size_t i = 0; i < x->probe_count; i++)
 		c.probe[i].base.n =
 		    (uint64_t)plan_samples(&x->probes[i], x->steady.before);
-		c.probe[i].stall = experiment_stall(x, &x->probes[i]);
-	}
 	(void)judge_init(&p->judge, &c, &ignored);
 }
 

@@ -34,6 +34,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct experiment;
+
 #define BANK_MAX     4
 #define BURN_MAX     4 /* BURNS_MAX of experiment.h */
 #define WINDOW_SLOTS 50
@@ -139,6 +141,8 @@ struct judge_decision {
 	struct burn_seen burn; /* JUDGE_BURN */
 };
 
+/* As the experiment says; its baseline is still empty. */
+void judge_configure(struct judge_config *c, const struct experiment *x);
 /* 0, or -ERANGE when a probe's baseline is so bad that p0 ≥ abort_at/2 (exit 4): its
  * index in *ret_probe. */
 int judge_init(struct judge *j, const struct judge_config *c, size_t *ret_probe);
