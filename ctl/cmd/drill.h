@@ -6,7 +6,8 @@
  *	run.c         the order of things
  *	run_loop.c    the one loop: probes, agents, clock, signals
  *	run_phase.c   before, during, after
- *	run_judge.c   steady or not, each answer, the decision in words
+ *	run_judge.c   steady or not, each answer
+ *	run_evidence.c  what the answers have shown: the decision, shifts, budgets, recovery
  *	run_load.c    base load: what became of it
  *	run_timing.c  where the time of answers went
  *	run_party.c   who takes part; whose answer goes where; keeping the leases
@@ -109,6 +110,7 @@ struct drill {
 	struct judge judge;
 	bool is_judging;
 	struct judge_decision decision;
+	char last_straw[96];  /* why the answer that stopped it was bad */
 	usec_t decided, sent; /* 0: no decision */
 	usec_t first_bad, first_good;
 
@@ -161,8 +163,15 @@ usec_t phase_during_span(const struct drill *d);
 bool judging_begin(struct drill *d);
 /* One answer of `during`: the one place where a bad one becomes an undo. */
 void judging_answer(struct drill *d, const struct sample *s);
+
+/* run_evidence.c */
 /* Say what led to a breach; never before abort_now. */
-void judging_explain(struct drill *d);
+void evidence_decision(struct drill *d);
+/* Each probe, when the drill has come to its end: by how much later phases differ from the
+ * first, what share of the error budget was spent, and from when on it was good again. */
+void evidence_shifts(struct drill *d);
+void evidence_budgets(struct drill *d);
+void evidence_recovery(struct drill *d);
 
 /* run_load.c */
 bool load_is(const struct drill *d, size_t check);

@@ -108,12 +108,14 @@ run_steps(struct drill *d)
 		phase_during(d);
 		if (parties_armed(d) ==
 		    0) /* a rehearsal, or no faults: nobody else does */
-			judging_explain(d);
+			evidence_decision(d);
 		abort_finish(d);
 		phase_after(d);
 		phase_end(d);
 		report_totals(d, PHASE_DURING);
 		report_totals(d, PHASE_AFTER);
+		evidence_shifts(d);
+		evidence_budgets(d);
 		if (d->first_good != 0)
 			undo_say(d, "good again");
 	} else {

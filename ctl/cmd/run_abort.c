@@ -218,7 +218,7 @@ abort_finish(struct drill *d)
 	wait_armed(d);
 	if (parties_armed(d) == 0)
 		return;
-	judging_explain(d);
+	evidence_decision(d);
 	if (parties_live(d) > 0)
 		drill_say(d, EVENT_PHASE, "undo", NULL);
 	if (d->stop == STOP_NOT && d->fired != 0)

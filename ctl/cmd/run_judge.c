@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The judge's part in a drill: whether it may begin, what is told of the null and its cost
- * in speed, each answer on its way to a decision, and the decision in words.  The deciding
- * itself is ctl/model/judge*.c.
+ * in speed, and each answer on its way to a decision.  The deciding itself is
+ * ctl/model/judge*.c, and what the answers have shown run_evidence.c.
  */
 #include "drill.h"
 #include "err.h"
 #include "probe.h"
+#include <math.h>
 #include <stdio.h>
 
 #define LATE_SHARE_MAX 0.05
@@ -70,29 +71,23 @@ say_judge(struct drill *d, size_t i)
 	    "outage stops the drill after %u bad answers, %s after the first is known",
 	    p->name, (unsigned long long)t->bad, (unsigned long long)t->n, 100 * null->p0,
 	    rows, n, format_usec(wait / 1000 * 1000, span, sizeof(span)));
+	if (p->slo.is_set && p->slo.spend > 0)
+		drill_say(d, EVENT_NOTE, NULL,
+		    "%s: the drill may spend %.3g %% of the error budget of %s, which is %.0f bad "
+		    "answers",
+		    p->name, 100 * p->slo.spend,
+		    format_usec(p->slo.window, span, sizeof(span)), ceil(probe_slice(p)));
 }
 
 static bool
 prepare_judge(struct drill *d)
 {
-	struct judge_config c = {
-		.alpha = d->x->budget.false_abort,
-		.max_bad = d->x->budget.max_bad,
-		.consecutive = d->x->budget.consecutive,
-		.probe_count = d->x->probe_count,
-	};
+	struct judge_config c;
 	size_t worst = 0;
 
-	for (size_t i = 0; i < c.probe_count; i++) {
-		const struct totals *t = &d->tally[i].phase[PHASE_BEFORE];
-
-		c.probe[i].objective = d->checks[i].objective;
-		c.probe[i].abort_at = d->checks[i].abort_at;
-		c.probe[i].planned = (double)d->checks[i].rate_mhz / 1000 *
-				     (double)phase_during_span(d) / (double)USEC_PER_SEC;
-		c.probe[i].base = totals_answers(t);
-		c.probe[i].stall = experiment_stall(d->x, &d->checks[i]);
-	}
+	judge_configure(&c, d->x);
+	for (size_t i = 0; i < c.probe_count; i++)
+		c.probe[i].base = totals_answers(&d->tally[i].phase[PHASE_BEFORE]);
 	if (judge_init(&d->judge, &c, &worst) < 0) {
 		d->found.unsteady = true;
 		drill_say(d, EVENT_ERROR, d->checks[worst].name,
@@ -135,7 +130,8 @@ judging_answer(struct drill *d, const struct sample *s)
 		d->decision = (struct judge_decision){
 			.reason = JUDGE_GUARD,
 			.probe = s->probe,
-			.from = 1,
+			.from = d->tally[s->probe].phase[PHASE_DURING].n + 1,
+			.to = d->tally[s->probe].phase[PHASE_DURING].n + 1,
 			.bad = 1,
 		};
 	} else if (!judge_sample(
@@ -143,55 +139,5 @@ judging_answer(struct drill *d, const struct sample *s)
 		return;
 	}
 	abort_now(d, STOP_BREACH);
-}
-
-/* --- words ---------------------------------------------------------------------------- */
-
-static void
-explain_budget(struct drill *d, char *buf, size_t size)
-{
-	const struct judge_decision *c = &d->decision;
-	unsigned long long bad = c->bad, n = c->to - c->from + 1;
-
-	if (c->reason == JUDGE_BREACH)
-		(void)snprintf(buf, size,
-		    "%llu of the last %llu answers bad; %.2g %% is normal, %.3g %% is "
-		    "worth stopping for (evidence %.1f of %.1f; a healthy system is stopped "
-		    "in at most %.2g %% of drills)",
-		    bad, n, 100 * c->p0, 100 * c->p1, c->s, c->h, 100 * c->alpha);
-	else if (c->reason == JUDGE_MAX_BAD)
-		(void)snprintf(buf, size, "%llu bad answers: budget.max_bad is used up",
-		    (unsigned long long)d->judge.bad);
-	else if (c->reason == JUDGE_CONSECUTIVE)
-		(void)snprintf(
-		    buf, size, "%llu bad answers in a row: budget.consecutive", bad);
-	else
-		(void)snprintf(buf, size, "the guard no longer holds");
-}
-
-void
-judging_explain(struct drill *d)
-{
-	const struct judge_decision *c = &d->decision;
-	char why[400];
-
-	if (d->stop != STOP_BREACH)
-		return;
-	d->found.breached = true;
-	d->first_bad = tally_first_bad(&d->tally[c->probe], c->from);
-	explain_budget(d, why, sizeof(why));
-	struct event v =
-	    drill_event(d, EVENT_DECISION, d->checks[c->probe].name, "%s", why);
-	drill_stamp(d, &v, d->decided);
-	event_num(&v, "s", c->s);
-	event_num(&v, "h", c->h);
-	event_num(&v, "p0", c->p0);
-	event_num(&v, "q", c->q);
-	event_num(&v, "r", c->r);
-	event_num(&v, "p1", c->p1);
-	event_num(&v, "alpha", c->alpha);
-	event_num(&v, "from", (double)c->from);
-	event_num(&v, "to", (double)c->to);
-	event_num(&v, "bad", (double)c->bad);
-	drill_emit(d, &v);
+	(void)snprintf(d->last_straw, sizeof(d->last_straw), "%s", s->why);
 }

@@ -232,6 +232,7 @@ phase_after(struct drill *d)
 	phase_end(d);
 	if (d->found.stopped)
 		return;
+	evidence_recovery(d);
 	for (size_t i = 0; i < d->x->probe_count; i++) {
 		if (tally_is_back(&d->tally[i]))
 			continue;

@@ -58,10 +58,14 @@ slide(struct tally *t, const struct sample *s)
 	       s->intended >= t->tail[t->window + 1].intended + WINDOW_SPAN)
 		t->window_bad -= t->tail[t->window++].bad;
 	size_t n = t->tail_count - t->window;
-	if (n >= WINDOW_SAMPLES &&
-	    s->intended >= t->tail[t->window].intended + WINDOW_SPAN &&
-	    (double)(n - t->window_bad) >= t->def->objective * (double)n)
-		t->has_recovered = true;
+	if (t->has_recovered || n < WINDOW_SAMPLES ||
+	    s->intended < t->tail[t->window].intended + WINDOW_SPAN ||
+	    (double)(n - t->window_bad) < t->def->objective * (double)n)
+		return;
+	t->has_recovered = true;
+	t->recovered.from = t->tail[t->window].intended;
+	t->recovered.n = n;
+	t->recovered.bad = t->window_bad;
 }
 
 void

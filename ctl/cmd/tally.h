@@ -41,6 +41,10 @@ struct tally {
 	} * tail;
 	size_t tail_count, tail_room, window, window_bad;
 	bool has_recovered;
+	struct { /* the first window of `after` that met the objective */
+		usec_t from;
+		size_t n, bad;
+	} recovered;
 };
 
 void tally_add(struct tally *t, enum phase p, const struct sample *s);

@@ -29,7 +29,13 @@ enum event_type {
 	EVENT_SAMPLES,  /* once a second and probe: n, bad, skipped, late, p50_us, p99_us;
 			  load = 1 of base load */
 	EVENT_BAD,      /* the first bad sample of a run of bad ones: text = why */
-	EVENT_DECISION, /* the judge: subject = probe, text = evidence; nums s, h, p0, … */
+	EVENT_DECISION, /* the judge: subject = probe, text = evidence, reason.  Nums from, to
+			(answers of the drill that made the case), bad (of them), first_us (when
+			the first of those was known).  Of a test also s, h, p1, p0, q, r, base_n,
+			base_bad (baseline that they were estimated from), stall (answers of a
+			pause that was named), alpha, planned, tests, probes (h = ln(planned ·
+			tests · probes / alpha)); of a ceiling limit; of a burn rate limit, burn,
+			burn_short, long_us, short_us */
 	EVENT_UNDO, /* subject = cause (end, breach, asked, refused), text = how far; nums in µs after the decision:
 			first_bad, sent, told, disarmed, undone, clean, first_good (_us) */
 	EVENT_PROBE, /* totals: subject = probe, text = phase; nums n, bad, skipped, late,
@@ -43,10 +49,12 @@ enum event_type {
 			nums by how much that lies above before, each with _low and _high (95 %):
 			bad (share), p50_us, p90_us, p99_us; and worse (chance that an answer of
 			the phase took longer than one of before) */
-	EVENT_SLO,   /* subject = probe; nums spent (share of the window's budget), slice,
-			bad, allowed */
-	EVENT_RECOVERY, /* subject = probe; num after_us: from the undo's decision to the
-			beginning of the first window that meets the objective */
+	EVENT_SLO, /* subject = probe; nums spent (share of the window's budget), slice (that
+			the drill might spend; absent: any), bad (from fire on), allowed (bad answers
+			of the window at the probe's rate), objective, window_us */
+	EVENT_RECOVERY, /* subject = probe; nums after_us (from the undo's decision to the
+			beginning of the first window that meets the objective; absent: there
+			was none), n, bad (of that window) */
 	EVENT_NOTE,     /* anything worth a line: no effect, fault lost, prober late;
 			subject "kernel", "agent", … for what only reports show */
 	EVENT_ERROR,
@@ -56,7 +64,7 @@ enum event_type {
 const char *event_type_name(enum event_type t); /* "drill" "phase" … */
 int event_type_parse(const char *name, enum event_type *ret);
 
-#define EVENT_NUMS_MAX 16
+#define EVENT_NUMS_MAX 20
 
 struct event {
 	enum event_type type;
@@ -65,7 +73,8 @@ struct event {
 	char subject[NAME_MAX_LEN];
 	char host[NAME_MAX_LEN]; /* "" = all of them, or the only one */
 	char text[512];
-	char unit[24]; /* of num "effect"; "" when there is none */
+	char unit[24];   /* of num "effect"; "" when there is none */
+	char reason[16]; /* of a decision: judge_reason_name; "" when there is none */
 	size_t num_count;
 	struct {
 		char key[24];

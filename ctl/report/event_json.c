@@ -67,6 +67,8 @@ event_to_json(const struct event *v)
 		json_put(j, "text", json_text(v->text));
 	if (v->unit[0] != '\0')
 		json_put(j, "unit", json_text(v->unit));
+	if (v->reason[0] != '\0')
+		json_put(j, "reason", json_text(v->reason));
 	for (size_t i = 0; i < v->num_count; i++)
 		json_put(j, v->num[i].key, number(v->num[i].value));
 	return j;

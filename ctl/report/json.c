@@ -92,6 +92,18 @@ phases_of(const struct report_input *in, enum event_type t, const char *name)
 	return phases;
 }
 
+/* The numbers of the last event of a type about this probe, or null. */
+static json_t *
+last_of(const struct report_input *in, enum event_type t, const char *probe)
+{
+	const struct event *last = NULL;
+
+	for (size_t i = 0; i < in->count; i++)
+		if (in->events[i].type == t && strcmp(in->events[i].subject, probe) == 0)
+			last = &in->events[i];
+	return last != NULL ? numbers(last) : json_null();
+}
+
 static json_t *
 probes_array(const struct report_input *in)
 {
@@ -111,6 +123,9 @@ probes_array(const struct report_input *in)
 		json_put(j, "objective", json_real(p->objective));
 		json_put(j, "abort_at", json_real(p->abort_at));
 		json_put(j, "phases", phases_of(in, EVENT_PROBE, p->name));
+		json_put(j, "against_before", phases_of(in, EVENT_SHIFT, p->name));
+		json_put(j, "recovery", last_of(in, EVENT_RECOVERY, p->name));
+		json_put(j, "error_budget", last_of(in, EVENT_SLO, p->name));
 		json_append(list, j);
 	}
 	return list;

@@ -118,6 +118,7 @@ write_abort(FILE *f, const struct digest *d)
 		(void)fputs(d->decision->subject[0] != '\0' ? ": " : "", f);
 		markdown_text(f, d->decision->text);
 		(void)fputs("\n\n", f);
+		markdown_evidence(f, d->decision);
 	}
 	(void)fprintf(f, "| Moment%s | After the decision |\n|---|---:|\n",
 	    d->host_count > 1 ? ", on the last host" : "");
@@ -168,6 +169,7 @@ markdown_write(FILE *f, const struct report_input *in)
 	markdown_faults(f, in);
 	markdown_hosts(f, in);
 	markdown_probes(f, in);
+	markdown_judged(f, in);
 	markdown_load(f, in);
 	markdown_timing(f, in);
 	markdown_timeline(f, in);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef MARKDOWN_H
 #define MARKDOWN_H
-/* The parts of summary.md: its tables are written in markdown_tables.c and
- * markdown_faults.c. */
+/* The parts of summary.md: its tables are written in markdown_tables.c,
+ * markdown_faults.c and markdown_judged.c. */
 #include "report.h"
 
 /* Text that may hold anything, inside a table cell or a paragraph. */
@@ -16,6 +16,9 @@ void markdown_hosts(FILE *f, const struct report_input *in);
 void markdown_probes(FILE *f, const struct report_input *in);
 void markdown_load(FILE *f, const struct report_input *in);
 void markdown_timing(FILE *f, const struct report_input *in);
+void markdown_judged(FILE *f, const struct report_input *in);
+/* What a decision rests on, as a table. */
+void markdown_evidence(FILE *f, const struct event *v);
 void markdown_timeline(FILE *f, const struct report_input *in);
 
 #endif

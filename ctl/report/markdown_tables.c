@@ -213,6 +213,8 @@ belongs_in_story(const struct digest *d, const struct event *v)
 	case EVENT_PROBE:
 	case EVENT_TIMING:
 	case EVENT_LOAD:
+	case EVENT_SHIFT:
+	case EVENT_SLO:
 	case EVENT_DRILL:
 		return false;
 	case EVENT_NOTE:

@@ -75,6 +75,36 @@ say_undo(FILE *f, const struct event *v)
 	(void)fprintf(f, " after %s\n", from);
 }
 
+/* What lies clearly above or below, or that nothing does. */
+static void
+shift(FILE *f, const struct event *v)
+{
+	static const struct {
+		const char *key, *low, *high, *name, *unit;
+		double per;
+	} shown[] = {
+		{ "bad", "bad_low", "bad_high", "bad answers", "points", 0.01 },
+		{ "p50_us", "p50_us_low", "p50_us_high", "p50", "ms", 1000 },
+		{ "p90_us", "p90_us_low", "p90_us_high", "p90", "ms", 1000 },
+		{ "p99_us", "p99_us_low", "p99_us_high", "p99", "ms", 1000 },
+	};
+	const char *before = "";
+
+	(void)fprintf(f, "%s %s against before: ", v->subject, v->text);
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+		double low = event_get(v, shown[i].low, NAN) / shown[i].per;
+		double high = event_get(v, shown[i].high, NAN) / shown[i].per;
+
+		if (isnan(low) || (low <= 0 && high >= 0))
+			continue;
+		(void)fprintf(f, "%s%s %+.2f %s (%+.2f to %+.2f)", before, shown[i].name,
+		    event_get(v, shown[i].key, NAN) / shown[i].per, shown[i].unit, low,
+		    high);
+		before = ", ";
+	}
+	(void)fputs(before[0] == '\0' ? "no clear difference\n" : "\n", f);
+}
+
 static enum tint
 tint_of(const struct event *v)
 {
@@ -124,6 +154,8 @@ is_worth_a_line(const struct event *v)
 		return event_get(v, "bad", 0) > 1 && event_get(v, "load", 0) < 1;
 	case EVENT_NOTE:
 		return v->subject[0] == '\0';
+	case EVENT_RECOVERY: /* else there is an error that says so */
+		return event_get(v, "after_us", -1) >= 0;
 	case EVENT_TARGET: /* each host again: for who reads the events */
 		return v->host[0] == '\0';
 	case EVENT_TIMING:  /* for the reports */
@@ -160,6 +192,9 @@ event_to_text(const struct event *v, FILE *f, int colour)
 	case EVENT_PROBE:
 	case EVENT_LOAD:
 		totals(f, v);
+		break;
+	case EVENT_SHIFT:
+		shift(f, v);
 		break;
 	case EVENT_UNDO:
 		say_undo(f, v);
