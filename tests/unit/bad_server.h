@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BAD_SERVER_H
 #define BAD_SERVER_H
-/* A server that misbehaves as the path asks, in a process of its own; for tests of probes. */
+/* A server that misbehaves as the path asks, in a process of its own. */
 #include "cleanup.h"
 #include "clock.h"
 #include "test.h"

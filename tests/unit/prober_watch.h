@@ -22,6 +22,7 @@
 
 struct seen {
 	struct prober *prober;
+	usec_t from;   /* when it was started */
 	size_t enough; /* samples to wait for */
 	size_t count;
 	struct sample sample[512];
@@ -107,7 +108,8 @@ watch_once(const struct probe_def *d, size_t count, size_t enough)
 
 	if (open_prober(&seen, d, count, &e) != 0)
 		fail_msg("%s", e.msg);
-	prober_start(seen.prober, clock_boottime());
+	seen.from = clock_boottime();
+	prober_start(seen.prober, seen.from);
 	run_until(&seen, clock_boottime() + PATIENCE);
 	assert_true(seen.count >= enough);
 	prober_stop(seen.prober);

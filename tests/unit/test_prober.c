@@ -100,22 +100,72 @@ too_many_in_flight_are_skipped_and_say_so(void **state)
 	char url[64];
 	struct probe_def d = probe_of(url_of(*state, "/never", url, sizeof(url)));
 
-	/* 64 + 10/s × 4 s fit; within is longer than that takes to fill up, and a
-	 * skipped one is neither good nor bad. */
-	d.rate_mhz = 10 * 1000;
-	d.http.timeout = d.good.within = 4 * USEC_PER_SEC;
-	struct seen seen = watch(&d, 1, 42);
+	/* All that come due in a time-out, and some, fit. */
+	d.rate_mhz = 200 * 1000;
+	d.http.timeout = d.good.within = USEC_PER_SEC;
+	struct seen seen = watch(&d, 1, 201);
 	for (size_t i = 0; i < seen.count; i++)
 		assert_int_equal(seen.sample[i].class, SAMPLE_TIMEOUT);
-	/* A blackhole whose requests are given far longer than the cap allows. */
-	d.rate_mhz = 1000 * 1000;
+	d.max_in_flight = 7;
 	d.http.timeout = d.good.within = PATIENCE;
 	seen = watch(&d, 1, 30);
 	for (size_t i = 0; i < seen.count; i++) {
 		assert_int_equal(seen.sample[i].class, SAMPLE_SKIPPED);
 		assert_false(seen.sample[i].bad);
-		assert_non_null(strstr(seen.sample[i].why, "1024 requests in flight"));
+		assert_string_equal(seen.sample[i].why, "7 requests in flight");
 	}
+}
+
+/* Every fourth on a connection of its own, which is not used again. */
+static void
+fresh_connections_are_spread_evenly(void **state)
+{
+	char url[64];
+	struct probe_def d = probe_of(url_of(*state, "/", url, sizeof(url)));
+	size_t kept = 0;
+
+	d.rate_mhz = 50 * 1000;
+	d.fresh = 0.25;
+	atomic_store(&page->met, 0);
+	struct seen seen = watch(&d, 1, 40);
+	for (size_t i = 0; i < seen.count; i++) {
+		const struct sample *s = &seen.sample[i];
+		usec_t nth = (s->intended - seen.from) / 20000;
+
+		assert_int_equal(s->class, SAMPLE_OK);
+		assert_int_equal(s->is_fresh, nth % 4 == 3);
+		assert_true(!s->is_fresh || s->timing.connect > 0);
+		assert_true(s->timing.total > 0 && s->timing.first_byte > 0);
+		kept += s->timing.connect == 0;
+	}
+	assert_true(kept > 0);
+	assert_true(atomic_load(&page->met) > 10);
+}
+
+static void
+where_the_time_went_is_handed_on(void **state)
+{
+	char url[64];
+	struct probe_def d = probe_of(url_of(*state, "/", url, sizeof(url)));
+	_cleanup_free_ struct timing_hists *g = xcalloc(1, sizeof(*g));
+	struct seen seen = { .enough = 10 };
+	struct err e = { 0 };
+
+	d.fresh = 0.5;
+	assert_int_equal(open_prober(&seen, &d, 1, &e), 0);
+	prober_start(seen.prober, clock_boottime());
+	run_until(&seen, clock_boottime() + PATIENCE);
+	prober_timing(seen.prober, 0, true, g);
+	assert_int_equal(g->total.count, 0); /* nothing was marked */
+	prober_timing(seen.prober, 0, false, g);
+	assert_true(g->total.count > 0 && g->total.count <= 10);
+	assert_int_equal(g->first_byte.count, g->total.count);
+	assert_true(g->fresh > 0 && g->connect.count >= g->fresh);
+	assert_int_equal(g->tls.count, 0);
+	uint64_t count = g->total.count;
+	prober_timing(seen.prober, 0, false, g); /* they were moved */
+	assert_int_equal(g->total.count, count);
+	prober_free(seen.prober);
 }
 
 static void
@@ -195,6 +245,8 @@ main(void)
 		AGAINST_SERVER(a_late_answer_is_judged_once_and_reaches_the_histogram),
 		AGAINST_SERVER(the_schedule_does_not_wait_for_answers),
 		AGAINST_SERVER(too_many_in_flight_are_skipped_and_say_so),
+		AGAINST_SERVER(fresh_connections_are_spread_evenly),
+		AGAINST_SERVER(where_the_time_went_is_handed_on),
 		AGAINST_SERVER(probes_are_staggered),
 		AGAINST_SERVER(after_stop_nothing_is_sampled),
 	};
