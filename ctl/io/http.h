@@ -16,6 +16,7 @@ struct err;
 
 #define HTTP_BODY_KEPT (256 * 1024)       /* what a pattern may look at */
 #define HTTP_BODY_READ (16 * 1024 * 1024) /* more is a bad answer, and is not read */
+#define HTTP_HEAD_READ (128 * 1024)       /* the same, of all its headers */
 
 /* What all requests of a probe share.  The definition outlives it. */
 struct http;
@@ -28,6 +29,7 @@ struct http_answer {
 	char *body; /* kept only when somebody will look at it */
 	size_t kept, room;
 	uint64_t received;
+	size_t head; /* bytes of headers, of interim answers and redirects, too */
 	char detail[CURL_ERROR_SIZE];
 };
 /* Make a fresh easy handle send this probe's request, any number of times. */

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HEADERS_OF_A_NAME 16 /* that are looked at */
+
 static bool
 is_good_status(const struct good *g, long status)
 {
@@ -53,7 +55,8 @@ check_header(CURL *easy, const struct header_rule *rule, const struct pattern *p
 		if (curl_easy_header(easy, rule->name, i, CURLH_HEADER, -1, &h) !=
 		    CURLHE_OK)
 			break;
-		count = h->amount;
+		/* libcurl walks all that it has for each. */
+		count = h->amount < HEADERS_OF_A_NAME ? h->amount : HEADERS_OF_A_NAME;
 		enum found found = pattern_find(p, h->value, strlen(h->value));
 		if (found == FOUND)
 			return true;
@@ -214,8 +217,15 @@ classify_failure(
 	case CURLE_HTTP2:
 		(void)snprintf(why, size, "not an HTTP answer");
 		return SAMPLE_STATUS;
+	case CURLE_URL_MALFORMAT: /* ours were looked at when the file was read */
+		(void)snprintf(why, size, "a redirect to what is no URL");
+		return SAMPLE_STATUS;
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
+		if (strstr(a->detail, "chunked-encoding") != NULL) {
+			(void)snprintf(why, size, "not an HTTP answer");
+			return SAMPLE_STATUS;
+		}
 		if (is_alert(a)) {
 			say_alert(a, why, size);
 			return SAMPLE_TLS;
@@ -228,6 +238,12 @@ classify_failure(
 	}
 }
 
+static void
+say_long_head(char *why, size_t size)
+{
+	(void)snprintf(why, size, "more than %d KiB of headers", HTTP_HEAD_READ >> 10);
+}
+
 enum sample_class
 http_classify(
     CURL *easy, CURLcode rc, const struct http_answer *a, char *why, size_t size)
@@ -237,7 +253,14 @@ http_classify(
 		return check_answer(easy, a, why, size);
 	case CURLE_OPERATION_TIMEDOUT:
 		return classify_timeout(easy, a, why, size);
+	case CURLE_OUT_OF_MEMORY: /* its name for a header of more than 100 KB */
+		say_long_head(why, size);
+		return SAMPLE_STATUS;
 	case CURLE_WRITE_ERROR:
+		if (a->head > HTTP_HEAD_READ) {
+			say_long_head(why, size);
+			return SAMPLE_STATUS;
+		}
 		(void)snprintf(
 		    why, size, "answer longer than %d MiB", HTTP_BODY_READ >> 20);
 		return SAMPLE_BODY;

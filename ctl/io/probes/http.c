@@ -19,6 +19,7 @@ struct http_request {
 	struct transfer *transfer;
 	struct http_answer answer;
 	bool is_fresh; /* as the handle is set */
+	bool is_again; /* this one was sent before, see finish */
 };
 
 static struct http_request *
@@ -117,6 +118,7 @@ http_start(struct transfer *t, struct err *e)
 {
 	struct http_request *q = request_of(t);
 
+	q->is_again = false;
 	if (set_fresh(q, transfer_is_fresh(t)) != 0)
 		return err_set(e, -EINVAL, "libcurl makes no fresh connections (%s)",
 		    curl_version());
@@ -178,9 +180,39 @@ timing_of(CURL *easy)
 	return g;
 }
 
+/* A kept connection that the server had closed when the request came: it answered nothing,
+ * and nobody who talks HTTP takes that for an answer.  libcurl asks again by itself, but
+ * only five times in the life of a handle. */
+static bool
+died_unanswered(const struct http_request *q, CURLcode rc)
+{
+	long connections = 1;
+
+	if (rc != CURLE_SEND_ERROR && rc != CURLE_RECV_ERROR && rc != CURLE_GOT_NOTHING)
+		return false;
+	if (q->answer.head > 0 || q->answer.received > 0 || q->is_again)
+		return false;
+	return curl_easy_getinfo(q->easy, CURLINFO_NUM_CONNECTS, &connections) ==
+		   CURLE_OK &&
+	       connections == 0;
+}
+
+static bool
+ask_again(struct http_request *q)
+{
+	CURLM *multi = probe_loop(transfer_probe(q->transfer))->multi;
+
+	http_stop(q->transfer);
+	q->is_again = true;
+	return set_fresh(q, true) == 0 &&
+	       curl_multi_add_handle(multi, q->easy) == CURLM_OK;
+}
+
 static void
 finish(struct http_request *q, CURLcode rc)
 {
+	if (died_unanswered(q, rc) && ask_again(q))
+		return;
 	char why[sizeof(((struct sample *)0)->why)] = "";
 	enum sample_class class =
 	    http_classify(q->easy, rc, &q->answer, why, sizeof(why));

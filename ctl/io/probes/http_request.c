@@ -110,6 +110,17 @@ on_body(char *data, size_t size, size_t count, void *ctx)
 	return len;
 }
 
+/* Not all versions of libcurl have an end to what they read, and keep. */
+static size_t
+on_head(char *data, size_t size, size_t count, void *ctx)
+{
+	struct http_answer *a = ctx;
+
+	(void)data;
+	a->head += size * count;
+	return a->head <= HTTP_HEAD_READ ? size * count : 0;
+}
+
 void
 http_answer_clear(struct http_answer *a)
 {
@@ -120,6 +131,7 @@ http_answer_clear(struct http_answer *a)
 	}
 	a->kept = 0;
 	a->received = 0;
+	a->head = 0;
 	a->detail[0] = '\0';
 }
 
@@ -219,6 +231,8 @@ http_attach(const struct http *h, CURL *easy, struct http_answer *a, struct err 
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, a->detail);
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_WRITEDATA, a);
+	bad |= (int)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
+	bad |= (int)curl_easy_setopt(easy, CURLOPT_HEADERDATA, a);
 	/* How long it may take in all is the prober's to see to. */
 	if (p->connect_timeout > 0)
 		bad |= (int)curl_easy_setopt(
