@@ -74,6 +74,14 @@ bool transfer_answered(struct transfer *t);
  * words ("" when ok), and what took how long: NULL when nothing was answered. */
 void transfer_ended(struct transfer *t, enum sample_class class, const char *why,
     const struct sample_timing *timing);
+/* It is over and good so far, and the probe has a jq filter (good.jq), which is to say
+ * whether it stays so: transfer_ended follows by itself.  The body is copied. */
+struct body {
+	const char *text;
+	size_t kept, received; /* what is there of it, of how much */
+};
+void transfer_ask_jq(
+    struct transfer *t, const struct body *body, const struct sample_timing *timing);
 /* Be told by `ready` of EPOLLIN, EPOLLOUT (and EPOLLERR, EPOLLHUP, always) on a descriptor
  * of this request's; events 0 forgets it, before it is closed.  One descriptor per request
  * at a time. */

@@ -129,8 +129,13 @@ static void
 on_watched(void *ctx, uint32_t key, uint32_t events)
 {
 	struct prober *p = ctx;
-	struct transfer *t = p->transfers[key];
+	struct transfer *t;
 
+	if (key == JQ_KEY) {
+		jq_worker_run(p->jq);
+		return;
+	}
+	t = p->transfers[key];
 	/* Else it ended a moment ago, by what came before this event. */
 	if (t->watched >= 0)
 		t->probe->type->ready(t, events);
@@ -162,6 +167,8 @@ prober_init(struct prober *p, const struct probe_def *probes, struct err *e)
 		r = probe_init(&p->probes[i], e);
 		in_flight += p->probes[i].in_flight_max;
 	}
+	if (r == 0)
+		r = transfers_open_jq(p, e);
 	if (r == 0 && curl_multi_setopt(p->loop.multi, CURLMOPT_MAXCONNECTS,
 			  (long)in_flight) != CURLM_OK)
 		r = err_set(e, -EINVAL, "libcurl does not start (%s)", curl_version());
@@ -202,6 +209,7 @@ prober_free(struct prober *p)
 		if (b->is_open && b->type->release != NULL)
 			b->type->release(b);
 	}
+	jq_worker_free(p->jq);
 	curl_loop_release(&p->loop);
 	free(p->transfers);
 	free(p->probes);

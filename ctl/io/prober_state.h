@@ -13,6 +13,7 @@
  */
 #include "curl_loop.h"
 #include "hist.h"
+#include "jq_worker.h"
 #include "probe.h"
 #include "probe_type.h"
 #include "schedule.h"
@@ -24,6 +25,7 @@
  * a fast probe spirals: while one is made several more become due, each with a new one. */
 #define CONNECTING_MAX 4
 #define WHY_MAX        sizeof(((struct sample *)0)->why)
+#define JQ_KEY         UINT32_MAX    /* of jq's descriptor, among the keys of transfers */
 #define LOST_MIN       USEC_PER_MSEC /* what every machine is late by is not counted */
 
 struct transfer {
@@ -38,6 +40,8 @@ struct transfer {
 	usec_t seen;  /* the prober's, when it was answered */
 	bool is_held; /* due, but not yet in its type's hands: see CONNECTING_MAX */
 	bool is_fresh;
+	bool asks_jq; /* answered; jq is looking at the body */
+	struct sample_timing timing;
 };
 TAILQ_HEAD(transfers, transfer);
 
@@ -48,6 +52,7 @@ struct probe {
 	size_t index;
 	void *keep; /* its type's */
 	bool is_open, connects_slowly;
+	size_t filter; /* in jq, when the definition has one */
 	struct schedule schedule;
 	/* Waiting and overdue: oldest first.  Answered: not yet known what it means. */
 	struct transfers idle, waiting, answered, overdue;
@@ -60,6 +65,7 @@ struct probe {
 
 struct prober {
 	struct curl_loop loop;
+	struct jq_worker *jq; /* NULL: no probe has a filter */
 	usec_t mark;
 	usec_t awaited; /* when it must be called next */
 	usec_t seen;    /* what came by then, it has seen */
@@ -81,6 +87,10 @@ usec_t transfers_next(const struct probe *b);
 int transfers_send_due(struct probe *b, usec_t now, struct err *e);
 /* Start what was held back, as far as connections allow. */
 int transfers_release(struct probe *b, struct err *e);
+/* Start jq when a probe has a filter. */
+int transfers_open_jq(struct prober *p, struct err *e);
+/* Whatever jq may still say of this one, nobody listens. */
+void transfer_forget_jq(struct transfer *t);
 /* Forget what is outstanding. */
 void transfers_forget(struct probe *b, usec_t now);
 /* Free the pool; nothing is outstanding. */

@@ -106,6 +106,7 @@ rest(struct transfer *t)
 {
 	struct probe *b = t->probe;
 
+	transfer_forget_jq(t);
 	if (t->is_held)
 		b->held--;
 	else

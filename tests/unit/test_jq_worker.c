@@ -21,6 +21,7 @@
 #define PATIENCE (60 * USEC_PER_SEC)
 
 struct heard {
+	size_t filter; /* that is asked */
 	int times;
 	enum jq_result result;
 	char why[256];
@@ -47,11 +48,10 @@ open_one(const char *filter)
 }
 
 static void
-ask_of(struct jq_worker *w, size_t filter, const char *text, size_t len, usec_t span,
-    struct heard *h)
+ask_of(struct jq_worker *w, const char *text, size_t len, usec_t span, struct heard *h)
 {
 	const struct jq_question q = {
-		.filter = filter,
+		.filter = h->filter,
 		.text = text,
 		.len = len,
 		.deadline = clock_boottime() + span,
@@ -59,7 +59,7 @@ ask_of(struct jq_worker *w, size_t filter, const char *text, size_t len, usec_t 
 		.asker = h,
 	};
 
-	memset(h, 0, sizeof(*h));
+	*h = (struct heard){ .filter = h->filter };
 	jq_worker_ask(w, &q);
 	assert_int_equal(h->times, 0); /* only from run */
 }
@@ -81,7 +81,7 @@ wait_for(struct jq_worker *w, const struct heard *h)
 static void
 ask(struct jq_worker *w, const char *text, struct heard *h)
 {
-	ask_of(w, 0, text, strlen(text), PATIENCE, h);
+	ask_of(w, text, strlen(text), PATIENCE, h);
 	wait_for(w, h);
 }
 
@@ -95,7 +95,7 @@ check_rows(const struct row *rows, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		const struct row *r = &rows[i];
 		struct jq_worker *w = open_one(r->filter);
-		struct heard h;
+		struct heard h = { 0 };
 
 		ask(w, r->text, &h);
 		if (strcmp(h.why, r->why != NULL ? r->why : "") != 0)
@@ -157,7 +157,7 @@ what_is_no_json_says_so(void **state)
 	static const char *const others[] = { "{", "<html>", "{\"a\": 1} x", "[1]]",
 		"\"\\ud800", "tru" };
 	struct jq_worker *w = open_one("true");
-	struct heard h;
+	struct heard h = { 0 };
 
 	(void)state;
 	check_rows(rows, ARRAY_LEN(rows));
@@ -199,11 +199,11 @@ static void
 a_filter_that_loops_is_killed_at_its_deadline_and_the_next_is_answered(void **state)
 {
 	struct jq_worker *w = open_one("if . then true else (def f: f; f) end");
-	struct heard stuck, next;
+	struct heard stuck = { 0 }, next = { 0 };
 
 	(void)state;
-	ask_of(w, 0, "false", 5, 500 * USEC_PER_MSEC, &stuck);
-	ask_of(w, 0, "true", 4, PATIENCE, &next);
+	ask_of(w, "false", 5, 500 * USEC_PER_MSEC, &stuck);
+	ask_of(w, "true", 4, PATIENCE, &next);
 	wait_for(w, &stuck);
 	/* Or, on a machine that has no CPU for it, that. */
 	if (stuck.result == JQ_NOT_TRUE)
@@ -219,7 +219,7 @@ static void
 a_loop_without_a_deadline_ends_with_its_cpu(void **state)
 {
 	struct jq_worker *w = open_one("last(range(infinite)) == 0");
-	struct heard h;
+	struct heard h = { 0 };
 
 	(void)state;
 	ask(w, "1", &h);
@@ -233,13 +233,13 @@ a_filter_that_loops_holds_up_no_other(void **state)
 {
 	static const char *const filters[] = { "def f: f; f", ". == 1" };
 	struct jq_worker *w = NULL;
-	struct heard stuck, other;
+	struct heard stuck = { 0 }, other = { .filter = 1 };
 	struct err e = { 0 };
 
 	(void)state;
 	assert_ok(jq_worker_open(&w, filters, 2, &e), e);
-	ask_of(w, 0, "1", 1, PATIENCE, &stuck);
-	ask_of(w, 1, "1", 1, PATIENCE, &other);
+	ask_of(w, "1", 1, PATIENCE, &stuck);
+	ask_of(w, "1", 1, PATIENCE, &other);
 	wait_for(w, &other);
 	assert_int_equal(other.result, JQ_TRUE);
 	assert_int_equal(stuck.times, 0);
@@ -250,7 +250,7 @@ static void
 a_filter_that_takes_all_memory_is_ended_and_says_so(void **state)
 {
 	struct jq_worker *w = open_one("if . then true else (def f: [f]; f) end");
-	struct heard h;
+	struct heard h = { 0 };
 
 	(void)state;
 	if (IS_SANITIZED)
@@ -268,15 +268,15 @@ a_text_as_large_as_may_be_is_looked_at_and_a_larger_one_is_not(void **state)
 {
 	struct jq_worker *w = open_one("length == 262142");
 	_cleanup_free_ char *text = xcalloc(1, JQ_TEXT_MAX + 1);
-	struct heard h;
+	struct heard h = { 0 };
 
 	(void)state;
 	memset(text, 'x', JQ_TEXT_MAX + 1);
 	text[0] = text[JQ_TEXT_MAX - 1] = '"';
-	ask_of(w, 0, text, JQ_TEXT_MAX, PATIENCE, &h);
+	ask_of(w, text, JQ_TEXT_MAX, PATIENCE, &h);
 	wait_for(w, &h);
 	assert_string_equal(h.why, "");
-	ask_of(w, 0, text, JQ_TEXT_MAX + 1, PATIENCE, &h);
+	ask_of(w, text, JQ_TEXT_MAX + 1, PATIENCE, &h);
 	wait_for(w, &h);
 	assert_int_equal(h.result, JQ_NOT_TRUE);
 	assert_string_equal(h.why, "the body is larger than 256 KiB");
@@ -293,7 +293,7 @@ many_are_answered_each_once_and_too_many_at_once_are_turned_away(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < MANY; i++)
-		ask_of(w, 0, "1", 1, PATIENCE, &all[i]);
+		ask_of(w, "1", 1, PATIENCE, &all[i]);
 	for (size_t i = 0; i < MANY; i++) {
 		wait_for(w, &all[i]);
 		known += all[i].result == JQ_TRUE;
@@ -310,11 +310,11 @@ static void
 who_waits_behind_another_is_not_blamed_for_its_time(void **state)
 {
 	struct jq_worker *w = open_one("if . then true else (def f: f; f) end");
-	struct heard stuck, behind;
+	struct heard stuck = { 0 }, behind = { 0 };
 
 	(void)state;
-	ask_of(w, 0, "false", 5, PATIENCE, &stuck);
-	ask_of(w, 0, "true", 4, 100 * USEC_PER_MSEC, &behind);
+	ask_of(w, "false", 5, PATIENCE, &stuck);
+	ask_of(w, "true", 4, 100 * USEC_PER_MSEC, &behind);
 	wait_for(w, &behind);
 	assert_int_equal(behind.result, JQ_UNKNOWN);
 	assert_string_equal(
@@ -326,12 +326,12 @@ static void
 who_is_forgotten_hears_nothing(void **state)
 {
 	struct jq_worker *w = open_one(". == 1");
-	struct heard first, second, third;
+	struct heard first = { 0 }, second = { 0 }, third = { 0 };
 
 	(void)state;
-	ask_of(w, 0, "1", 1, PATIENCE, &first);
-	ask_of(w, 0, "1", 1, PATIENCE, &second);
-	ask_of(w, 0, "1", 1, PATIENCE, &third);
+	ask_of(w, "1", 1, PATIENCE, &first);
+	ask_of(w, "1", 1, PATIENCE, &second);
+	ask_of(w, "1", 1, PATIENCE, &third);
 	jq_worker_forget(w, &first);
 	jq_worker_forget(w, &second);
 	wait_for(w, &third);
@@ -374,12 +374,12 @@ one_that_is_killed_from_outside_is_replaced_and_the_question_asked_again(void **
 {
 	struct jq_worker *w = open_one(". == 1");
 	pid_t pid = child_jq();
-	struct heard h;
+	struct heard h = { 0 };
 
 	(void)state;
 	assert_true(pid > 0);
 	assert_int_equal(kill(pid, SIGSTOP), 0);
-	ask_of(w, 0, "1", 1, PATIENCE, &h);
+	ask_of(w, "1", 1, PATIENCE, &h);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	wait_for(w, &h);
 	assert_int_equal(h.result, JQ_TRUE);
@@ -395,19 +395,19 @@ one_that_gets_no_cpu_is_not_blamed(void **state)
 	struct jq_worker *w = open_one(". == 1");
 	pid_t pid = child_jq();
 	_cleanup_free_ char *text = xcalloc(1, JQ_TEXT_MAX);
-	struct heard late, next;
+	struct heard late = { 0 }, next = { 0 };
 
 	(void)state;
 	memset(text, ' ', JQ_TEXT_MAX);
 	text[0] = '1';
 	assert_int_equal(kill(pid, SIGSTOP), 0);
 	/* More than the socket takes: the rest of it is sent when nobody asks any more. */
-	ask_of(w, 0, text, JQ_TEXT_MAX, 100 * USEC_PER_MSEC, &late);
+	ask_of(w, text, JQ_TEXT_MAX, 100 * USEC_PER_MSEC, &late);
 	wait_for(w, &late);
 	assert_int_equal(late.result, JQ_UNKNOWN);
 	assert_string_equal(late.why, "stormctl-jq got no CPU in time");
 	assert_int_equal(kill(pid, SIGCONT), 0);
-	ask_of(w, 0, "1", 1, PATIENCE, &next);
+	ask_of(w, "1", 1, PATIENCE, &next);
 	wait_for(w, &next);
 	assert_int_equal(next.result, JQ_TRUE);
 	assert_int_equal(child_jq(), pid);

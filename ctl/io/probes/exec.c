@@ -98,7 +98,8 @@ exec_make(struct transfer *t, struct err *e)
 	struct exec_child *c = xcalloc(1, sizeof(*c));
 
 	c->family = &exec_of(t)->family;
-	int r = exec_child_open(c, d->exec.argv, d->good.body != NULL, e);
+	int r = exec_child_open(
+	    c, d->exec.argv, d->good.body != NULL || d->good.jq != NULL, e);
 	if (r < 0)
 		free(c);
 	else
@@ -209,6 +210,22 @@ exec_overdue(struct transfer *t, char *why, size_t size)
 }
 
 static void
+finish(struct transfer *t, const struct sample_timing *timing)
+{
+	const struct exec_child *c = child_of(t);
+	char why[sizeof(((struct sample *)0)->why)] = "";
+	enum sample_class class = classify(t, why, sizeof(why));
+
+	if (class == SAMPLE_OK && probe_definition(transfer_probe(t))->good.jq != NULL) {
+		const struct body body = { c->text, c->kept, c->received };
+
+		transfer_ask_jq(t, &body, timing);
+		return;
+	}
+	transfer_ended(t, class, why, timing);
+}
+
+static void
 exec_ready(struct transfer *t, uint32_t events)
 {
 	struct exec_child *c = child_of(t);
@@ -237,8 +254,7 @@ exec_ready(struct transfer *t, uint32_t events)
 		timing.total = (uint32_t)(clock_boottime() - c->began);
 		if (c->first_byte != 0)
 			timing.first_byte = (uint32_t)(c->first_byte - c->began);
-		enum sample_class class = classify(t, why, sizeof(why));
-		transfer_ended(t, class, why, &timing);
+		finish(t, &timing);
 	}
 }
 

@@ -222,6 +222,14 @@ finish(struct http_request *q, CURLcode rc)
 		class = SAMPLE_SKIPPED; /* it may have been our time that ran out */
 	if (rc == CURLE_OK)
 		timing = timing_of(q->easy);
+	if (class == SAMPLE_OK &&
+	    probe_definition(transfer_probe(q->transfer))->good.jq != NULL) {
+		const struct body body = { q->answer.body, q->answer.kept,
+			q->answer.received };
+
+		transfer_ask_jq(q->transfer, &body, &timing);
+		return;
+	}
 	transfer_ended(q->transfer, class, why, rc == CURLE_OK ? &timing : NULL);
 }
 

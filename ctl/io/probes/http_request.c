@@ -60,7 +60,7 @@ http_open(struct http **ret, const struct probe_def *d, struct err *e)
 		http_free(h);
 		return r;
 	}
-	h->keeps_body = h->pattern != NULL;
+	h->keeps_body = h->pattern != NULL || d->good.jq != NULL;
 	for (char **l = p->headers; l != NULL && *l != NULL; l++)
 		append(&h->headers, *l);
 	/* Without this a body waits a second for a "100 Continue" many servers never send. */
