@@ -19,7 +19,42 @@
  "{\"anyOf\": [{" TYPES "}, {\"type\": \"array\", \"items\": {" TYPES \
  "}}], \"description\": \"" help "\"}"
 
+#define CHOICE(words, help)                                           \
+ "{\"anyOf\": [{\"enum\": [" words "]}, {\"type\": \"string\", \"pattern\":" \
+ " \"\\\\$\\\\{\"}], \"description\": \"" help "\"}"
+
 /* clang-format off */
+/* How to get to a server of HTTP. */
+#define WAY \
+"    \"url\": " S("what to ask") "," \
+"    \"headers\": {\"type\": \"object\", \"additionalProperties\": {" TYPES "}}," \
+"    \"timeout\": " S("default 2s") "," \
+"    \"connect_timeout\": " S("of it, for connecting") "," \
+"    \"ca\": " S("file of certificates to trust") "," \
+"    \"cert\": " S("file of the client's certificate") "," \
+"    \"key\": " S("file of its key") "," \
+"    \"insecure\": " S("take any certificate: true or false") "," \
+"    \"auth\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {" \
+"      \"bearer\": " S("a token") "," \
+"      \"basic\": " S("user:password") "}}," \
+"    \"host\": " S("the Host header, and the name in TLS") "," \
+"    \"resolve\": " L("HOST:PORT:ADDRESS, in place of DNS") "," \
+"    \"proxy\": " S("URL of a proxy; default none") "," \
+"    \"redirects\": " S("how many to follow; default 0") "," \
+"    \"unix_socket\": " S("path to connect to instead")
+/* What probes, guards and base load have in common. */
+#define ASK \
+"    \"http\": {\"$ref\": \"#/definitions/http\"}," \
+"    \"tcp\": {\"$ref\": \"#/definitions/tcp\"}," \
+"    \"exec\": {\"$ref\": \"#/definitions/exec\"}," \
+"    \"prometheus\": {\"$ref\": \"#/definitions/prometheus\"}," \
+"    \"good\": {\"$ref\": \"#/definitions/good\"}," \
+"    \"fresh_connections\": " S("http: share of requests on a new connection; default 0") "," \
+"    \"max_in_flight\": " S("so many requests under way at once at most")
+#define ONE_TYPE \
+"\"oneOf\": [{\"required\": [\"http\"]}, {\"required\": [\"tcp\"]}," \
+" {\"required\": [\"exec\"]}, {\"required\": [\"prometheus\"]}]"
+
 static const char around[] =
 "{\"$schema\": \"http://json-schema.org/draft-07/schema#\","
 " \"title\": \"stormdrill experiment\","
@@ -61,50 +96,72 @@ static const char around[] =
 "  \"guards\": {\"type\": [\"array\", \"null\"], \"description\":"
 "    \"must hold before, and stop the drill when they no longer do\","
 "    \"items\": {\"$ref\": \"#/definitions/guard\"}},"
+"  \"load\": {\"type\": [\"object\", \"null\"], \"description\":"
+"    \"base load by name: counted and reported, never judged\","
+"    \"additionalProperties\": {\"$ref\": \"#/definitions/load\"}},"
 "  \"lease\": " S("how long an agent keeps faults without hearing from us; default 2s") ","
 "  \"faults\": {\"type\": \"array\", \"minItems\": 1, \"items\":"
 "    {\"$ref\": \"#/definitions/fault\"}}},"
 " \"definitions\": {"
 "  \"http\": {\"anyOf\": [{\"type\": \"string\"}, {\"type\": \"object\","
 "   \"additionalProperties\": false,"
-"   \"required\": [\"url\"], \"properties\": {"
-"    \"url\": " S("what to ask for") ","
-"    \"method\": " S("default GET") ","
-"    \"headers\": {\"type\": \"object\", \"additionalProperties\":"
-"      {" TYPES "}},"
+"   \"required\": [\"url\"], \"properties\": {" WAY ","
+"    \"method\": " S("default GET, or POST with a body") ","
 "    \"body\": " S("what to send") ","
-"    \"timeout\": " S("default 2s") ","
-"    \"connect_timeout\": " S("of it, for connecting") ","
-"    \"ca\": " S("file of certificates to trust") ","
-"    \"cert\": " S("file of the client's certificate") ","
-"    \"key\": " S("file of its key") ","
-"    \"insecure\": " S("take any certificate: true or false") ","
-"    \"auth\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
-"      \"bearer\": " S("a token") ","
-"      \"basic\": " S("user:password") "}},"
-"    \"host\": " S("the Host header, and the name in TLS") ","
-"    \"resolve\": " L("HOST:PORT:ADDRESS, in place of DNS") ","
-"    \"proxy\": " S("URL of a proxy; default none") ","
-"    \"redirects\": " S("how many to follow; default 0") ","
-"    \"unix_socket\": " S("path to connect to instead") "}}]},"
+"    \"jq\": " S("as jq of good") "}}]},"
+"  \"tcp\": {\"anyOf\": [{\"type\": \"string\"}, {\"type\": \"object\","
+"   \"additionalProperties\": false,"
+"   \"required\": [\"address\"], \"properties\": {"
+"    \"address\": " S("HOST:PORT or [v6]:PORT") ","
+"    \"send\": " S("what to say once connected") ","
+"    \"timeout\": " S("default 2s") "}}]},"
+"  \"exec\": {\"type\": \"object\", \"additionalProperties\": false,"
+"   \"required\": [\"command\"], \"properties\": {"
+"    \"command\": " L("[/bin/program, argument]: an absolute path, no shell") ","
+"    \"timeout\": " S("default 2s; then it is killed") "}},"
+"  \"prometheus\": {\"type\": \"object\", \"additionalProperties\": false,"
+"   \"required\": [\"url\", \"query\"], \"properties\": {" WAY ","
+"    \"query\": " S("an instant query in PromQL") "}},"
 "  \"good\": {\"type\": [\"object\", \"null\"], \"additionalProperties\": false,"
 "   \"description\": \"which answers are good\", \"properties\": {"
-"    \"status\": " L("200-299, or a list; default 200-399") ","
-"    \"within\": " S("how soon; default the timeout") ","
-"    \"body\": " S("a pattern that must be in the body") "}},"
+"    \"within\": " S("how soon, counted from when it was due; default the timeout") ","
+"    \"status\": " L("http: 200-299, or a list; default 200-399") ","
+"    \"headers\": {\"type\": \"object\", \"description\":"
+"      \"http: by name, a pattern that a header of it must match\","
+"      \"additionalProperties\": {" TYPES "}},"
+"    \"body\": " S("http, tcp, exec: a pattern (PCRE2) that must be in what comes back") ","
+"    \"jq\": " S("http, exec: a filter over the body whose output must be true") ","
+"    \"exit\": " S("exec: the exit status; default 0") ","
+"    \"at_most\": " S("prometheus: no value is more") ","
+"    \"at_least\": " S("prometheus: no value is less") ","
+"    \"empty\": " CHOICE("\"good\", \"bad\"", "prometheus: an answer without series; default bad") "}},"
+"  \"slo\": {\"type\": [\"object\", \"null\"], \"additionalProperties\": false,"
+"   \"description\": \"the service's error budget, and what of it a drill may spend\","
+"   \"properties\": {"
+"    \"objective\": " S("share of good answers promised over the window; default the probe's") ","
+"    \"window\": " S("default 30d") ","
+"    \"spend\": " S("stop when this share of the window's budget is spent: 2%") ","
+"    \"burn\": {\"anyOf\": [{\"$ref\": \"#/definitions/burn\"}, {\"type\": \"array\","
+"      \"items\": {\"$ref\": \"#/definitions/burn\"}}]}}},"
+"  \"burn\": {\"type\": \"object\", \"additionalProperties\": false,"
+"   \"description\": \"stop when errors come so fast over both windows\","
+"   \"required\": [\"rate\", \"long\"], \"properties\": {"
+"    \"rate\": " S("times as fast as the objective allows: 14.4") ","
+"    \"long\": " S("the window that says it matters: 30s") ","
+"    \"short\": " S("the one that says it still goes on; default a twelfth of long") "}},"
 "  \"probe\": {\"type\": \"object\", \"additionalProperties\": false,"
-"   \"required\": [\"http\"], \"properties\": {"
-"    \"http\": {\"$ref\": \"#/definitions/http\"},"
+"   " ONE_TYPE ", \"properties\": {" ASK ","
 "    \"rate\": " S("default 10/s") ","
-"    \"good\": {\"$ref\": \"#/definitions/good\"},"
 "    \"objective\": " S("steady state: at least this share is good; default 99%") ","
-"    \"abort_at\": " S("a share of bad answers worth stopping for") "}},"
+"    \"abort_at\": " S("a share of bad answers worth stopping for") ","
+"    \"slo\": {\"$ref\": \"#/definitions/slo\"}}},"
 "  \"guard\": {\"type\": \"object\", \"additionalProperties\": false,"
-"   \"required\": [\"http\"], \"properties\": {"
+"   " ONE_TYPE ", \"properties\": {" ASK ","
 "    \"name\": " S("for reports") ","
-"    \"http\": {\"$ref\": \"#/definitions/http\"},"
-"    \"rate\": " S("default 1/s") ","
-"    \"good\": {\"$ref\": \"#/definitions/good\"}}},"
+"    \"rate\": " S("default 1/s") "}},"
+"  \"load\": {\"type\": \"object\", \"additionalProperties\": false,"
+"   \"required\": [\"rate\"], " ONE_TYPE ", \"properties\": {" ASK ","
+"    \"rate\": " S("how many requests a second: 500/s") "}},"
 "  \"fault\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
 "    \"id\": " S("its name in reports; default its kind") ","
 "    \"target\": " S("which hosts; default this one") ","
