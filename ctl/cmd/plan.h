@@ -64,6 +64,7 @@ void plan_print(const struct plan *p, FILE *f);
 json_t *plan_to_json(const struct plan *p); /* its secrets redacted */
 
 /* Parts of plan_print. */
+void plan_print_probes(const struct plan *p, FILE *f);
 void plan_print_targets(const struct plan *p, FILE *f);
 /* Between whom a fault is that has a topology or `against`. */
 void plan_print_sides(const struct plan *p, size_t fault, FILE *f);

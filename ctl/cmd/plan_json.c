@@ -4,6 +4,7 @@
 #include "plan.h"
 #include "redact.h"
 #include "spec_json.h"
+#include <math.h>
 #include <string.h>
 
 static json_t *
@@ -30,19 +31,60 @@ strings_to_json(char *const *strings)
 }
 
 static json_t *
+slo_to_json(const struct probe_def *d)
+{
+	json_t *burns = json_array();
+
+	for (size_t i = 0; i < d->slo.burn_count; i++)
+		(void)json_array_append_new(
+		    burns, json_pack("{s:f, s:I, s:I}", "rate", d->slo.burn[i].rate,
+			       "long_us", (json_int_t)d->slo.burn[i].longer, "short_us",
+			       (json_int_t)d->slo.burn[i].shorter));
+	return json_pack("{s:f, s:I, s:f, s:f, s:o}", "objective", d->slo.objective,
+	    "window_us", (json_int_t)d->slo.window, "spend", d->slo.spend, "slice",
+	    ceil(probe_slice(d)), "burn", burns);
+}
+
+/* What is asked, and how often. */
+static json_t *
+asked_to_json(const struct probe_def *d)
+{
+	char asks[512];
+
+	return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:f, s:f, s:i}", "name", d->name,
+	    "type", probe_type_name(d->type), "asks",
+	    probe_describe(d, asks, sizeof(asks)), "method", d->http.method, "url",
+	    d->http.url, "rate", (double)d->rate_mhz / 1000, "fresh_connections",
+	    d->fresh, "max_in_flight", (int)d->max_in_flight);
+}
+
+static json_t *
+list_to_json(const struct probe_def *list, size_t count)
+{
+	json_t *j = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		(void)json_array_append_new(j, asked_to_json(&list[i]));
+	return j;
+}
+
+static json_t *
 probe_to_json(const struct plan *p, size_t i)
 {
 	const struct probe_def *d = &p->x->probes[i];
-
-	return json_pack(
-	    "{s:s, s:s, s:s?, s:s?, s:f, s:{s:f, s:f, s:f}, s:f, s:f, s:f, s:i}", "name",
-	    d->name, "type", probe_type_name(d->type), "method", d->http.method, "url",
-	    d->http.url, "rate", (double)d->rate_mhz / 1000, "samples", "before",
-	    plan_samples(d, p->x->steady.before), "during",
+	json_t *j = asked_to_json(d);
+	json_t *more = json_pack("{s:{s:f, s:f, s:f}, s:f, s:f, s:f, s:i}", "samples",
+	    "before", plan_samples(d, p->x->steady.before), "during",
 	    plan_samples(d, p->x->steady.during), "after",
 	    plan_samples(d, p->x->steady.after), "objective", d->objective, "abort_at",
 	    d->abort_at, "p0", p->judge.probe[i].p0, "outage_samples",
 	    (int)judge_outage_samples(&p->judge, i));
+
+	(void)json_object_update_missing(j, more);
+	json_decref(more);
+	if (d->slo.is_set)
+		(void)json_object_set_new(j, "slo", slo_to_json(d));
+	return j;
 }
 
 static json_t *
@@ -169,6 +211,8 @@ plan_to_json(const struct plan *p)
 	for (size_t i = 0; i < x->fault_count; i++)
 		(void)json_array_append_new(faults, fault_to_json(p, i));
 	(void)json_object_set_new(j, "probes", probes);
+	(void)json_object_set_new(j, "guards", list_to_json(x->guards, x->guard_count));
+	(void)json_object_set_new(j, "load", list_to_json(x->loads, x->load_count));
 	(void)json_object_set_new(j, "faults", faults);
 	add_hosts(j, p);
 	redact_json(j, x->secrets);

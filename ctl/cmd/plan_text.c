@@ -3,7 +3,6 @@
 #include "kind.h"
 #include "plan.h"
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 static const char *
@@ -44,94 +43,6 @@ print_phases(const struct experiment *x, FILE *f)
 	(void)fprintf(f,
 	    "  lease   %-6s without a word from stormctl the agent undoes everything\n",
 	    time_text(x->lease_ms * USEC_PER_MSEC, t, sizeof(t)));
-}
-
-static void
-print_status(const struct good *g, FILE *f)
-{
-	(void)fputs(" status ", f);
-	for (size_t i = 0; i < g->status_count; i++) {
-		(void)fprintf(f, "%s%u", i > 0 ? ", " : "", g->status[i].low);
-		if (g->status[i].high != g->status[i].low)
-			(void)fprintf(f, "-%u", g->status[i].high);
-	}
-}
-
-static void
-print_good(const struct probe_def *d, FILE *f)
-{
-	const struct good *g = &d->good;
-	char t[32];
-
-	(void)fputs("    good      ", f);
-	if (d->type == PROBE_HTTP)
-		print_status(g, f);
-	else if (d->type == PROBE_EXEC)
-		(void)fprintf(f, " exit %u", g->exit_status);
-	(void)fprintf(f, " within %s", time_text(g->within, t, sizeof(t)));
-	for (size_t i = 0; i < g->header_count; i++)
-		(void)fprintf(f, ", header %s matches '%s'", g->headers[i].name,
-		    g->headers[i].pattern);
-	if (g->body != NULL)
-		(void)fprintf(f, ", %s matches '%s'",
-		    d->type == PROBE_EXEC ? "output" : "body", g->body);
-	if (g->jq != NULL)
-		(void)fprintf(f, ", jq '%s' is true", g->jq);
-	if (!isinf(g->at_least))
-		(void)fprintf(f, ", values at least %g", g->at_least);
-	if (!isinf(g->at_most))
-		(void)fprintf(f, ", values at most %g", g->at_most);
-	if (g->may_be_empty)
-		(void)fputs(", or no series", f);
-	(void)fputc('\n', f);
-}
-
-static void
-print_judge(const struct plan *p, size_t i, FILE *f)
-{
-	const struct probe_def *d = &p->x->probes[i];
-	unsigned bad = judge_outage_samples(&p->judge, i);
-	char t[32];
-	usec_t takes = (usec_t)((double)(bad - 1) * 1000 / (double)d->rate_mhz *
-				(double)USEC_PER_SEC);
-
-	(void)fprintf(f, "    objective  %g %% good; %g %% bad is worth stopping for\n",
-	    d->objective * 100, d->abort_at * 100);
-	(void)fprintf(f,
-	    "    judge      p0 %.2g %%, h %.1f: a full outage stops the drill at %u bad answers "
-	    "(%s after the first is known)\n",
-	    p->judge.probe[i].p0 * 100, p->judge.h, bad,
-	    time_text(takes / USEC_PER_MSEC * USEC_PER_MSEC, t, sizeof(t)));
-}
-
-static void
-print_probes(const struct plan *p, FILE *f)
-{
-	const struct experiment *x = p->x;
-	char asks[512];
-
-	if (x->probe_count > 0)
-		(void)fputs("\nprobes\n", f);
-	for (size_t i = 0; i < x->probe_count; i++) {
-		const struct probe_def *d = &x->probes[i];
-
-		(void)fprintf(
-		    f, "  %s: %s\n", d->name, probe_describe(d, asks, sizeof(asks)));
-		(void)fprintf(f,
-		    "    rate       %g/s: %.0f samples before, %.0f during, %.0f after\n",
-		    (double)d->rate_mhz / 1000, plan_samples(d, x->steady.before),
-		    plan_samples(d, x->steady.during), plan_samples(d, x->steady.after));
-		print_good(d, f);
-		print_judge(p, i, f);
-	}
-	for (size_t i = 0; i < x->guard_count; i++)
-		(void)fprintf(f, "%s  %s: %s, %g/s\n", i == 0 ? "\nguards\n" : "",
-		    x->guards[i].name, probe_describe(&x->guards[i], asks, sizeof(asks)),
-		    (double)x->guards[i].rate_mhz / 1000);
-	for (size_t i = 0; i < x->load_count; i++)
-		(void)fprintf(f, "%s  %s: %s, %g/s\n", i == 0 ? "\nbase load\n" : "",
-		    x->loads[i].name, probe_describe(&x->loads[i], asks, sizeof(asks)),
-		    (double)x->loads[i].rate_mhz / 1000);
 }
 
 static void
@@ -234,7 +145,7 @@ plan_print(const struct plan *p, FILE *f)
 {
 	print_head(p->x, f);
 	print_phases(p->x, f);
-	print_probes(p, f);
+	plan_print_probes(p, f);
 	print_budget(p->x, f);
 	plan_print_targets(p, f);
 	print_faults(p, f);

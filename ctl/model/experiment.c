@@ -2,6 +2,7 @@
 /* Owning an experiment; building one is ctl/io/load_file.c's. */
 #include "experiment.h"
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,10 +52,13 @@ probe_timeout(const struct probe_def *p)
 double
 probe_slice(const struct probe_def *p)
 {
-	return p->slo.is_set ?
-		   (1 - p->slo.objective) * (double)p->slo.window / (double)USEC_PER_SEC *
-		       (double)p->rate_mhz / 1000 * p->slo.spend :
-		   0;
+	double allowed = (1 - p->slo.objective) * (double)p->slo.window /
+			 (double)USEC_PER_SEC * (double)p->rate_mhz / 1000;
+
+	if (!p->slo.is_set)
+		return 0;
+	/* 0.1 % is not exactly that: without this a slice of 10 takes 11 answers */
+	return round(allowed * p->slo.spend * 1e6) / 1e6;
 }
 
 static void

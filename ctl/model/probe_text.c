@@ -19,6 +19,26 @@ put_command(char *const *argv, char *buf, size_t size)
 	}
 }
 
+/* One line, whole characters: it may have been cut, and a query has several lines. */
+static void
+make_plain(char *text)
+{
+	size_t len = strlen(text), last = len;
+
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = ' ';
+	while (last > 0 && ((unsigned char)text[last - 1] & 0xc0) == 0x80)
+		last--;
+	if (last == 0)
+		return;
+	unsigned char lead = (unsigned char)text[last - 1];
+	size_t needs = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
+
+	if (len - last < needs)
+		text[last - 1] = '\0';
+}
+
 const char *
 probe_describe(const struct probe_def *p, char *buf, size_t size)
 {
@@ -42,5 +62,6 @@ probe_describe(const struct probe_def *p, char *buf, size_t size)
 		(void)snprintf(buf, size, "%s %s", p->http.method, p->http.url);
 		break;
 	}
+	make_plain(buf);
 	return buf;
 }
