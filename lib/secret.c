@@ -5,6 +5,7 @@
  * escapes (JSON, Markdown) gets text that was redacted before.
  */
 #include "secret.h"
+#include "cleanup.h"
 #include <stdbool.h>
 #include <string.h>
 
@@ -30,4 +31,18 @@ secret_at(const char *text, const char *secret)
 		return len;
 	bool is_cut = text[len] == '\0' || strncmp(text + len, "...", 3) == 0;
 	return is_cut && len >= CUT_LEAST ? len : 0;
+}
+
+bool
+is_secret_name(const char *name)
+{
+	static const char *const words[] = { "password", "passwd", "passphrase", "secret",
+		"token", "api_key", "api-key", "apikey", "access_key", "access-key",
+		"private_key", "credential", "signature", "authorization", "cookie" };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcasestr(name, words[i]) != NULL)
+			return true;
+	}
+	return false;
 }

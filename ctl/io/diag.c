@@ -57,14 +57,39 @@ put_line(FILE *f, const char *line, unsigned skip, bool only_blanks, unsigned mo
 		(void)fputc(' ', f);
 }
 
-static void
-put_place(FILE *f, const char *text, struct place at)
+/* A line without its secrets, a '*' for each character: the caret stays where it is. */
+static char *
+safe_line(const char *line, char **secrets)
 {
-	const char *line = line_start(text, at.line);
-	unsigned skip = at.column > LINE_SHOWN ? at.column - LINE_LEAD : 0;
+	char *safe = xstrndup(line, strcspn(line, "\n")), *to = safe;
 
-	if (line == NULL)
+	for (const char *at = safe; *at != '\0';) {
+		size_t len = 0;
+
+		for (char **s = secrets; s != NULL && *s != NULL && len == 0; s++)
+			len = secret_at(at, *s);
+		if (len == 0) {
+			*to++ = *at++;
+			continue;
+		}
+		for (; len > 0; len--, at++)
+			if (!is_continuation(*at))
+				*to++ = '*';
+	}
+	*to = '\0';
+	return safe;
+}
+
+static void
+put_place(FILE *f, const struct diag *d, struct place at)
+{
+	const char *start = line_start(d->text, at.line);
+	unsigned skip = at.column > LINE_SHOWN ? at.column - LINE_LEAD : 0;
+	_cleanup_free_ char *line = NULL;
+
+	if (start == NULL)
 		return;
+	line = safe_line(start, d->secrets);
 	(void)fprintf(f, "\n%5u | %s", at.line, skip > 0 ? "…" : "");
 	put_line(f, line, skip, false, LINE_SHOWN);
 	(void)fprintf(f, "\n      | %s", skip > 0 ? " " : "");
@@ -108,7 +133,7 @@ diag_error(struct diag *d, struct place at, const char *fmt, ...)
 	(void)vfprintf(f, fmt, ap);
 	va_end(ap);
 	if (at.line > 0)
-		put_place(f, d->text, at);
+		put_place(f, d, at);
 	if (d->count == DIAG_MAX)
 		(void)fputs("\n(further problems are not shown)", f);
 	(void)fclose(f);

@@ -163,6 +163,7 @@ read_experiment(struct loader *l, size_t len, const struct load_options *o)
 		    "an experiment injects something, such as "
 		    "'- net.delay: {delay: 100ms, to: [10.0.0.0/8]}'");
 		load_vars(l, root, o->vars);
+		load_secrets(l, root);
 		l->targets = node_find(root, "targets");
 		load_fields(l, root, top_fields, l->x, "an experiment");
 		fill_phases(l->x);

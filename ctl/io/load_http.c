@@ -213,11 +213,6 @@ set_auth(struct loader *l, const struct item *i, void *object)
 		diag_error(&l->diag, i->place, "'auth' takes either bearer or basic");
 	else if (h->basic != NULL && strchr(h->basic, ':') == NULL)
 		diag_error(&l->diag, i->place, "basic: write USER:PASSWORD");
-	if (h->bearer != NULL)
-		string_list_add(&l->x->secrets, h->bearer);
-	if (h->basic != NULL)
-		string_list_add(&l->x->secrets, h->basic);
-	l->diag.secrets = l->x->secrets;
 }
 
 static void
@@ -349,7 +344,7 @@ load_prometheus(struct loader *l, const struct item *i, void *object)
 	if (p->http.url == NULL || p->query == NULL)
 		return;
 	if (strpbrk(p->http.url, "?#") != NULL) {
-		diag_error(&l->diag, i->place,
+		diag_error(&l->diag, node_find(i->value, "url")->value->place,
 		    "url: write that of the server alone, such as http://prometheus:9090");
 		return;
 	}

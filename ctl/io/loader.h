@@ -85,6 +85,8 @@ void load_require(
 /* `vars:`, --var, the environment; then every ${name} of the rest of the file. */
 void load_vars(struct loader *l, struct node *root, const char *const *given);
 void load_vars_free(struct loader *l);
+/* Whatever is to be redacted and says so by its name. */
+void load_secrets(struct loader *l, const struct node *root);
 
 /* Of a probe, whose struct probe_def `object` is: how it asks; then, its type known, what
  * is good and the error budget. */

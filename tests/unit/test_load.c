@@ -5,6 +5,7 @@
  * they are committed.
  */
 #include "bounds.h"
+#include "cleanup.h"
 #include "err.h"
 #include "experiment.h"
 #include "load_file.h"
@@ -297,6 +298,44 @@ secrets_are_not_said(void **state)
 	assert_non_null(strstr(said, "'***...' is not a duration"));
 }
 
+/* On few lines, so that a mistake has secrets beside it. */
+#define WITH_SECRETS(more)                                                       \
+ "version: 1\nname: x\nprobes:\n"                                                \
+ "  a: {http: {url: 'http://h/?api_key=url-secret&x=1'" more ",\n"               \
+ "    headers: {Authorization: Bearer head-secret, X-Api-Key: key-secret},\n"    \
+ "    proxy: 'http://u:proxy-secret@p:1'}}\n"                                    \
+ "  b: {exec: {command: [/bin/echo, --password, arg-secret, --token=opt-secret," \
+ " 'postgres://u:dsn-secret@db/x']" more "}}\n"                                  \
+ "faults:\n  - cpu.load: {percent: 50}\n    for: 1s\n"
+
+static void
+secrets_are_known_by_their_names(void **state)
+{
+	static const char *const expected[] = { "url-secret", "u:proxy-secret",
+		"proxy-secret", "head-secret", "key-secret", "arg-secret", "opt-secret",
+		"dsn-secret" };
+	static const char right[] = WITH_SECRETS("");
+	static const char wrong[] = WITH_SECRETS(", tmieout: 1s");
+	struct experiment *x = load_text(right, strlen(right), NULL);
+
+	(void)state;
+	if (x == NULL)
+		fail_msg("%s", said);
+	for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+		char **at = x->secrets;
+
+		while (*at != NULL && strcmp(*at, expected[i]) != 0)
+			at++;
+		if (*at == NULL)
+			fail_msg("'%s' is not taken for a secret", expected[i]);
+	}
+	experiment_free(x);
+	assert_null(load_text(wrong, strlen(wrong), NULL));
+	assert_non_null(strstr(said, "unknown key 'tmieout' in 'http'"));
+	assert_non_null(strstr(said, "unknown key 'tmieout' in 'exec'"));
+	assert_null(strstr(said, "-secret"));
+}
+
 static void
 unknown_variables_of_the_command_line_are_refused(void **state)
 {
@@ -438,6 +477,7 @@ main(void)
 		cmocka_unit_test(
 		    variables_come_from_the_command_line_and_the_environment),
 		cmocka_unit_test(secrets_are_not_said),
+		cmocka_unit_test(secrets_are_known_by_their_names),
 		cmocka_unit_test(unknown_variables_of_the_command_line_are_refused),
 		cmocka_unit_test(host_names_become_addresses),
 		cmocka_unit_test(lists_are_lists_values_or_values_with_commas),

@@ -15,6 +15,7 @@
 #include "inventory_host.h"
 #include "parse.h"
 #include "quote.h"
+#include "secret.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -128,16 +129,8 @@ set_port(struct host *h, const json_t *value, struct err *e)
 static bool
 is_left_out(const char *name)
 {
-	static const char *const secrets[] = { "password", "passwd", "passphrase",
-		"secret", "token", "api_key", "apikey", "private_key", "credential" };
-
-	if (strncmp(name, "ansible_", 8) == 0 || tag_check_name(name, NULL) < 0)
-		return true;
-	for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
-		if (strcasestr(name, secrets[i]) != NULL)
-			return true;
-	}
-	return false;
+	return strncmp(name, "ansible_", 8) == 0 || tag_check_name(name, NULL) < 0 ||
+	       is_secret_name(name);
 }
 
 /* The text of a value, or "" for what is none. */
