@@ -273,6 +273,17 @@ check_bounds(struct loader *l, const struct item *i, const struct good *g)
 		    "'empty: good' without 'at_most' or 'at_least': then no answer is bad");
 }
 
+static void
+check_head(struct loader *l, const struct item *i, const struct probe_def *p)
+{
+	if (p->type == PROBE_HTTP && p->http.method != NULL &&
+	    strcmp(p->http.method, "HEAD") == 0 &&
+	    (p->good.body != NULL || p->good.jq != NULL))
+		diag_error(&l->diag, i->place,
+		    "an answer to HEAD has no body: '%s' would never find anything",
+		    p->good.body != NULL ? "body" : "jq");
+}
+
 void
 load_good(struct loader *l, const struct item *i, void *object)
 {
@@ -286,6 +297,7 @@ load_good(struct loader *l, const struct item *i, void *object)
 		check_type(l, &i->value->items[k], p->type);
 	if (l->diag.count == before)
 		check_bounds(l, i, &p->good);
+	check_head(l, i, p);
 }
 
 /* Where in the probe a key is: the place to point at when it is wrong. */
