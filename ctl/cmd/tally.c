@@ -44,6 +44,12 @@ remember_bad(struct tally *t, usec_t known)
 	t->bad_at[t->bad_count++].known = known;
 }
 
+static bool
+is_met(const struct tally *t, size_t n, size_t bad)
+{
+	return (double)(n - bad) >= t->def->objective * (double)n;
+}
+
 static void
 slide(struct tally *t, const struct sample *s)
 {
@@ -60,7 +66,7 @@ slide(struct tally *t, const struct sample *s)
 	size_t n = t->tail_count - t->window;
 	if (t->has_recovered || n < WINDOW_SAMPLES ||
 	    s->intended < t->tail[t->window].intended + WINDOW_SPAN ||
-	    (double)(n - t->window_bad) < t->def->objective * (double)n)
+	    !is_met(t, n, t->window_bad))
 		return;
 	t->has_recovered = true;
 	t->recovered.from = t->tail[t->window].intended;
@@ -97,13 +103,22 @@ tally_first_bad(const struct tally *t, uint64_t from)
 	return 0;
 }
 
+/* `after` was over before there could be a window: it is one itself. */
+static bool
+is_too_short(const struct tally *t)
+{
+	return t->tail[t->tail_count - 1].intended < t->tail[0].intended + WINDOW_SPAN;
+}
+
 bool
 tally_is_back(const struct tally *t)
 {
 	size_t few = t->tail_count < 5 ? t->tail_count : 5;
 
-	if (t->has_recovered || t->tail_count >= WINDOW_SAMPLES)
-		return t->has_recovered;
+	if (t->has_recovered)
+		return true;
+	if (t->tail_count >= WINDOW_SAMPLES)
+		return is_too_short(t) && is_met(t, t->tail_count, t->window_bad);
 	for (size_t i = t->tail_count - few; i < t->tail_count; i++)
 		if (t->tail[i].bad)
 			return false;

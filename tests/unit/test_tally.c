@@ -117,6 +117,21 @@ with_few_answers_the_last_ones_say_it(void **state)
 	assert_false(tally_is_back(t));
 }
 
+static void
+an_after_of_less_than_a_second_is_judged_whole(void **state)
+{
+	struct tally *t = *state;
+
+	for (usec_t i = 0; i < 99; i++)
+		add(t, PHASE_AFTER, i * 10 * MS, i < 9 ? SAMPLE_CONNECT : SAMPLE_OK);
+	assert_false(t->has_recovered);
+	assert_true(tally_is_back(t));
+	add(t, PHASE_AFTER, 990 * MS, SAMPLE_CONNECT);
+	assert_true(tally_is_back(t)); /* ten of a hundred */
+	add(t, PHASE_AFTER, 995 * MS, SAMPLE_CONNECT);
+	assert_false(tally_is_back(t));
+}
+
 int
 main(void)
 {
@@ -127,6 +142,7 @@ main(void)
 		TALLY(back_means_a_second_and_thirty_answers),
 		TALLY(a_slow_probe_needs_thirty_answers),
 		TALLY(with_few_answers_the_last_ones_say_it),
+		TALLY(an_after_of_less_than_a_second_is_judged_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
