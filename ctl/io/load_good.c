@@ -6,10 +6,12 @@
  */
 #include "cleanup.h"
 #include "err.h"
+#include "jq_worker.h"
 #include "loader.h"
 #include "parse.h"
 #include "pattern.h"
 #include "xalloc.h"
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,6 +135,19 @@ set_headers(struct loader *l, const struct item *i, void *object)
 		add_header(l, &i->value->items[k], object);
 }
 
+/* jq itself is asked.  Where its program is not installed it cannot be, and a drill says so
+ * before it begins. */
+static bool
+is_filter(struct loader *l, const struct item *i, const char *text)
+{
+	struct err e;
+	int r = jq_check(text, &e);
+
+	if (r < 0 && r != -ENOENT)
+		diag_error(&l->diag, i->value->place, "%s", e.msg);
+	return r == 0 || r == -ENOENT;
+}
+
 void
 load_jq(struct loader *l, const struct item *i, struct good *g)
 {
@@ -145,7 +160,7 @@ load_jq(struct loader *l, const struct item *i, struct good *g)
 		    &l->diag, i->place, "'jq' is in 'http' and in 'good': leave one out");
 	else if (text[strspn(text, " \t\n")] == '\0')
 		diag_error(&l->diag, i->value->place, "'jq' is empty");
-	else
+	else if (is_filter(l, i, text))
 		g->jq = xstrdup(text);
 }
 

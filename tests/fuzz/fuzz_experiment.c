@@ -5,6 +5,7 @@
  */
 #include "experiment.h"
 #include "fuzz.h"
+#include "jq_worker.h"
 #include "load_file.h"
 #include <errno.h>
 #include <netdb.h>
@@ -22,6 +23,13 @@ getaddrinfo(const char *restrict node, const char *restrict service,
 	(void)hints;
 	*ret = NULL;
 	return EAI_NONAME;
+}
+
+/* In place of ours: nor a process for each filter. */
+int
+jq_check(const char *filter, struct err *e)
+{
+	return strchr(filter, '"') == NULL ? 0 : err_invalid(e, "not a filter");
 }
 
 static unsigned said;

@@ -403,6 +403,23 @@ lists_are_lists_values_or_values_with_commas(void **state)
 }
 
 static void
+jq_says_itself_what_is_wrong_with_a_filter(void **state)
+{
+	static const char text[] =
+	    "version: 1\nname: x\nprobes:\n"
+	    "  a: {http: {url: 'http://h/', jq: '.a | | .b'}}\n"
+	    "  b: {exec: {command: [/bin/true]}, good: {jq: nosuch}}\n"
+	    "faults:\n  - cpu.load: {percent: 50}\n    for: 1s\n";
+
+	(void)state;
+	assert_null(load_text(text, strlen(text), NULL));
+	assert_non_null(
+	    strstr(said, ":4:36: error: jq filter '.a | | .b': syntax error"));
+	assert_non_null(
+	    strstr(said, ":5:48: error: jq filter 'nosuch': nosuch/0 is not"));
+}
+
+static void
 missing_and_huge_files_are_errors(void **state)
 {
 	size_t size = FILE_SIZE_MAX + 2;
@@ -481,6 +498,7 @@ main(void)
 		cmocka_unit_test(unknown_variables_of_the_command_line_are_refused),
 		cmocka_unit_test(host_names_become_addresses),
 		cmocka_unit_test(lists_are_lists_values_or_values_with_commas),
+		cmocka_unit_test(jq_says_itself_what_is_wrong_with_a_filter),
 		cmocka_unit_test(missing_and_huge_files_are_errors),
 		cmocka_unit_test(hostile_shapes_end_early),
 		cmocka_unit_test(damaged_files_are_answered),
