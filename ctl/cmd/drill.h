@@ -110,8 +110,8 @@ struct drill {
 	struct judge judge;
 	bool is_judging;
 	struct judge_decision decision;
-	char last_straw[96];  /* why the answer that stopped it was bad */
-	usec_t decided, sent; /* 0: no decision */
+	char last_straw[96]; /* why the answer that stopped it was bad */
+	usec_t decided;      /* 0: no decision */
 	usec_t first_bad, first_good;
 
 	struct fleet *fleet; /* NULL: no agent has any part in it */

@@ -51,7 +51,7 @@ tell_all(struct drill *d, enum fleet_ask undo)
 		if (p->is_undo_sent || !party_is_live(p))
 			continue;
 		p->is_undo_sent = fleet_ask(d->fleet, i, undo, &e) == 0;
-		d->sent = p->undo_sent = clock_boottime();
+		p->undo_sent = clock_boottime();
 	}
 	if (is_first)
 		go_as_before();

@@ -189,7 +189,8 @@ report_verdict(struct drill *d)
 	return v;
 }
 
-/* "first bad -43.1 ms → decision → disarmed 0.41 ms → undone 0.90 ms → clean 23.1 ms" */
+/* "first bad answer, 43.1 ms later the decision; from there sent 0.02 ms, received 0.11 ms,
+ * disarmed 0.41 ms, undone 0.90 ms, clean 23.1 ms, first good answer 31.0 ms" */
 static void
 say_abort_numbers(struct drill *d, const struct digest *g)
 {
@@ -197,11 +198,14 @@ say_abort_numbers(struct drill *d, const struct digest *g)
 		enum digest_moment moment;
 		const char *word;
 	} shown[] = {
+		{ MOMENT_SENT, "sent" },
+		{ MOMENT_RECEIVED, "received" },
 		{ MOMENT_DISARMED, "disarmed" },
 		{ MOMENT_UNDONE, "undone" },
 		{ MOMENT_CLEAN, "clean" },
+		{ MOMENT_FIRST_GOOD, "first good answer" },
 	};
-	char line[300];
+	char line[400];
 	size_t at = 0;
 
 	if (g->decision == NULL || g->undo == NULL)

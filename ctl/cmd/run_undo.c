@@ -43,7 +43,7 @@ add_moments(const struct party *p, struct event *v)
 		return false;
 	if (p->d->decided != 0 && p->is_undo_sent)
 		moment(v, "sent_us", p->undo_sent, zero);
-	moment(v, "told_us", p->status.undo_told, zero);
+	moment(v, "received_us", p->status.undo_told, zero);
 	moment(v, "disarmed_us", disarmed, zero);
 	moment(v, "undone_us", last_of(p, offsetof(struct fault_status, undone)), zero);
 	if (p->status.ended)

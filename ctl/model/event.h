@@ -37,7 +37,7 @@ enum event_type {
 			tests · probes / alpha)); of a ceiling limit; of a burn rate limit, burn,
 			burn_short, long_us, short_us */
 	EVENT_UNDO, /* subject = cause (end, breach, asked, refused), text = how far; nums in µs after the decision:
-			first_bad, sent, told, disarmed, undone, clean, first_good (_us) */
+			first_bad, sent, received, disarmed, undone, clean, first_good (_us) */
 	EVENT_PROBE, /* totals: subject = probe, text = phase; nums n, bad, skipped, late,
 			good_share, p50_us, p90_us, p99_us, max_us, one per class of bad */
 	EVENT_TIMING, /* where the time went: subject = probe, text = phase; nums n, fresh,

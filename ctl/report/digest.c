@@ -11,7 +11,7 @@ moment_key(enum digest_moment m)
 		[MOMENT_FIRST_BAD] = "first_bad_us",
 		[MOMENT_DECISION] = "decision_us",
 		[MOMENT_SENT] = "sent_us",
-		[MOMENT_TOLD] = "told_us",
+		[MOMENT_RECEIVED] = "received_us",
 		[MOMENT_DISARMED] = "disarmed_us",
 		[MOMENT_UNDONE] = "undone_us",
 		[MOMENT_CLEAN] = "clean_us",
@@ -28,7 +28,7 @@ moment_sentence(enum digest_moment m)
 		[MOMENT_FIRST_BAD] = "first bad answer known",
 		[MOMENT_DECISION] = "decision to undo",
 		[MOMENT_SENT] = "request on the wire",
-		[MOMENT_TOLD] = "agent told its fault holders",
+		[MOMENT_RECEIVED] = "received: the agent tells its fault holders",
 		[MOMENT_DISARMED] = "disarmed: no fault has any effect",
 		[MOMENT_UNDONE] = "undone: that was read back from the kernel",
 		[MOMENT_CLEAN] = "clean: swept and compared, nothing left behind",
@@ -60,6 +60,23 @@ count_hosts(const struct report_input *in)
 		if (in->events[i].type == EVENT_DRILL)
 			return (size_t)event_get(&in->events[i], "hosts", 1);
 	return 1;
+}
+
+static bool
+is_of_the_drill(enum digest_moment m)
+{
+	return m == MOMENT_FIRST_BAD || m == MOMENT_DECISION || m == MOMENT_FIRST_GOOD;
+}
+
+double
+digest_moment_of(const struct digest *d, const struct event *undo, enum digest_moment m)
+{
+	if (!is_of_the_drill(m))
+		return event_get(undo, moment_key(m), NAN);
+	/* Whose time was up counts from then: there was no decision. */
+	return strcmp(undo->subject, "end") != 0 && d->moment[m].is_known ?
+		   d->moment[m].us :
+		   NAN;
 }
 
 bool

@@ -12,7 +12,7 @@ enum digest_moment {
 	MOMENT_FIRST_BAD,
 	MOMENT_DECISION,
 	MOMENT_SENT,
-	MOMENT_TOLD,
+	MOMENT_RECEIVED,
 	MOMENT_DISARMED,
 	MOMENT_UNDONE,
 	MOMENT_CLEAN,
@@ -32,6 +32,10 @@ struct digest {
 	} moment[MOMENTS];
 };
 void digest_make(struct digest *d, const struct report_input *in);
+/* A moment of one host's undo, in µs after the decision; NAN: not known.  First bad answer,
+ * decision and first good answer are the drill's, and the same for all. */
+double digest_moment_of(
+    const struct digest *d, const struct event *undo, enum digest_moment m);
 
 /* Is it about the drill, and not about one of several hosts? */
 bool digest_is_common(const struct digest *d, const struct event *v);

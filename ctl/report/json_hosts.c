@@ -47,12 +47,14 @@ journal_targets(const struct report_input *in)
 /* --- hosts ---------------------------------------------------------------------------- */
 
 static json_t *
-undo_of(const struct event *v)
+undo_of(const struct report_input *in, const struct event *v)
 {
 	json_t *j = json_object();
+	struct digest d;
 
+	digest_make(&d, in);
 	for (enum digest_moment m = 0; m < MOMENTS; m++) {
-		double us = event_get(v, moment_key(m), NAN);
+		double us = digest_moment_of(&d, v, m);
 
 		if (!isnan(us))
 			json_put(j, moment_key(m), json_integer((json_int_t)us));
@@ -75,13 +77,13 @@ errors_of(const struct report_input *in, const char *host)
 static json_t *
 host_object(const struct report_input *in, const struct event *agent)
 {
-	const char *host = agent->host;
+	const char *host = agent->host; /* "": this one, and the only one */
 	const struct event *tried = digest_of_host(in, EVENT_SELFTEST, host);
 	const struct event *fired = digest_of_host(in, EVENT_FIRED, host);
 	const struct event *undo = digest_of_host(in, EVENT_UNDO, host);
 	json_t *j = json_object();
 
-	json_put(j, "name", json_text(host));
+	json_put(j, "name", json_text(host[0] != '\0' ? host : "localhost"));
 	json_put(j, "agent", json_text(agent->text));
 	if (tried != NULL)
 		json_put(j, "round_trip_us",
@@ -89,9 +91,15 @@ host_object(const struct report_input *in, const struct event *agent)
 	if (fired != NULL)
 		json_put(j, "fired_at_us", json_integer((json_int_t)fired->at));
 	if (undo != NULL)
-		json_put(j, "undo", undo_of(undo));
+		json_put(j, "undo", undo_of(in, undo));
 	json_put(j, "errors", errors_of(in, host));
 	return j;
+}
+
+static bool
+is_agent(const struct event *v)
+{
+	return v->type == EVENT_NOTE && strcmp(v->subject, "agent") == 0;
 }
 
 json_t *
@@ -100,7 +108,7 @@ journal_hosts(const struct report_input *in)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < in->count; i++)
-		if (digest_is_host(&in->events[i]))
+		if (is_agent(&in->events[i]))
 			json_append(list, host_object(in, &in->events[i]));
 	return list;
 }

@@ -8,7 +8,8 @@
 /* [{"name", "text", "matched", "hosts": ["db1", …]}, …] */
 json_t *journal_targets(const struct report_input *in);
 /* [{"name", "agent", "round_trip_us", "fired_at_us", "undo": {…}, "errors": […]}, …]: of
- * the hosts that have a name, all but this one when it is alone. */
+ * every host with an agent; this one is "localhost".  Undo holds the six stamps of an abort
+ * and what lies between them, in µs after the decision. */
 json_t *journal_hosts(const struct report_input *in);
 
 #endif

@@ -146,6 +146,8 @@ host_row(FILE *f, const struct report_input *in, const struct event *agent,
 	if (fired != NULL && first != NULL)
 		markdown_ms(f, (double)(fired->at - first->at));
 	(void)fputs(fired == NULL ? "– | " : " | ", f);
+	cell_ms(f, undo, "sent_us");
+	cell_ms(f, undo, "received_us");
 	cell_ms(f, undo, "disarmed_us");
 	cell_ms(f, undo, "undone_us");
 	cell_ms(f, undo, "clean_us");
@@ -192,8 +194,9 @@ markdown_hosts(FILE *f, const struct report_input *in)
 		return;
 	(void)fputs("\n## Hosts\n\n", f);
 	targets(f, in);
-	(void)fputs("\n| Host | Agent | Self-test | Began | Disarmed | Undone | Clean | "
-		    "Remarks |\n|---|---|---:|---:|---:|---:|---:|---|\n",
+	(void)fputs("\n| Host | Agent | Self-test | Began | Sent | Received | Disarmed "
+		    "| Undone | Clean | Remarks |\n"
+		    "|---|---|---:|---:|---:|---:|---:|---:|---:|---|\n",
 	    f);
 	for (size_t i = 0; i < in->count; i++)
 		if (digest_is_host(&in->events[i]))

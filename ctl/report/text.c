@@ -57,6 +57,17 @@ totals(FILE *f, const struct event *v)
 	(void)fputc('\n', f);
 }
 
+/* With what to put before the next one. */
+static const char *
+moment(FILE *f, const char *sep, const char *word, const struct event *v, const char *key)
+{
+	if (isnan(event_get(v, key, NAN)))
+		return sep;
+	(void)fprintf(f, "%s%s", sep, word);
+	ms(f, " ", v, key);
+	return ", ";
+}
+
 static void
 say_undo(FILE *f, const struct event *v)
 {
@@ -68,9 +79,13 @@ say_undo(FILE *f, const struct event *v)
 	if (strncmp(v->text, "good", 4) == 0) {
 		ms(f, ": first good answer ", v, "first_good_us");
 	} else {
-		ms(f, ": disarmed ", v, "disarmed_us");
-		ms(f, ", undone ", v, "undone_us");
-		ms(f, ", clean ", v, "clean_us");
+		const char *sep = ": ";
+
+		sep = moment(f, sep, "sent", v, "sent_us");
+		sep = moment(f, sep, "received", v, "received_us");
+		sep = moment(f, sep, "disarmed", v, "disarmed_us");
+		sep = moment(f, sep, "undone", v, "undone_us");
+		(void)moment(f, sep, "clean", v, "clean_us");
 	}
 	(void)fprintf(f, " after %s\n", from);
 }

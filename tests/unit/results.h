@@ -5,6 +5,7 @@
 #include "cleanup.h"
 #include "test.h"
 #include "xalloc.h"
+#include <jansson.h>
 #include <string.h>
 
 #define RESULT_MAX (1 << 20)
@@ -42,6 +43,26 @@ remove_results(const char *dir)
 		(void)unlink(path);
 	}
 	(void)rmdir(dir);
+}
+
+/* First bad answer, decision, sent, received, undone, first good answer: all six are there,
+ * in the order in which they can only have happened. */
+static inline void
+expect_six_stamps(const json_t *undo)
+{
+	static const char *const stamps[] = { "first_bad_us", "decision_us", "sent_us",
+		"received_us", "undone_us" };
+	const json_t *good = json_object_get(undo, "first_good_us");
+	json_int_t last = INT64_MIN;
+
+	for (size_t i = 0; i < ARRAY_LEN(stamps); i++) {
+		const json_t *at = json_object_get(undo, stamps[i]);
+
+		if (!json_is_integer(at) || json_integer_value(at) < last)
+			fail_msg("%s is missing or too early", stamps[i]);
+		last = json_integer_value(at);
+	}
+	assert_true(json_is_integer(good) && json_integer_value(good) > 0);
 }
 
 #endif

@@ -1,170 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Whole drills, from run_drill to its exit code and its files, with everything real but
- * the agent: this file has one of its own, whose single fault breaks the very server that
- * is probed, as it is told.  What a drill does with a real agent is tests/system.
- *
- * They run in real time, on machines that stall.  An answer has ten seconds, so that a
- * sample is late after a whole one; and a drill that says of itself that it was starved has
- * measured nothing, whatever its verdict: it is run again, for longer.
- */
-#include "cleanup.h"
-#include "clock.h"
-#include "err.h"
-#include "event.h"
-#include "fake_fleet.h"
-#include "kind.h"
-#include "results.h"
-#include "run.h"
-#include "test.h"
-#include "xalloc.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-
-/* --- experiments ---------------------------------------------------------------------- */
-
-#define ATTEMPTS 8                   /* at a drill, on a machine that is too busy */
-#define PATIENCE (10 * USEC_PER_SEC) /* for an answer: ten times what makes it late */
-#define NOT_LONG (20 * USEC_PER_SEC) /* for what something ends before its time */
-
-struct world {
-	char dir[64], out[96];
-	bool is_due_few; /* too few answers are what the test asks for */
-	struct experiment x;
-	struct probe_def probe;
-	struct fault_def fault;
-	struct run_options o;
-};
-
-static int
-set_up(void **state)
-{
-	struct world *w = xcalloc(1, sizeof(*w));
-
-	memset(agents, 0, sizeof(agents));
-	agent->lasts = 800 * USEC_PER_MSEC;
-	shop_open();
-	(void)snprintf(w->dir, sizeof(w->dir), "/tmp/run.XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
-	(void)snprintf(w->out, sizeof(w->out), "%s/out", w->dir);
-
-	w->probe = (struct probe_def){ .name = "shop",
-		.http = { .method = (char *)"GET", .url = shop.url, .timeout = PATIENCE },
-		.rate_mhz = 200 * 1000,
-		.good = { .status = { { 200, 399 } },
-		    .status_count = 1,
-		    .within = PATIENCE },
-		.objective = 0.9,
-		.abort_at = 0.5 };
-	spec_init(&w->fault.spec, kind_find("net.partition"));
-	(void)snprintf(w->fault.spec.name, NAME_MAX_LEN, "cut");
-	w->fault.spec.duration = agent->lasts;
-	w->x = (struct experiment){ .name = "a-test",
-		.hypothesis = (char *)"the shop | stays open for s3cret",
-		.probes = &w->probe,
-		.probe_count = 1,
-		.faults = &w->fault,
-		.fault_count = 1,
-		.steady = { .before = 500 * USEC_PER_MSEC, .during = USEC_PER_SEC },
-		.budget = { .false_abort = 0.001 },
-		.lease_ms = 300 };
-	w->o = (struct run_options){ .out_dir = w->out, .quiet = true };
-	*state = w;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	struct world *w = *state;
-
-	shop_close();
-	remove_results(w->out);
-	(void)rmdir(w->dir);
-	free(w);
-	return 0;
-}
-
-static json_t *
-journal_of(const struct world *w)
-{
-	_cleanup_free_ char *path = xasprintf("%s/journal.json", w->out);
-	json_error_t why;
-	json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
-
-	if (j == NULL)
-		fail_msg("%s: %s at line %d", path, why.text, why.line);
-	return j;
-}
-
-/* In the drill's own words: what was due could not be sent in time, or at all. */
-static bool
-was_starved(const struct world *w)
-{
-	_cleanup_free_ char *text = result_text(w->out, "events.ndjson");
-
-	if (strstr(text, "our own prober was late or skipped") != NULL)
-		return true;
-	return !w->is_due_few && (strstr(text, "answers before; 30 are needed") != NULL ||
-				     strstr(text, "during the drill, 30 are") != NULL);
-}
-
-/* All as it was when the drill began, but for spans half as long again. */
-static void
-begin_again(struct world *w, struct fake_agent *as_told)
-{
-	usec_t *const spans[] = { &as_told->lasts, &w->fault.spec.duration,
-		&w->x.steady.before, &w->x.steady.during, &w->x.steady.after };
-
-	for (size_t i = 0; i < ARRAY_LEN(spans); i++)
-		*spans[i] += *spans[i] / 2;
-	*agent = *as_told;
-	atomic_store(&shop.is_broken, false);
-	atomic_store(&shop.asked, 0);
-	remove_results(w->out);
-}
-
-static enum verdict
-drill(struct world *w)
-{
-	struct fake_agent as_told = *agent;
-
-	for (int i = 1; i <= ATTEMPTS; i++) {
-		if (i > 1)
-			begin_again(w, &as_told);
-		enum verdict v = run_drill(&w->x, &w->o);
-		if (!was_starved(w))
-			return v;
-		(void)fprintf(stderr, "starved, in attempt %d of %d\n", i, ATTEMPTS);
-	}
-	return VERDICT_INTERNAL; /* which no test expects */
-}
-
-/* A fault that something else ends. */
-static void
-make_it_last(struct world *w)
-{
-	agent->lasts = w->x.steady.during = w->fault.spec.duration = NOT_LONG;
-}
-
-static void
-expect(struct world *w, enum verdict v)
-{
-	enum verdict got = drill(w);
-
-	if (got != v) {
-		_cleanup_free_ char *text = result_text(w->out, "events.ndjson");
-
-		fail_msg("verdict %s, expected %s\n%s", verdict_name(got),
-		    verdict_name(v), text);
-	}
-}
+/* Whole drills on one host: what each ends with, and what is written of it (run_world.h).
+ * What a drill does with a real agent is tests/system. */
+#include "run_world.h"
 
 static void
 a_fault_the_system_stands_is_held(void **state)
@@ -194,7 +31,11 @@ an_outage_is_stopped_and_undone_with_numbers(void **state)
 	assert_true(json_integer_value(json_object_get(undo, "first_bad_us")) < 0);
 	assert_true(json_integer_value(json_object_get(undo, "disarmed_us")) >= 0);
 	assert_true(json_integer_value(json_object_get(undo, "clean_us")) > 0);
-	assert_true(json_integer_value(json_object_get(undo, "first_good_us")) > 0);
+	expect_six_stamps(undo);
+	const json_t *host = json_array_get(json_object_get(j, "hosts"), 0);
+	assert_string_equal(
+	    json_string_value(json_object_get(host, "name")), "localhost");
+	expect_six_stamps(json_object_get(host, "undo"));
 	json_decref(j);
 	expect_result(w->out, "summary.md", "The abort in numbers");
 	expect_result(w->out, "summary.md", "17 packets");
@@ -333,98 +174,6 @@ a_guard_that_does_not_hold_stops_it_before(void **state)
 	expect(w, VERDICT_UNSTEADY);
 	assert_int_equal(agent->arms, 0);
 }
-
-/* --- base load ------------------------------------------------------------------------ */
-
-/* A request every 5 ms, whatever the phase. */
-static struct probe_def
-load_of(struct world *w)
-{
-	struct probe_def load = w->probe;
-
-	(void)snprintf(load.name, sizeof(load.name), "shoppers");
-	return load;
-}
-
-static json_int_t
-load_figure(const json_t *journal, const char *phase, const char *key)
-{
-	const json_t *load = json_array_get(json_object_get(journal, "load"), 0);
-
-	return json_integer_value(json_object_get(
-	    json_object_get(json_object_get(load, "phases"), phase), key));
-}
-
-/* Of the first of them, before. */
-static json_int_t
-timing_figure(const json_t *journal, const char *list, const char *key)
-{
-	const json_t *one = json_array_get(json_object_get(journal, list), 0);
-	const json_t *phase = json_object_get(json_object_get(one, "phases"), "before");
-
-	return json_integer_value(json_object_get(json_object_get(phase, "timing"), key));
-}
-
-static void
-base_load_runs_from_before_to_after_and_is_not_judged(void **state)
-{
-	struct world *w = *state;
-	struct probe_def load = load_of(w);
-
-	w->x.loads = &load;
-	w->x.load_count = 1;
-	w->probe.http.url = shop.sound_url; /* the fault breaks the load alone */
-	w->x.steady.after = NOT_LONG;
-	agent->breaks_shop = true;
-	expect(w, VERDICT_HELD);
-	json_t *j = journal_of(w);
-	assert_true(load_figure(j, "before", "n") > 0);
-	assert_int_equal(load_figure(j, "before", "bad"), 0);
-	assert_true(load_figure(j, "during", "status") > 0);
-	assert_true(load_figure(j, "after", "n") > 0);
-	assert_true(timing_figure(j, "load", "n") > 0);
-	assert_true(timing_figure(j, "probes", "connects") > 0);
-	assert_true(timing_figure(j, "probes", "first_byte_p50_us") > 0);
-	assert_true(timing_figure(j, "probes", "total_p50_us") >=
-		    timing_figure(j, "probes", "first_byte_p50_us"));
-	json_decref(j);
-	expect_result(w->out, "summary.md", "| shoppers | during | 200 |");
-	expect_result(w->out, "summary.md", "## Where the time went");
-}
-
-static void
-base_load_goes_on_while_everything_arms(void **state)
-{
-	struct world *w = *state;
-	struct probe_def load = load_of(w);
-
-	w->x.loads = &load;
-	w->x.load_count = 1;
-	agent->arm_takes = USEC_PER_SEC;
-	expect(w, VERDICT_HELD);
-	json_t *j = journal_of(w);
-	json_int_t due =
-	    load_figure(j, "before", "n") + load_figure(j, "before", "skipped");
-	json_decref(j);
-	assert_true((usec_t)due * 5 * USEC_PER_MSEC >= w->x.steady.before + USEC_PER_SEC);
-}
-
-static void
-base_load_that_cannot_be_sent_proves_nothing(void **state)
-{
-	struct world *w = *state;
-	struct probe_def load = load_of(w);
-
-	w->x.loads = &load;
-	w->x.load_count = 1;
-	load.http.url = shop.silent_url;
-	load.max_in_flight = 2;
-	expect(w, VERDICT_INCONCLUSIVE);
-	expect_result(w->out, "summary.md",
-	    "The drill shows nothing: shoppers was not the load that the file asks for");
-}
-
-/* -------------------------------------------------------------------------------------- */
 
 static void
 ctrl_c_undoes(void **state)
@@ -634,9 +383,6 @@ main(void)
 		DRILL(a_lost_agent_is_followed_by_stormd_undo),
 		DRILL(a_guard_stops_the_drill),
 		DRILL(a_guard_that_does_not_hold_stops_it_before),
-		DRILL(base_load_runs_from_before_to_after_and_is_not_judged),
-		DRILL(base_load_goes_on_while_everything_arms),
-		DRILL(base_load_that_cannot_be_sent_proves_nothing),
 		DRILL(ctrl_c_undoes),
 		DRILL(a_rehearsal_injects_nothing),
 		DRILL(probes_alone_need_no_agent),
