@@ -83,12 +83,6 @@ phases_of(const struct report_input *in, enum event_type t, const char *name)
 	for (size_t i = 0; i < in->count; i++)
 		if (in->events[i].type == t && strcmp(in->events[i].subject, name) == 0)
 			json_put(phases, in->events[i].text, numbers(&in->events[i]));
-	for (size_t i = 0; i < in->count; i++) {
-		const struct event *v = &in->events[i];
-
-		if (v->type == EVENT_TIMING && strcmp(v->subject, name) == 0)
-			json_put(json_object_get(phases, v->text), "timing", numbers(v));
-	}
 	return phases;
 }
 
@@ -123,6 +117,7 @@ probes_array(const struct report_input *in)
 		json_put(j, "objective", json_real(p->objective));
 		json_put(j, "abort_at", json_real(p->abort_at));
 		json_put(j, "phases", phases_of(in, EVENT_PROBE, p->name));
+		json_put(j, "timing", phases_of(in, EVENT_TIMING, p->name));
 		json_put(j, "against_before", phases_of(in, EVENT_SHIFT, p->name));
 		json_put(j, "recovery", last_of(in, EVENT_RECOVERY, p->name));
 		json_put(j, "error_budget", last_of(in, EVENT_SLO, p->name));
@@ -143,6 +138,7 @@ loads_array(const struct report_input *in)
 		json_put(j, "name", json_text(p->name));
 		json_put(j, "rate_per_s", json_real((double)p->rate_mhz / 1000));
 		json_put(j, "phases", phases_of(in, EVENT_LOAD, p->name));
+		json_put(j, "timing", phases_of(in, EVENT_TIMING, p->name));
 		json_append(list, j);
 	}
 	return list;

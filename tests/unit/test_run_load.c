@@ -26,9 +26,9 @@ static json_int_t
 timing_figure(const json_t *journal, const char *list, const char *key)
 {
 	const json_t *one = json_array_get(json_object_get(journal, list), 0);
-	const json_t *phase = json_object_get(json_object_get(one, "phases"), "before");
+	const json_t *before = json_object_get(json_object_get(one, "timing"), "before");
 
-	return json_integer_value(json_object_get(json_object_get(phase, "timing"), key));
+	return json_integer_value(json_object_get(before, key));
 }
 
 static void
