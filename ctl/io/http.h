@@ -23,6 +23,11 @@ struct http;
 int http_open(struct http **ret, const struct probe_def *d, struct err *e);
 void http_free(struct http *h); /* NULL is fine */
 
+/* What CURLOPT_PRIVATE of every handle in the prober's multi handle points to. */
+struct curl_request {
+	void (*ended)(struct curl_request *q, CURLcode rc);
+};
+
 /* One request's answer while it arrives; lives as long as its easy handle. */
 struct http_answer {
 	const struct http *http;
@@ -56,7 +61,10 @@ enum sample_class http_overdue(struct transfer *t, char *why, size_t size);
 bool http_connects_slowly(const struct probe *b);
 bool http_is_connecting(struct transfer *t);
 
-/* End every transfer of these types that libcurl has finished. */
+/* From one of its moments to another in µs; CURLINFO_NONE: from its beginning. */
+uint32_t http_took(CURL *easy, CURLINFO from, CURLINFO to);
+
+/* Tell every request that libcurl has finished. */
 void http_collect(struct curl_loop *l);
 
 #endif

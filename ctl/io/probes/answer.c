@@ -90,14 +90,14 @@ check_answer(CURL *easy, const struct http_answer *a, char *why, size_t size)
 
 	if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
 		status = 0;
+	if (a->http->check != NULL)
+		return a->http->check(a, status, why, size);
 	if (!is_good_status(&a->http->def->good, status)) {
 		(void)snprintf(why, size, "status %ld", status);
 		return SAMPLE_STATUS;
 	}
 	if (check_headers(easy, a->http, why, size) != SAMPLE_OK)
 		return SAMPLE_BODY;
-	if (a->http->check != NULL)
-		return a->http->check(a, why, size);
 	return check_body(a->http, a, why, size);
 }
 

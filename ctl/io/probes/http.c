@@ -15,6 +15,7 @@
 
 /* What a transfer keeps. */
 struct http_request {
+	struct curl_request curl; /* first: libcurl hands it back */
 	CURL *easy;
 	struct transfer *transfer;
 	struct http_answer answer;
@@ -56,17 +57,20 @@ request_free(struct http_request *q)
 	free(q);
 }
 
+static void finish(struct curl_request *r, CURLcode rc);
+
 int
 http_make(struct transfer *t, struct err *e)
 {
 	struct http_request *q = xcalloc(1, sizeof(*q));
 
+	q->curl.ended = finish;
 	q->transfer = t;
 	q->easy = curl_easy_init();
 	if (q->easy == NULL)
 		abort();
 	int r = http_attach(*probe_keep(transfer_probe(t)), q->easy, &q->answer, e);
-	if (r == 0 && curl_easy_setopt(q->easy, CURLOPT_PRIVATE, q) != CURLE_OK)
+	if (r == 0 && curl_easy_setopt(q->easy, CURLOPT_PRIVATE, &q->curl) != CURLE_OK)
 		r = err_set(e, -EINVAL, "libcurl refuses private data");
 	if (r < 0) {
 		request_free(q);
@@ -148,8 +152,8 @@ http_overdue(struct transfer *t, char *why, size_t size)
 
 /* --- its end -------------------------------------------------------------------------- */
 
-static uint32_t
-since(CURL *easy, CURLINFO from, CURLINFO to)
+uint32_t
+http_took(CURL *easy, CURLINFO from, CURLINFO to)
 {
 	curl_off_t begin = 0, end = 0;
 
@@ -165,18 +169,18 @@ timing_of(CURL *easy)
 {
 	long connections = 0;
 	struct sample_timing g = {
-		.first_byte = since(
+		.first_byte = http_took(
 		    easy, CURLINFO_PRETRANSFER_TIME_T, CURLINFO_STARTTRANSFER_TIME_T),
-		.total = since(easy, CURLINFO_NONE, CURLINFO_TOTAL_TIME_T),
+		.total = http_took(easy, CURLINFO_NONE, CURLINFO_TOTAL_TIME_T),
 	};
 
 	/* On a kept connection libcurl stamps what it passes over. */
 	if (curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections) != CURLE_OK ||
 	    connections == 0)
 		return g;
-	g.dns = since(easy, CURLINFO_NONE, CURLINFO_NAMELOOKUP_TIME_T);
-	g.connect = since(easy, CURLINFO_NAMELOOKUP_TIME_T, CURLINFO_CONNECT_TIME_T);
-	g.tls = since(easy, CURLINFO_CONNECT_TIME_T, CURLINFO_APPCONNECT_TIME_T);
+	g.dns = http_took(easy, CURLINFO_NONE, CURLINFO_NAMELOOKUP_TIME_T);
+	g.connect = http_took(easy, CURLINFO_NAMELOOKUP_TIME_T, CURLINFO_CONNECT_TIME_T);
+	g.tls = http_took(easy, CURLINFO_CONNECT_TIME_T, CURLINFO_APPCONNECT_TIME_T);
 	return g;
 }
 
@@ -209,8 +213,10 @@ ask_again(struct http_request *q)
 }
 
 static void
-finish(struct http_request *q, CURLcode rc)
+finish(struct curl_request *r, CURLcode rc)
 {
+	struct http_request *q = (struct http_request *)r;
+
 	if (died_unanswered(q, rc) && ask_again(q))
 		return;
 	char why[sizeof(((struct sample *)0)->why)] = "";
@@ -243,9 +249,11 @@ http_collect(struct curl_loop *l)
 		CURLcode rc = m->data.result;
 		char *owner = NULL;
 
-		if (m->msg == CURLMSG_DONE && curl_easy_getinfo(m->easy_handle,
-						  CURLINFO_PRIVATE, &owner) == CURLE_OK)
-			finish((struct http_request *)(void *)owner, rc);
+		if (m->msg != CURLMSG_DONE || curl_easy_getinfo(m->easy_handle,
+						  CURLINFO_PRIVATE, &owner) != CURLE_OK)
+			continue;
+		struct curl_request *q = (struct curl_request *)(void *)owner;
+		q->ended(q, rc);
 	}
 }
 

@@ -13,9 +13,10 @@ struct http {
 	struct pattern *pattern;
 	struct pattern *header[HEADER_RULES_MAX]; /* by the definition's rule */
 	bool keeps_body;
-	/* What the answer means once its status is good; NULL: what the definition says of
-	 * the body. */
-	enum sample_class (*check)(const struct http_answer *a, char *why, size_t size);
+	/* What an answer that came whole means; NULL: what the definition says of status and
+	 * body. */
+	enum sample_class (*check)(
+	    const struct http_answer *a, long status, char *why, size_t size);
 };
 
 #endif
