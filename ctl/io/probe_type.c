@@ -12,6 +12,7 @@ probe_type_row(enum probe_type t)
 {
 	static const struct probe_type_row *const rows[PROBE_TYPES] = {
 		[PROBE_HTTP] = &probe_type_http,
+		[PROBE_TCP] = &probe_type_tcp,
 		[PROBE_EXEC] = &probe_type_exec,
 	};
 
