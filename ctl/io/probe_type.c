@@ -14,6 +14,7 @@ probe_type_row(enum probe_type t)
 		[PROBE_HTTP] = &probe_type_http,
 		[PROBE_TCP] = &probe_type_tcp,
 		[PROBE_EXEC] = &probe_type_exec,
+		[PROBE_PROMETHEUS] = &probe_type_prometheus,
 	};
 
 	return t < PROBE_TYPES ? rows[t] : NULL;
