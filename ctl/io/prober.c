@@ -22,7 +22,7 @@ arm_timer(struct prober *p)
 
 	for (size_t i = 0; i < p->count; i++) {
 		const struct probe *b = &p->probes[i];
-		usec_t send = schedule_next(&b->schedule), judge = transfers_next(b);
+		usec_t send = transfers_due(b), judge = transfers_next(b);
 
 		at = send < at ? send : at;
 		at = judge < at ? judge : at;
@@ -64,6 +64,8 @@ turn(struct prober *p, struct err *e)
 	/* What has come by now is seen before anything is called overdue. */
 	p->seen = clock_boottime();
 	count_lost(p);
+	for (size_t i = 0; i < p->count; i++)
+		transfers_skip_due(&p->probes[i], p->seen);
 	int r = curl_loop_serve(&p->loop, e);
 	if (r == 0)
 		r = curl_loop_serve_timer(&p->loop, e);

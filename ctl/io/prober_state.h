@@ -24,6 +24,7 @@
 /* Connections that a probe whose connections are dear may be making at a time.  Without it
  * a fast probe spirals: while one is made several more become due, each with a new one. */
 #define CONNECTING_MAX 4
+#define SKIP_PATIENCE  (10 * USEC_PER_MSEC)
 #define WHY_MAX        sizeof(((struct sample *)0)->why)
 #define JQ_KEY         UINT32_MAX    /* of jq's descriptor, among the keys of transfers */
 #define LOST_MIN       USEC_PER_MSEC /* what every machine is late by is not counted */
@@ -84,6 +85,11 @@ struct prober {
 void transfers_judge_overdue(struct probe *b, usec_t now);
 /* When there is something to do of that; USEC_INFINITY: nothing. */
 usec_t transfers_next(const struct probe *b);
+/* When one is due to be sent.  With as many in flight as there may be it would be skipped,
+ * which is put off for a while: it is not worth a turn of its own. */
+usec_t transfers_due(const struct probe *b);
+/* What was due while no more could be in flight. */
+void transfers_skip_due(struct probe *b, usec_t now);
 int transfers_send_due(struct probe *b, usec_t now, struct err *e);
 /* Start what was held back, as far as connections allow. */
 int transfers_release(struct probe *b, struct err *e);

@@ -32,8 +32,11 @@ schedule_next(const struct schedule *s)
 	return s->from + per * USEC_PER_KILOSEC + rest * USEC_PER_KILOSEC / s->rate_mhz;
 }
 
-void
-schedule_advance(struct schedule *s)
+usec_t
+schedule_take(struct schedule *s)
 {
+	usec_t at = schedule_next(s);
+
 	s->next++;
+	return at;
 }

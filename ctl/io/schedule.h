@@ -22,6 +22,7 @@ void schedule_start(
 void schedule_stop(struct schedule *s);
 /* The next moment; USEC_INFINITY when stopped. */
 usec_t schedule_next(const struct schedule *s);
-void schedule_advance(struct schedule *s);
+/* The same, and go on to the one after it. */
+usec_t schedule_take(struct schedule *s);
 
 #endif

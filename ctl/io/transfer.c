@@ -295,29 +295,54 @@ send_one(struct probe *b, usec_t intended, usec_t now, struct err *e)
 	return t->is_held ? 0 : b->type->start(t, e);
 }
 
+static void
+skip_one(struct probe *b, usec_t intended, usec_t now)
+{
+	char why[WHY_MAX];
+
+	(void)snprintf(why, sizeof(why), "%zu requests in flight", b->in_flight);
+	skip(b, intended, now, why);
+}
+
+static bool
+is_due(const struct probe *b, usec_t now)
+{
+	return schedule_next(&b->schedule) <= now && !b->prober->stop_asked;
+}
+
+void
+transfers_skip_due(struct probe *b, usec_t now)
+{
+	while (b->in_flight >= b->in_flight_max && is_due(b, now))
+		skip_one(b, schedule_take(&b->schedule), now);
+}
+
+usec_t
+transfers_due(const struct probe *b)
+{
+	usec_t at = schedule_next(&b->schedule);
+
+	return at != USEC_INFINITY && b->in_flight >= b->in_flight_max ?
+		   at + SKIP_PATIENCE :
+		   at;
+}
+
 int
 transfers_send_due(struct probe *b, usec_t now, struct err *e)
 {
-	usec_t intended;
+	int r = 0;
 
-	while (
-	    (intended = schedule_next(&b->schedule)) <= now && !b->prober->stop_asked) {
-		schedule_advance(&b->schedule);
-		if (now - intended > b->def->good.within / 2) {
+	while (r == 0 && is_due(b, now)) {
+		usec_t intended = schedule_take(&b->schedule);
+
+		if (now - intended > b->def->good.within / 2)
 			skip(b, intended, now, TOO_LATE);
-		} else if (b->in_flight >= b->in_flight_max) {
-			char why[WHY_MAX];
-
-			(void)snprintf(
-			    why, sizeof(why), "%zu requests in flight", b->in_flight);
-			skip(b, intended, now, why);
-		} else {
-			int r = send_one(b, intended, now, e);
-			if (r < 0)
-				return r;
-		}
+		else if (b->in_flight >= b->in_flight_max)
+			skip_one(b, intended, now);
+		else
+			r = send_one(b, intended, now, e);
 	}
-	return 0;
+	return r;
 }
 
 /* --- what a type says of its transfer ------------------------------------------------- */
