@@ -48,11 +48,17 @@ print_phases(const struct experiment *x, FILE *f)
 static void
 print_budget(const struct experiment *x, FILE *f)
 {
+	char t[32];
+
 	if (x->probe_count == 0)
 		return;
 	(void)fprintf(f,
 	    "\nbudget\n  at most %g %% of the drills of a healthy system are stopped by chance\n",
 	    x->budget.false_abort * 100);
+	if (x->budget.stall != 0)
+		(void)fprintf(f,
+		    "  a pause of %s is normal: for so long, bad answers in a row are no evidence\n",
+		    time_text(x->budget.stall, t, sizeof(t)));
 	if (x->budget.max_bad != 0)
 		(void)fprintf(
 		    f, "  stops at %" PRIu64 " bad answers in all\n", x->budget.max_bad);
