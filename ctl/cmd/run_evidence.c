@@ -214,7 +214,7 @@ say_budget(struct drill *d, const struct tally *t)
 		return;
 	struct event v = drill_event(d, EVENT_SLO, t->def->name,
 	    "%.2g %% of the error budget spent: %.0f bad answers of the %.0f that %.6g %% good "
-	    "over %s lets be, were all requests as these",
+	    "over %s allows at the probe's rate",
 	    100 * bad / allowed, bad, allowed, 100 * slo->objective,
 	    format_usec(slo->window, window, sizeof(window)));
 	event_num(&v, "spent", bad / allowed);
@@ -243,6 +243,25 @@ was_hurt(const struct drill *d, const struct tally *t)
 }
 
 static void
+name_recovery(
+    const struct drill *d, const struct tally *t, usec_t after, char *buf, size_t size)
+{
+	size_t good = t->recovered.n - t->recovered.bad;
+
+	if (was_hurt(d, t))
+		(void)snprintf(buf, size,
+		    "meets its objective again %.3f s after %s (from then on %zu of %zu "
+		    "answers good)",
+		    (double)after / (double)USEC_PER_SEC,
+		    d->decided != 0 ? "the decision" : "the faults' time was up", good,
+		    t->recovered.n);
+	else
+		(void)snprintf(buf, size,
+		    "meets its objective as before (%zu of %zu answers good)", good,
+		    t->recovered.n);
+}
+
+static void
 say_recovery(struct drill *d, const struct tally *t)
 {
 	struct event v = drill_event(d, EVENT_RECOVERY, t->def->name, NULL);
@@ -250,12 +269,7 @@ say_recovery(struct drill *d, const struct tally *t)
 	    t->recovered.from > d->after_from ? t->recovered.from - d->after_from : 0;
 
 	if (t->has_recovered) {
-		(void)snprintf(v.text, sizeof(v.text),
-		    "objective %s from %.3f s after %s on (%zu of %zu answers good)",
-		    was_hurt(d, t) ? "met again" : "still met",
-		    (double)after / (double)USEC_PER_SEC,
-		    d->decided != 0 ? "the decision" : "the end of the faults",
-		    t->recovered.n - t->recovered.bad, t->recovered.n);
+		name_recovery(d, t, after, v.text, sizeof(v.text));
 		event_num(&v, "after_us", (double)after);
 		event_num(&v, "n", (double)t->recovered.n);
 		event_num(&v, "bad", (double)t->recovered.bad);

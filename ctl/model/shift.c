@@ -76,7 +76,8 @@ seen_quantile(const struct hist *h, double q, struct seen *ret)
 	if (low < 1 || high > h->count)
 		return false;
 	ret->x = (double)hist_quantile(h, q);
-	ret->low = (double)hist_rank(h, low);
+	/* a bucket's value is its top: it may lie as far below as the bucket is wide */
+	ret->low = (double)hist_rank(h, low) * (1 - 1.0 / (1 << HIST_SUB_BITS));
 	ret->high = (double)hist_rank(h, high);
 	return true;
 }

@@ -53,7 +53,7 @@ static void
 write_test(FILE *f, const struct event *v)
 {
 	(void)fprintf(f,
-	    "| Evidence and threshold | %.2f of %.2f, that %.3g %% are bad and not what a "
+	    "| Evidence and threshold | %.2f of %.2f that %.3g %% are bad, and not what a "
 	    "healthy system shows |\n",
 	    get(v, "s"), get(v, "h"), 100 * get(v, "p1"));
 	write_null(f, v);
@@ -67,6 +67,8 @@ write_test(FILE *f, const struct event *v)
 void
 markdown_evidence(FILE *f, const struct event *v)
 {
+	if (isnan(get(v, "from")))
+		return;
 	(void)fputs("| The evidence | |\n|---|---|\n", f);
 	write_samples(f, v);
 	if (!isnan(get(v, "s")))
@@ -142,11 +144,11 @@ write_shifts(FILE *f, const struct report_input *in)
 	}
 	if (rows > 0)
 		(void)fputs(
-		    "\nBy how much each phase lies above `before`, and between which limits "
-		    "(95 %); bold where nothing is not between them.  *Slower* is the chance that "
-		    "an answer took longer than one of before: 50 % is no difference.  The "
-		    "limits take latencies to be independent of each other; where they come in "
-		    "spells, they are wider.\n",
+		    "\nBy how much each phase lies above `before`, with 95 % limits; bold "
+		    "where 0 lies outside them.  *Slower* is the chance that an answer took "
+		    "longer than one of before: 50 % is no difference.  The limits take "
+		    "latencies to be independent of each other; where they come in spells, they "
+		    "should be wider.\n",
 		    f);
 }
 
@@ -172,7 +174,7 @@ write_list(FILE *f, const struct report_input *in, enum event_type t, const char
 void
 markdown_judged(FILE *f, const struct report_input *in)
 {
-	write_list(f, in, EVENT_RECOVERY, "\n## Recovery\n\n");
 	write_shifts(f, in);
+	write_list(f, in, EVENT_RECOVERY, "\n## Recovery\n\n");
 	write_list(f, in, EVENT_SLO, "\n## Error budget\n\n");
 }

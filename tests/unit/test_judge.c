@@ -3,6 +3,7 @@
  * The judge by simulation with fixed seeds (healthy systems are left alone, sick ones are
  * stopped, at the speed that is promised) and the share bounds against exact values.
  */
+#include "experiment.h"
 #include "judge.h"
 #include "test.h"
 #include <errno.h>
@@ -252,6 +253,81 @@ objective_of_a_hundred_percent_stays_finite(void **state)
 	assert_true(bad_until_stop() <= 2);
 }
 
+/* What a healthy system may show is no reason to stop. */
+static void
+abort_at_within_what_the_objective_allows_is_refused(void **state)
+{
+	static const double at[] = { 0, 0.001, 0.01, 0.0199 };
+	size_t probe = 99;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		struct judge_config c = config(0.99, at[i], 1000);
+
+		assert_int_equal(judge_init(&j, &c, &probe), -ERANGE);
+		assert_int_equal(probe, 0);
+	}
+}
+
+static void
+no_answers_are_no_decision(void **state)
+{
+	struct judge_config c = config(0.99, 0.1, 0);
+	const struct answers none = { 0 };
+
+	(void)state;
+	begin(&c);
+	assert_true(isfinite(j.h) && j.h > 0);
+	assert_in_range(judge_outage_samples(&j, 0), 1, 10);
+	assert_int_equal(judge_steady(&none, 0.99), STEADY_FEW);
+	assert_int_equal(judge_steady(&none, 1), STEADY_FEW);
+	assert_false(answers_cluster(&none, 0.01));
+	assert_true(answers_worth(&none, 0.01) > 0.99);
+	/* and a drill without probes has a judge without work */
+	c.probe_count = 0;
+	begin(&c);
+}
+
+static void
+experiment_says_what_the_judge_is_told(void **state)
+{
+	struct probe_def p = {
+		.rate_mhz = 200 * 1000,
+		.objective = 0.99,
+		.abort_at = 0.2,
+		.slo = { .is_set = true,
+		    .objective = 0.999,
+		    .window = 1000 * USEC_PER_SEC,
+		    .spend = 0.02,
+		    .burn = { { 14.4, 30 * USEC_PER_SEC, 2 * USEC_PER_SEC } },
+		    .burn_count = 1 },
+	};
+	struct fault_def f = { .spec.at = 5 * USEC_PER_SEC,
+		.spec.duration = 40 * USEC_PER_SEC };
+	struct experiment x = { .probes = &p,
+		.probe_count = 1,
+		.faults = &f,
+		.fault_count = 1,
+		.steady.during = 30 * USEC_PER_SEC,
+		.budget = { .false_abort = 0.01, .max_bad = 7, .consecutive = 3 } };
+	struct judge_config c;
+
+	(void)state;
+	judge_configure(&c, &x);
+	assert_true(fabs(c.alpha - 0.01) < 1e-12);
+	assert_int_equal(c.max_bad, 7);
+	assert_int_equal(c.consecutive, 3);
+	assert_true(fabs(c.probe[0].planned - 9000) < 1e-9); /* to the fault's end */
+	assert_true(fabs(c.probe[0].slice - 4) < 1e-9);
+	assert_true(fabs(c.probe[0].slo - 0.999) < 1e-12);
+	assert_int_equal(c.probe[0].burn_count, 1);
+	assert_int_equal(c.probe[0].burn[0].shorter, 2 * USEC_PER_SEC);
+	p.slo.is_set = false;
+	judge_configure(&c, &x);
+	assert_true(c.probe[0].slice <= 0);
+	assert_int_equal(c.probe[0].burn_count, 0);
+}
+
 static enum steady
 steady(uint64_t n, uint64_t bad, double objective)
 {
@@ -334,6 +410,9 @@ main(void)
 		cmocka_unit_test(bad_baseline_cannot_switch_the_abort_off),
 		cmocka_unit_test(short_clean_baseline_is_uncertain_not_bad),
 		cmocka_unit_test(objective_of_a_hundred_percent_stays_finite),
+		cmocka_unit_test(abort_at_within_what_the_objective_allows_is_refused),
+		cmocka_unit_test(no_answers_are_no_decision),
+		cmocka_unit_test(experiment_says_what_the_judge_is_told),
 		cmocka_unit_test(steady_needs_samples_and_no_proof_of_the_contrary),
 		cmocka_unit_test(bounds_solve_the_binomial_tail),
 		cmocka_unit_test(bounds_are_right_at_the_edges_and_for_many),

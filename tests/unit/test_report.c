@@ -226,6 +226,73 @@ a_summary_opens_with_the_verdict_and_the_numbers(void **state)
 }
 
 static void
+a_decision_shows_what_it_rests_on(void **state)
+{
+	static const struct {
+		const char *key;
+		double value;
+	} nums[] = { { "from", 501 }, { "to", 507 }, { "bad", 7 },
+		{ "first_us", 12300000 }, { "s", 14.3 }, { "h", 13.82 }, { "p1", 0.5 },
+		{ "p0", 0.012 }, { "q", 0.012 }, { "r", 0.38 }, { "base_n", 2000 },
+		{ "base_bad", 20 }, { "alpha", 0.001 }, { "planned", 6000 },
+		{ "tests", 3 }, { "probes", 2 } };
+	struct event v[2] = { event_of(EVENT_DECISION, "shop", "7 of 7 bad"),
+		event_of(EVENT_UNDO, "breach", "clean") };
+	char line[4096];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(nums) / sizeof(nums[0]); i++)
+		event_num(&v[0], nums[i].key, nums[i].value);
+	(void)snprintf(v[0].reason, sizeof(v[0].reason), "breach");
+	_cleanup_free_ char *text = summary_of(v, 2, VERDICT_BREACHED);
+	assert_non_null(strstr(text, "7 bad ones among answers 501 to 507 of shop, known "
+				     "from 12.300 s to 12.345 s |"));
+	assert_non_null(strstr(text, "14.30 of 13.82"));
+	assert_non_null(strstr(text, "1.2 % bad (q), after a bad one 38 % (r)"));
+	assert_non_null(strstr(text, "20 bad of 2000 answers before"));
+	assert_non_null(strstr(text, "at most 0.1 % of healthy drills"));
+	assert_non_null(strstr(text, "ln(6000 answers · 3 tests · 2 probes / 0.001)"));
+	assert_true(event_to_ndjson(&v[0], line, sizeof(line)) > 0);
+	assert_non_null(strstr(line, "\"reason\":\"breach\""));
+}
+
+/* Those of the latency, by a millisecond; bad answers by a point or not clearly. */
+static struct event
+shift_event(double low)
+{
+	struct event v = event_of(EVENT_SHIFT, "shop", "during");
+
+	event_num(&v, "bad", 0.01);
+	event_num(&v, "bad_low", low);
+	event_num(&v, "bad_high", 0.02);
+	event_num(&v, "p99_us", 1000);
+	event_num(&v, "p99_us_low", 500);
+	event_num(&v, "p99_us_high", 2000);
+	event_num(&v, "worse", 0.75);
+	return v;
+}
+
+static void
+shifts_say_how_sure_they_are(void **state)
+{
+	struct event clear = shift_event(0.005), vague = shift_event(-0.005), none;
+	_cleanup_free_ char *one = line_of(&clear, 0), *two = line_of(&vague, 0);
+
+	(void)state;
+	assert_non_null(
+	    strstr(one, "shop during against before: bad answers +1.00 points "
+			"(+0.50 to +2.00), p99 +1.00 ms (+0.50 to +2.00)\n"));
+	assert_null(strstr(two, "bad answers"));
+	_cleanup_free_ char *text = summary_of(&vague, 1, VERDICT_HELD);
+	assert_non_null(
+	    strstr(text, "| shop | during | +1.00 points (-0.50 to +2.00) | – | – | "
+			 "**+1.00 ms** (+0.50 to +2.00) | 75 % |"));
+	none = event_of(EVENT_SHIFT, "shop", "after");
+	_cleanup_free_ char *three = line_of(&none, 0);
+	assert_non_null(strstr(three, "no clear difference"));
+}
+
+static void
 a_long_story_is_cut_in_the_middle(void **state)
 {
 	static struct event v[1000];
@@ -317,6 +384,8 @@ main(void)
 		cmocka_unit_test(json_is_redacted_before_it_is_escaped),
 		cmocka_unit_test(sha256_is_that_of_sha256sum),
 		cmocka_unit_test(a_summary_opens_with_the_verdict_and_the_numbers),
+		cmocka_unit_test(a_decision_shows_what_it_rests_on),
+		cmocka_unit_test(shifts_say_how_sure_they_are),
 		cmocka_unit_test(a_summary_of_two_hosts_tells_them_apart),
 		cmocka_unit_test(a_host_is_named_once),
 		cmocka_unit_test(a_long_story_is_cut_in_the_middle),

@@ -90,6 +90,13 @@ back_means_a_second_and_thirty_answers(void **state)
 		add(t, PHASE_AFTER, i * 10 * MS, SAMPLE_OK);
 	assert_true(t->has_recovered);
 	assert_true(tally_is_back(t));
+	/* from the first of the hundred answers of which ten were bad, and no later one */
+	assert_int_equal(t->recovered.from, 400 * MS);
+	assert_int_equal(t->recovered.n, 101);
+	assert_int_equal(t->recovered.bad, 10);
+	for (usec_t i = 145; i < 400; i++)
+		add(t, PHASE_AFTER, i * 10 * MS, SAMPLE_OK);
+	assert_int_equal(t->recovered.from, 400 * MS);
 }
 
 static void
