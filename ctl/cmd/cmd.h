@@ -54,6 +54,7 @@ struct cmd {
  X(inject)          \
  X(pki)             \
  X(plan)            \
+ X(probe)           \
  X(resume)          \
  X(run)             \
  X(schema)          \
