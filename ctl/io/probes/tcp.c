@@ -49,17 +49,13 @@ request_of(struct transfer *t)
 
 /* --- a probe -------------------------------------------------------------------------- */
 
-/* "http://[fe80::1%25eth0]:22/" */
 static char *
 url_of(const struct tcp_probe *p)
 {
-	const char *zone = strchr(p->host, '%');
-	int len = zone != NULL ? (int)(zone - p->host) : (int)strlen(p->host);
 	bool is_v6 = strchr(p->host, ':') != NULL;
 
-	return xasprintf("http://%s%.*s%s%s%s:%u/", is_v6 ? "[" : "", len, p->host,
-	    zone != NULL ? "%25" : "", zone != NULL ? zone + 1 : "", is_v6 ? "]" : "",
-	    p->port);
+	return xasprintf(
+	    "http://%s%s%s:%u/", is_v6 ? "[" : "", p->host, is_v6 ? "]" : "", p->port);
 }
 
 static void
