@@ -26,7 +26,7 @@ on_timer(void *ctx)
 }
 
 int
-loop_open(struct loop *l, struct err *e)
+loop_begin(struct loop *l, struct err *e)
 {
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -73,7 +73,7 @@ set_timer(const struct loop *l, usec_t next, struct err *e)
 }
 
 int
-loop_turn(struct loop *l, usec_t next, struct err *e)
+loop_serve(struct loop *l, usec_t next, struct err *e)
 {
 	struct epoll_event events[EVENTS_MAX];
 	usec_t began;

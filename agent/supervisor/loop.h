@@ -23,13 +23,13 @@ struct loop {
 	uint64_t slow_turns; /* over 10 ms */
 };
 
-int loop_open(struct loop *l, struct err *e);
+int loop_begin(struct loop *l, struct err *e);
 /* Watch fd for reading (and its end); the descriptor stays the caller's. */
 int loop_add(struct loop *l, struct source *s, int fd, struct err *e);
 void loop_drop(struct loop *l, struct source *s); /* fine when it is not in */
 /* Wait until a source is ready or `next` (CLOCK_BOOTTIME) has come, and call the handlers
  * of what is ready. */
-int loop_turn(struct loop *l, usec_t next, struct err *e);
+int loop_serve(struct loop *l, usec_t next, struct err *e);
 /* Count a turn that began then and ends now. */
 void loop_account(struct loop *l, usec_t began);
 

@@ -152,7 +152,7 @@ super_start(struct super *s, int *ret_exit, struct err *e)
 	fortify(s->opt.is_ephemeral);
 	notify_open(&s->notify);
 	inquiry_init(&s->inquiry, s);
-	if (loop_open(&s->loop, e) != 0 || guard_open(&s->guard, s, e) != 0 ||
+	if (loop_begin(&s->loop, e) != 0 || guard_open(&s->guard, s, e) != 0 ||
 	    front_open(&s->front, s, e) != 0)
 		return e->code;
 	*ret_exit = EXIT_IS_REFUSED;

@@ -292,7 +292,7 @@ supervisor_main(const struct options *o)
 			(void)leave(&s);
 			return EXIT_IS_USAGE;
 		}
-		if (loop_turn(&s.loop, next_turn(&s), &e) != 0) {
+		if (loop_serve(&s.loop, next_turn(&s), &e) != 0) {
 			log_error("%s", e.msg);
 			return EXIT_IS_INTERNAL; /* the guardian undoes what is live */
 		}
