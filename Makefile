@@ -143,6 +143,12 @@ $(UNIT_T) $(ROOT_T): %: %.o $(TESTED_A)
 # Every call of these that ours make goes through tests/crash/wrap.h.
 $(BUILD)/tests/crash/errors: override LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,open openat \
 	renameat unlinkat mkdirat fallocate fsync ftruncate pipe2 memfd_create fork socket write)
+# tests/unit/abort_watch.h holds these against whoever calls them.
+$(BUILD)/tests/unit/test_abort_path: override LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,snprintf \
+	vsnprintf __snprintf_chk __vsnprintf_chk sched_getscheduler sched_setscheduler \
+	timerfd_settime)
+# Of the two drill.h it means stormctl's.
+$(BUILD)/tests/unit/test_abort_path.o: override CPPFLAGS += -iquote ctl/cmd
 # A fuzz target without a fuzzer: it runs over its corpus.
 $(FUZZ_T): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o \
 		$(TESTED_A)
