@@ -36,45 +36,68 @@ for r in partition delay cpu fill disk disk_load select; do
 done
 
 # First bad answer known → decision → disarmed → undone → clean, over many drills.
+# abort_file RATE BUDGET
+abort_file() {
+	cat >"$T/abort.yaml" <<-Y
+	version: 1
+	name: bench-abort
+	probes:
+	  shop:
+	    http: {url: "http://127.0.0.1:8080/"}
+	    rate: $1
+	    good: {status: 200, within: 100ms}
+	    objective: 99%
+	    abort_at: 50%
+	steady: {before: 400ms, during: 2s, after: 2s}
+	budget: {$2}
+	faults:
+	  - net.partition: {to: [10.1.1.0/24], mode: reject}
+	    id: cut
+	    at: 50ms
+	    for: 2s
+	Y
+}
+# The moments of so many drills, in ms, one file each; their number in $drills.
+abort_drills() {
+	local i rc
+	drills=0
+	rm -f "$T"/stamp.*
+	for ((i = 0; i < DRILLS; i++)); do
+		rc=0
+		rm -rf "$T/abort"
+		"$BIN/stormctl" run "$T/abort.yaml" --out "$T/abort" "${DIRS[@]}" --embedded \
+			>"$T/abort.log" 2>&1 || rc=$?
+		[ $rc -eq 5 ] || { echo "  drill $i ended with $rc: $(tail -n 2 "$T/abort.log" | head -n 1)"; continue; }
+		drills=$((drills + 1))
+		jq -r '.hosts[0].undo | {"evidence": (.disarmed_us - .first_bad_us)} + . |
+			to_entries[] | "\(.key | sub("_us$"; "")) \(.value / 1000)"' "$T/abort/journal.json" |
+			while read -r key value; do echo "$value" >>"$T/stamp.$key"; done
+	done
+}
+abort_row() { # abort_row WHAT STAMP TARGET
+	row "  $1" "$(percentile "$T/stamp.$2" 50) / $(percentile "$T/stamp.$2" 99) ms" "-" "-" "$3"
+}
 abort_rows() {
+	local drills
 	backend b1 10.1.1.2
 	balancer 8080 10.1.1.2
 	wait_http http://127.0.0.1:8080/
-	cat >"$T/abort.yaml" <<'Y'
-version: 1
-name: bench-abort
-probes:
-  shop:
-    http: {url: "http://127.0.0.1:8080/"}
-    rate: 200/s
-    good: {status: 200, within: 100ms}
-    objective: 99%
-    abort_at: 50%
-steady: {before: 300ms, during: 3s, after: 2s}
-faults:
-  - net.partition: {to: [10.1.1.0/24], mode: reject}
-    id: cut
-    at: 50ms
-    for: 2s
-Y
-	local i rc n=0 key
-	for ((i = 0; i < DRILLS; i++)); do
-		rc=0
-		"$BIN/stormctl" run "$T/abort.yaml" --out "$T/abort.$i" "${DIRS[@]}" --embedded \
-			>"$T/abort.log" 2>&1 || rc=$?
-		[ $rc -eq 5 ] || { echo "  drill $i ended with $rc: $(tail -n 1 "$T/abort.log")"; continue; }
-		n=$((n + 1))
-		jq -r 'select(.type == "undo") | to_entries[] | select((.value | type == "number") and .key != "at_us")
-			| "\(.key) \(.value)"' "$T/abort.$i/events.ndjson" |
-			while read -r key value; do echo "$value" >>"$T/stamp.$key"; done
-		rm -rf "$T/abort.$i"
-	done
-	echo "abort, one host, 200 probes/s, full outage, $n drills (µs after the decision unless said):"
-	for f in "$T"/stamp.*; do
-		[ -e "$f" ] || continue
-		key=${f##*/stamp.}
-		row "  $key p50 / p99" "$(percentile "$f" 50) / $(percentile "$f" 99)" "-" "-" ""
-	done
+	abort_file 200/s "false_abort: 0.1%"
+	abort_drills
+	echo "abort, one host, 200 probes/s, full outage, abort_at 50 %, $drills drills (p50 / p99):"
+	abort_row "first bad answer known → disarmed" evidence "p50 ≤ 25, p99 ≤ 40"
+	abort_row "decision → undo on the wire" sent ""
+	abort_row "decision → received by stormd" received ""
+	abort_row "decision → disarmed" disarmed "≤ 1"
+	abort_row "decision → undone (read back)" undone "≤ 5"
+	abort_row "decision → clean (swept, compared)" clean "≤ 250"
+	abort_row "decision → first good answer" first_good ""
+	abort_file 100/s "consecutive: 1"
+	abort_drills
+	echo "abort, one host, 100 probes/s, consecutive: 1, $drills drills (p50 / p99):"
+	abort_row "first bad answer known → disarmed" evidence "≤ 12"
+	abort_row "decision → disarmed" disarmed "≤ 1"
+	abort_row "decision → undone (read back)" undone "≤ 5"
 }
 wants abort && abort_rows
 
