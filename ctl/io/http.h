@@ -30,19 +30,26 @@ struct curl_request {
 
 /* One request's answer while it arrives; lives as long as its easy handle. */
 struct http_answer {
-	const struct http *http;
-	char *body; /* kept only when somebody will look at it */
+	struct http *http;
+	CURL *easy;
+	bool is_looking_up; /* a name, itself: it was in nobody's memory */
+	bool is_refused;    /* too many do so already */
+	char *body;         /* kept only when somebody will look at it */
 	size_t kept, room;
 	uint64_t received;
 	size_t head; /* bytes of headers, of interim answers and redirects, too */
 	char detail[CURL_ERROR_SIZE];
 };
 /* Make a fresh easy handle send this probe's request, any number of times. */
-int http_attach(const struct http *h, CURL *easy, struct http_answer *a, struct err *e);
+int http_attach(struct http *h, CURL *easy, struct http_answer *a, struct err *e);
 /* Forget the last answer; a large body's memory is given back. */
 void http_answer_clear(struct http_answer *a);
 
-/* Has this request a connection, its handshake over? */
+/* Is the answer's request waiting for an address that nobody knows yet? */
+bool http_is_looking_up(const struct http_answer *a);
+/* Has the probe's address a name? */
+bool http_has_name(const struct http *h);
+/* Has it a connection, its handshake over? */
 bool http_is_connected(CURL *easy);
 /* What a finished request means, slowness apart; `why` is for people, "" when ok. */
 enum sample_class http_classify(
@@ -58,7 +65,7 @@ void http_unmake(struct transfer *t);
 int http_start(struct transfer *t, struct err *e);
 void http_stop(struct transfer *t);
 enum sample_class http_overdue(struct transfer *t, char *why, size_t size);
-bool http_connects_slowly(const struct probe *b);
+bool http_connects_slowly(struct probe *b);
 bool http_is_connecting(struct transfer *t);
 
 /* From one of its moments to another in µs; CURLINFO_NONE: from its beginning. */

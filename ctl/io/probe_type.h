@@ -38,7 +38,7 @@ struct probe_type_row {
 	enum sample_class (*overdue)(struct transfer *t, char *why, size_t size);
 	/* Does making a connection cost so much of our own time that a few at once must do?
 	 * NULL: it does not. */
-	bool (*connects_slowly)(const struct probe *b);
+	bool (*connects_slowly)(struct probe *b);
 	/* Is it still making one?  Only asked of those that connect slowly. */
 	bool (*is_connecting)(struct transfer *t);
 	/* A descriptor of transfer_watch is ready; NULL: it watches none. */

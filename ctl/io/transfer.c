@@ -130,6 +130,21 @@ hist_of(const struct transfer *t)
 	return &t->probe->hist[t->intended >= t->probe->prober->mark];
 }
 
+/* What one that was held had to wait for: somebody's connection. */
+static struct transfer *
+in_the_way(struct probe *b)
+{
+	struct transfer *t;
+
+	TAILQ_FOREACH(t, &b->overdue, link)
+	if (b->type->is_connecting(t))
+		return t;
+	TAILQ_FOREACH(t, &b->waiting, link)
+	if (!t->is_held && b->type->is_connecting(t))
+		return t;
+	return NULL;
+}
+
 static void
 judge_overdue(struct transfer *t, usec_t now)
 {
@@ -137,8 +152,9 @@ judge_overdue(struct transfer *t, usec_t now)
 	char why[WHY_MAX] = "no connection was free in time";
 	enum sample_class class = SAMPLE_CONNECT;
 
-	if (!t->is_held)
-		class = b->type->overdue(t, why, sizeof(why));
+	struct transfer *cause = t->is_held ? in_the_way(b) : t;
+	if (cause != NULL)
+		class = b->type->overdue(cause, why, sizeof(why));
 	struct sample s = sample_of(t, class, now, b->def->good.within);
 	say_why(&s, why);
 	move(t, &b->overdue);

@@ -141,6 +141,17 @@ has_happened(CURL *easy, CURLINFO moment)
 }
 
 bool
+http_is_looking_up(const struct http_answer *a)
+{
+	struct http *h = a->http;
+
+	/* With the first that has it, all have. */
+	if (a->is_looking_up && has_happened(a->easy, CURLINFO_NAMELOOKUP_TIME_T))
+		h->is_looking_up = false;
+	return h->is_looking_up && a->is_looking_up;
+}
+
+bool
 http_is_connected(CURL *easy)
 {
 	return has_happened(easy, CURLINFO_PRETRANSFER_TIME_T);
@@ -248,6 +259,13 @@ enum sample_class
 http_classify(
     CURL *easy, CURLcode rc, const struct http_answer *a, char *why, size_t size)
 {
+	(void)http_is_looking_up(a); /* so that it is not, once one has come through */
+	if (a->is_refused) {
+		(void)snprintf(why, size,
+		    "name not resolved: %d lookups before it have not ended",
+		    LOOKUPS_MAX);
+		return SAMPLE_DNS;
+	}
 	switch (rc) {
 	case CURLE_OK:
 		return check_answer(easy, a, why, size);

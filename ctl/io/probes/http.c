@@ -86,19 +86,29 @@ http_unmake(struct transfer *t)
 	request_free(request_of(t));
 }
 
+/* Tens of milliseconds of our own time: all that the system has. */
+static bool
+reads_authorities(const struct http_probe *p)
+{
+	return strncasecmp(p->url, "https:", 6) == 0 && p->ca == NULL && !p->insecure;
+}
+
 bool
-http_connects_slowly(const struct probe *b)
+http_connects_slowly(struct probe *b)
 {
 	const struct http_probe *p = &probe_definition(b)->http;
 
-	/* Tens of milliseconds of our own time: all the system's authorities are read. */
-	return strncasecmp(p->url, "https:", 6) == 0 && p->ca == NULL && !p->insecure;
+	return reads_authorities(p) || http_has_name(*probe_keep(b));
 }
 
 bool
 http_is_connecting(struct transfer *t)
 {
-	return !http_is_connected(request_of(t)->easy);
+	const struct http_request *q = request_of(t);
+
+	if (reads_authorities(&probe_definition(transfer_probe(t))->http))
+		return !http_is_connected(q->easy);
+	return http_is_looking_up(&q->answer);
 }
 
 /* --- a request ------------------------------------------------------------------------ */

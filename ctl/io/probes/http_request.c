@@ -10,10 +10,12 @@
 #include "http.h"
 #include "http_shape.h"
 #include "xalloc.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 static void
 append(struct curl_slist **list, const char *text)
@@ -121,6 +123,41 @@ on_head(char *data, size_t size, size_t count, void *ctx)
 	return a->head <= HTTP_HEAD_READ ? size * count : 0;
 }
 
+/* A lookup is a thread of libcurl's that lives until the resolver gives up, half a minute
+ * with the usual settings, whatever becomes of the request.  Where names are not answered a
+ * fast probe would have tens of thousands of them. */
+static int
+on_lookup(void *resolver, void *reserved, void *ctx)
+{
+	struct http_answer *a = ctx;
+	struct stat st;
+
+	(void)resolver, (void)reserved;
+	/* The kernel counts a process's threads as links. */
+	a->is_refused = stat("/proc/self/task", &st) == 0 && st.st_nlink > LOOKUPS_MAX;
+	a->is_looking_up = a->http->is_looking_up = true;
+	return a->is_refused;
+}
+
+bool
+http_has_name(const struct http *h)
+{
+	const char *host = strstr(h->def->http.url, "://");
+	char text[INET_ADDRSTRLEN];
+	struct in_addr ignored;
+	size_t len;
+
+	host = host != NULL ? host + 3 : h->def->http.url;
+	len = strcspn(host, ":/?#");
+	if (*host == '[' || h->def->http.unix_socket != NULL)
+		return false;
+	if (len >= sizeof(text))
+		return true;
+	memcpy(text, host, len);
+	text[len] = '\0';
+	return inet_pton(AF_INET, text, &ignored) != 1;
+}
+
 void
 http_answer_clear(struct http_answer *a)
 {
@@ -132,6 +169,7 @@ http_answer_clear(struct http_answer *a)
 	a->kept = 0;
 	a->received = 0;
 	a->head = 0;
+	a->is_looking_up = a->is_refused = false;
 	a->detail[0] = '\0';
 }
 
@@ -219,15 +257,18 @@ whole_ms(usec_t t)
 }
 
 int
-http_attach(const struct http *h, CURL *easy, struct http_answer *a, struct err *e)
+http_attach(struct http *h, CURL *easy, struct http_answer *a, struct err *e)
 {
 	const struct http_probe *p = &h->def->http;
 	int bad = 0;
 
 	a->http = h;
+	a->easy = easy;
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	/* Do not join a resolver thread that hangs: the loop would hang with it. */
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+	bad |= (int)curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, on_lookup);
+	bad |= (int)curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, a);
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, a->detail);
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_WRITEDATA, a);

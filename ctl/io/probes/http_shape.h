@@ -6,6 +6,8 @@
 #include "pattern.h"
 #include <stdbool.h>
 
+#define LOOKUPS_MAX 64 /* at a time, in this process */
+
 struct http {
 	const struct probe_def *def;
 	struct curl_slist *headers, *resolve;
@@ -13,6 +15,8 @@ struct http {
 	struct pattern *pattern;
 	struct pattern *header[HEADER_RULES_MAX]; /* by the definition's rule */
 	bool keeps_body;
+	/* A lookup of its name has begun, and none has succeeded since. */
+	bool is_looking_up;
 	/* What an answer that came whole means; NULL: what the definition says of status and
 	 * body. */
 	enum sample_class (*check)(

@@ -190,6 +190,20 @@ tcp_overdue(struct transfer *t, char *why, size_t size)
 	return d->good.within < d->tcp.timeout ? SAMPLE_SLOW : SAMPLE_TIMEOUT;
 }
 
+static bool
+tcp_connects_slowly(struct probe *b)
+{
+	const struct tcp *c = *probe_keep(b);
+
+	return http_has_name(c->http);
+}
+
+static bool
+tcp_is_connecting(struct transfer *t)
+{
+	return http_is_looking_up(&request_of(t)->answer);
+}
+
 /* --- its end -------------------------------------------------------------------------- */
 
 static void
@@ -372,5 +386,7 @@ const struct probe_type_row probe_type_tcp = {
 	.start = tcp_start,
 	.stop = tcp_stop,
 	.overdue = tcp_overdue,
+	.connects_slowly = tcp_connects_slowly,
+	.is_connecting = tcp_is_connecting,
 	.ready = tcp_ready,
 };
