@@ -30,6 +30,17 @@ say(struct jq_reply *ret, const char *what, jv why)
 	jv_free(why);
 }
 
+/* There is no shell here. */
+static void
+drop_hint(char *why)
+{
+	static const char hint[] = " (Unix shell quoting issues?)";
+	char *at = strstr(why, hint);
+
+	if (at != NULL)
+		memmove(at, at + strlen(hint), strlen(at + strlen(hint)) + 1);
+}
+
 /* "jq: error: syntax error, … at <top-level>, line 1:\n.a ^ b\njq: 1 compile error": the
  * first line of the first of them. */
 static void
@@ -50,6 +61,7 @@ on_compile_error(void *ctx, jv msg)
 		while (len > 0 && strchr(": ", text[len - 1]) != NULL)
 			len--;
 		(void)snprintf(c->ret->why, sizeof(c->ret->why), "%.*s", (int)len, text);
+		drop_hint(c->ret->why);
 	}
 	jv_free(msg);
 }
