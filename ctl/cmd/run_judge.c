@@ -24,8 +24,9 @@ is_steady(struct drill *d, size_t i)
 		drill_doubt(d, "our own prober was late");
 		drill_say(d, EVENT_ERROR, p->name,
 		    "our own prober was late or skipped %.0f %% of the samples: this "
-		    "machine is too busy to judge",
-		    100 * totals_late_share(t));
+		    "machine is too busy to judge (the last: %s)",
+		    100 * totals_late_share(t),
+		    t->skipped > 0 ? d->tally[i].skipped_why : "late");
 		return false;
 	}
 	const struct answers before = totals_answers(t);

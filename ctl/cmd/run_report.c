@@ -138,8 +138,10 @@ judge_probes(struct drill *d)
 		if (totals_late_share(t) > LATE_SHARE_MAX) {
 			drill_doubt(d, "our own prober was late");
 			drill_say(d, EVENT_ERROR, p->name,
-			    "our own prober was late or skipped %.0f %% of the samples",
-			    100 * totals_late_share(t));
+			    "our own prober was late or skipped %.0f %% of the samples "
+			    "(the last: %s)",
+			    100 * totals_late_share(t),
+			    t->skipped > 0 ? d->tally[i].skipped_why : "late");
 		}
 	}
 }

@@ -79,8 +79,10 @@ tally_add(struct tally *t, enum phase p, const struct sample *s)
 {
 	count(&t->phase[p], s, t->def->good.within);
 	count(&t->second, s, t->def->good.within);
-	if (s->class == SAMPLE_SKIPPED)
+	if (s->class == SAMPLE_SKIPPED) {
+		memcpy(t->skipped_why, s->why, sizeof(t->skipped_why));
 		return;
+	}
 	if (p == PHASE_DURING && s->bad)
 		remember_bad(t, s->known);
 	if (p == PHASE_AFTER)

@@ -27,7 +27,8 @@ struct tally {
 	struct totals phase[PHASES];
 	struct totals second; /* since the last tally_second */
 	bool was_bad;         /* the last one */
-	usec_t bad_said;      /* when the last EVENT_BAD went out */
+	char skipped_why[sizeof(((struct sample *)0)->why)]; /* the last that was */
+	usec_t bad_said; /* when the last EVENT_BAD went out */
 	/* when the n-th answer of `during` was known bad, for the bad ones */
 	struct {
 		uint64_t number;
