@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Between an answer that is good so far and its sample: the word of the probe's jq filter.
- * What the filter is given is whatever is left of `within`, and never less than JQ_AT_LEAST:
- * an answer that came late enough is slow anyway, and that is not the filter's doing.
+ * What the filter is given is whatever is left of `within`.  Never less than JQ_AT_LEAST: an
+ * answer that came late enough is slow anyway, and that is not the filter's doing; and never
+ * more than JQ_AT_MOST: while one loops, no other answer of its probe is judged.
  */
 #include "err.h"
 #include "prober_state.h"
@@ -12,6 +13,7 @@
 #include <sys/epoll.h>
 
 #define JQ_AT_LEAST (50 * USEC_PER_MSEC)
+#define JQ_AT_MOST  (500 * USEC_PER_MSEC)
 
 int
 transfers_open_jq(struct prober *p, struct err *e)
@@ -51,17 +53,25 @@ on_answer(void *asker, enum jq_result result, const char *why)
 	transfer_ended(t, classes[result], why, &t->timing);
 }
 
+static usec_t
+deadline_of(const struct transfer *t, usec_t now)
+{
+	usec_t within = t->intended + t->probe->def->good.within + transfer_lost(t);
+
+	if (within < now + JQ_AT_LEAST)
+		return now + JQ_AT_LEAST;
+	return within < now + JQ_AT_MOST ? within : now + JQ_AT_MOST;
+}
+
 void
 transfer_ask_jq(
     struct transfer *t, const struct body *body, const struct sample_timing *timing)
 {
-	usec_t limit = clock_boottime() + JQ_AT_LEAST;
-	usec_t within = t->intended + t->probe->def->good.within + transfer_lost(t);
 	const struct jq_question q = {
 		.filter = t->probe->filter,
 		.text = body->text != NULL ? body->text : "",
 		.len = body->kept,
-		.deadline = within > limit ? within : limit,
+		.deadline = deadline_of(t, clock_boottime()),
 		.answer = on_answer,
 		.asker = t,
 	};
