@@ -58,6 +58,7 @@ struct cmd {
  X(resume)          \
  X(run)             \
  X(schema)          \
+ X(search)          \
  X(status)
 
 #define CMD_DECLARE(name) extern const struct cmd cmd_##name;

@@ -28,7 +28,7 @@
 
 /* "results/2026-11-22T02-13-05Z-name"; the n-th of that second when n > 0. */
 static char *
-default_dir(const struct experiment *x, unsigned n)
+default_dir(const char *name, unsigned n)
 {
 	char wall[32];
 
@@ -37,25 +37,25 @@ default_dir(const struct experiment *x, unsigned n)
 		*c = *c == ':' ? '-' : *c;
 	wall[19] = '\0'; /* no fraction */
 	if (n == 0)
-		return xasprintf("results/%sZ-%s", wall, x->name);
-	return xasprintf("results/%sZ-%s.%u", wall, x->name, n);
+		return xasprintf("results/%sZ-%s", wall, name);
+	return xasprintf("results/%sZ-%s.%u", wall, name, n);
 }
 
-static int
-make_dir(struct output *o, const struct experiment *x, const char *asked, struct err *e)
+int
+results_dir(const char *asked, const char *name, char **ret, struct err *e)
 {
 	if (asked != NULL) {
-		o->dir = xstrdup(asked);
+		*ret = xstrdup(asked);
 		return make_dirs(asked, 0755, e);
 	}
 	int r = make_dirs("results", 0755, e);
 	for (unsigned n = 0; r == 0 && n < 100; n++) {
-		free(o->dir);
-		o->dir = default_dir(x, n);
-		if (mkdir(o->dir, 0755) == 0)
+		free(*ret);
+		*ret = default_dir(name, n);
+		if (mkdir(*ret, 0755) == 0)
 			return 0;
 		if (errno != EEXIST)
-			return err_errno(e, "create '%s'", o->dir);
+			return err_errno(e, "create '%s'", *ret);
 	}
 	return r;
 }
@@ -72,7 +72,7 @@ output_open(struct output *o, const struct experiment *x, const struct run_optio
 		.json = run->json,
 		.colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL,
 		.secrets = x->secrets };
-	int r = make_dir(o, x, run->out_dir, e);
+	int r = results_dir(run->out_dir, x->name, &o->dir, e);
 
 	if (r < 0)
 		return err_wrap(e, "results");

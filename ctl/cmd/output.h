@@ -28,6 +28,9 @@ struct output {
 	char trouble[256]; /* the first thing that could not be written; "" */
 };
 
+/* The directory asked for, or a new one for what has this name, into *ret (NULL or the
+ * caller's, replaced), which is the caller's to free in any case. */
+int results_dir(const char *asked, const char *name, char **ret, struct err *e);
 /* Makes the directory.  Nothing was written anywhere when it fails. */
 int output_open(struct output *o, const struct experiment *x,
     const struct run_options *run, struct err *e);
