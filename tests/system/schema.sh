@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The JSON Schema is one, and agrees with the loader: it takes every file that `check` takes
 # (what is shipped, and the loader's own tests), and refuses those with keys, kinds or
-# choices that there are not.
+# choices that there are not.  Every key of it is on the manual page.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 CTL=${BUILD:-build}/bin/stormctl
@@ -75,4 +75,17 @@ while read -r kind; do
 		exit 1
 	}
 done <"$T/kinds"
-echo "ok: the schema has every kind and agrees with the loader"
+page=docs/man/stormdrill-experiment.5
+jq -r '[.properties, (.definitions[] | .. | .properties? // empty)] | map(keys) | add | unique[]' \
+	"$T/schema.json" | grep -v '\.' >"$T/keys"
+[ "$(wc -l <"$T/keys")" -ge 40 ] || exit 1
+kinds=$(jq -r '[.definitions.fault.properties[].properties? // empty | keys] | add | unique[]' "$T/schema.json")
+while read -r key; do
+	# a parameter of a fault has its own page
+	grep -qx "$key" <<<"$kinds" && continue
+	grep -Eq "^\.It Cm (.* )?$key( |\$)" $page || {
+		echo "FAIL: $key is not in $page"
+		exit 1
+	}
+done <"$T/keys"
+echo "ok: the schema has every kind and agrees with the loader and the page"
