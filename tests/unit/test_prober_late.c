@@ -105,6 +105,74 @@ silence_is_bad_once_it_was_watched_for_long_enough(void **state)
 	prober_free(seen.prober);
 }
 
+/* A server whose queue of connections is full: nothing of a connect is ever answered. */
+static int
+open_deaf(uint16_t *ret_port, int full[static 8])
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	int fd = listen_on_loopback(ret_port);
+
+	assert_int_equal(listen(fd, 0), 0);
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	a.sin_port = htons(*ret_port);
+	for (int i = 0; i < 8; i++) {
+		full[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		(void)connect(full[i], (struct sockaddr *)&a, sizeof(a));
+	}
+	return fd;
+}
+
+static void
+on_outage(void *ctx, const struct sample *s)
+{
+	size_t *bad = ctx;
+
+	if (s->class == SAMPLE_SKIPPED)
+		assert_non_null(strstr(s->why, "our own prober was too late"));
+	else
+		assert_int_equal(s->class, SAMPLE_CONNECT);
+	*bad += s->bad;
+}
+
+static void
+a_little_lost_time_does_not_excuse_an_outage(void **state)
+{
+	const usec_t until = clock_boottime() + PATIENCE_S * USEC_PER_SEC;
+	const usec_t timeout = 3 * WITHIN;
+	int full[8], deaf;
+	uint16_t port;
+	char url[64];
+	size_t bad = 0;
+	struct err e = { 0 };
+
+	(void)state;
+	deaf = open_deaf(&port, full);
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", port);
+	struct probe_def d = {
+		.name = "p",
+		.http = { .method = (char *)"GET",
+		    .url = url,
+		    .timeout = timeout,
+		    .connect_timeout = timeout },
+		.rate_mhz = 50 * 1000,
+		.good = { .within = timeout },
+	};
+	const struct prober_options o = {
+		.probes = &d, .count = 1, .on_sample = on_outage, .ctx = &bad
+	};
+	assert_int_equal(prober_open(&seen.prober, &o, &e), 0);
+	prober_start(seen.prober, clock_boottime());
+	while (bad < 10 && clock_boottime() < until) {
+		sleep_usec(3 * USEC_PER_MSEC); /* late for whatever is due meanwhile */
+		assert_int_equal(prober_run(seen.prober, &e), 0);
+	}
+	assert_true(bad >= 10);
+	prober_free(seen.prober);
+	for (int i = 0; i < 8; i++)
+		(void)close(full[i]);
+	(void)close(deaf);
+}
+
 int
 main(void)
 {
@@ -115,6 +183,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    silence_is_bad_once_it_was_watched_for_long_enough, start_server,
 		    stop_server),
+		cmocka_unit_test(a_little_lost_time_does_not_excuse_an_outage),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

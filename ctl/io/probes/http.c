@@ -222,6 +222,16 @@ ask_again(struct http_request *q)
 	       curl_multi_add_handle(multi, q->easy) == CURLM_OK;
 }
 
+/* More than a tenth of the time to connect, which libcurl counts.  A few milliseconds are
+ * lost in any second of a busy machine, and must not excuse an outage. */
+static bool
+has_lost_much(const struct http_request *q)
+{
+	const struct http_probe *p = &probe_definition(transfer_probe(q->transfer))->http;
+
+	return transfer_lost(q->transfer) > p->connect_timeout / 10;
+}
+
 static void
 finish(struct curl_request *r, CURLcode rc)
 {
@@ -234,7 +244,7 @@ finish(struct curl_request *r, CURLcode rc)
 	    http_classify(q->easy, rc, &q->answer, why, sizeof(why));
 	struct sample_timing timing;
 
-	if (rc == CURLE_OPERATION_TIMEDOUT && transfer_lost(q->transfer) > 0)
+	if (rc == CURLE_OPERATION_TIMEDOUT && has_lost_much(q))
 		class = SAMPLE_SKIPPED; /* it may have been our time that ran out */
 	if (rc == CURLE_OK)
 		timing = timing_of(q->easy);

@@ -274,8 +274,9 @@ http_attach(struct http *h, CURL *easy, struct http_answer *a, struct err *e)
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_WRITEDATA, a);
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_HEADERDATA, a);
-	/* How long it may take in all is the prober's to see to. */
-	if (p->connect_timeout > 0)
+	/* How long it may take in all is the prober's to see to: it knows when nobody ran
+	 * it, libcurl's clock does not. */
+	if (p->connect_timeout > 0 && p->connect_timeout < p->timeout)
 		bad |= (int)curl_easy_setopt(
 		    easy, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(p->connect_timeout));
 	bad |= set_target(h, easy) | set_trust(p, easy);
