@@ -83,7 +83,7 @@ kinds=$(jq -r '[.definitions.fault.properties[].properties? // empty | keys] | a
 while read -r key; do
 	# a parameter of a fault has its own page
 	grep -qx "$key" <<<"$kinds" && continue
-	grep -Eq "^\.It Cm (.* )?$key( |\$)" $page || {
+	grep -Eq "^\.(It )?Cm (.* )?$key( |\$)" $page || {
 		echo "FAIL: $key is not in $page"
 		exit 1
 	}
