@@ -70,6 +70,9 @@ void prober_stop(struct prober *p);
 /* The same for the first `count` probes; the others go on.  Not from on_sample. */
 void prober_pause(struct prober *p, size_t count);
 int prober_run(struct prober *p, struct err *e);
+/* Is any request of the first `count` probes not judged yet that was due before the last
+ * prober_mark? */
+bool prober_awaits(const struct prober *p, size_t count);
 /* Latencies since the last call, late answers included (they change nothing else), moved
  * into *into.  Requests due from `from` on, of the last prober_mark, are counted apart. */
 void prober_mark(struct prober *p, usec_t from);

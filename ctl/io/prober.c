@@ -258,6 +258,27 @@ prober_mark(struct prober *p, usec_t from)
 	p->mark = from;
 }
 
+static bool
+is_any_before(const struct transfers *list, usec_t mark)
+{
+	const struct transfer *t;
+
+	TAILQ_FOREACH(t, list, link)
+	if (t->intended < mark)
+		return true;
+	return false;
+}
+
+bool
+prober_awaits(const struct prober *p, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_any_before(&p->probes[i].waiting, p->mark) ||
+		    is_any_before(&p->probes[i].answered, p->mark))
+			return true;
+	return false;
+}
+
 void
 prober_hist(struct prober *p, size_t probe, bool marked, struct hist *into)
 {
