@@ -110,6 +110,7 @@ struct drill {
 	struct judge judge;
 	bool is_judging;
 	struct judge_decision decision;
+	usec_t known_late;   /* a breach, when there was nothing left to abort; 0: none */
 	char last_straw[96]; /* why the answer that stopped it was bad */
 	usec_t decided;      /* 0: no decision */
 	usec_t first_bad, first_good;
@@ -163,10 +164,13 @@ usec_t phase_during_span(const struct drill *d);
 bool judging_begin(struct drill *d);
 /* One answer of `during`: the one place where a bad one becomes an undo. */
 void judging_answer(struct drill *d, const struct sample *s);
+/* One of `during` that was known only when its time was up. */
+void judging_late_answer(struct drill *d, const struct sample *s);
 
 /* run_evidence.c */
 /* Say what led to a breach; never before abort_now. */
 void evidence_decision(struct drill *d);
+void evidence_late_decision(struct drill *d);
 /* Each probe, when the drill has come to its end: by how much later phases differ from the
  * first, what share of the error budget was spent, and from when on it was good again. */
 void evidence_shifts(struct drill *d);

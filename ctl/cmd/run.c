@@ -112,6 +112,7 @@ run_steps(struct drill *d)
 		abort_finish(d);
 		phase_after(d);
 		phase_end(d);
+		evidence_late_decision(d);
 		report_totals(d, PHASE_DURING);
 		report_totals(d, PHASE_AFTER);
 		evidence_shifts(d);

@@ -117,27 +117,26 @@ add_burn(const struct drill *d, struct event *v)
 	event_num(v, "short_us", (double)b->shorter);
 }
 
-void
-evidence_decision(struct drill *d)
+static void
+say_decision(struct drill *d, usec_t at)
 {
 	const struct judge_decision *c = &d->decision;
 	char why[384];
 
-	if (d->stop != STOP_BREACH)
-		return;
-	d->found.breached = true;
 	d->first_bad = tally_first_bad(&d->tally[c->probe], c->from);
 	explain(d, why, sizeof(why));
 	struct event v =
 	    drill_event(d, EVENT_DECISION, d->checks[c->probe].name, "%s%s%s", why,
 		d->last_straw[0] != '\0' ? "; the last one: " : "", d->last_straw);
-	drill_stamp(d, &v, d->decided);
+	drill_stamp(d, &v, at);
 	(void)snprintf(v.reason, sizeof(v.reason), "%s", judge_reason_name(c->reason));
 	event_num(&v, "from", (double)c->from);
 	event_num(&v, "to", (double)c->to);
 	event_num(&v, "bad", (double)c->bad);
 	if (d->first_bad > d->began)
 		event_num(&v, "first_us", (double)(d->first_bad - d->began));
+	if (d->known_late != 0)
+		event_num(&v, "late", 1);
 	if (c->reason == JUDGE_BREACH)
 		add_test(d, &v);
 	else if (c->reason != JUDGE_GUARD)
@@ -145,6 +144,22 @@ evidence_decision(struct drill *d)
 	if (c->reason == JUDGE_BURN)
 		add_burn(d, &v);
 	drill_emit(d, &v);
+}
+
+void
+evidence_decision(struct drill *d)
+{
+	if (d->stop != STOP_BREACH)
+		return;
+	d->found.breached = true;
+	say_decision(d, d->decided);
+}
+
+void
+evidence_late_decision(struct drill *d)
+{
+	if (d->known_late != 0)
+		say_decision(d, d->known_late);
 }
 
 /* --- shifts --------------------------------------------------------------------------- */

@@ -120,25 +120,50 @@ after_fire(const struct drill *d, const struct sample *s)
 	return s->intended > d->fired ? s->intended - d->fired : 0;
 }
 
+/* Does this answer stop it?  Then d->decision says so. */
+static bool
+is_enough(struct drill *d, const struct sample *s)
+{
+	uint64_t number = d->tally[s->probe].phase[PHASE_DURING].n + 1;
+
+	if (s->probe < d->x->probe_count)
+		return judge_sample(
+		    &d->judge, s->probe, s->bad, after_fire(d, s), &d->decision);
+	if (s->bad)
+		d->decision = (struct judge_decision){
+			.reason = JUDGE_GUARD,
+			.probe = s->probe,
+			.from = number,
+			.to = number,
+			.bad = 1,
+		};
+	return s->bad;
+}
+
+static void
+keep_last_straw(struct drill *d, const struct sample *s)
+{
+	(void)snprintf(d->last_straw, sizeof(d->last_straw), "%s", s->why);
+}
+
 /* The one place where a bad answer becomes an undo.  Nothing is logged, allocated or
  * rendered between the decision and the bytes on the wire. */
 void
 judging_answer(struct drill *d, const struct sample *s)
 {
-	if (s->probe >= d->x->probe_count) {
-		if (!s->bad)
-			return;
-		d->decision = (struct judge_decision){
-			.reason = JUDGE_GUARD,
-			.probe = s->probe,
-			.from = d->tally[s->probe].phase[PHASE_DURING].n + 1,
-			.to = d->tally[s->probe].phase[PHASE_DURING].n + 1,
-			.bad = 1,
-		};
-	} else if (!judge_sample(
-		       &d->judge, s->probe, s->bad, after_fire(d, s), &d->decision)) {
+	if (!is_enough(d, s))
 		return;
-	}
 	abort_now(d, STOP_BREACH);
-	(void)snprintf(d->last_straw, sizeof(d->last_straw), "%s", s->why);
+	keep_last_straw(d, s);
+}
+
+/* There is nothing left to abort; but what was breached was not held. */
+void
+judging_late_answer(struct drill *d, const struct sample *s)
+{
+	if (d->known_late != 0 || !is_enough(d, s))
+		return;
+	d->known_late = s->known;
+	d->found.breached = true;
+	keep_last_straw(d, s);
 }

@@ -43,9 +43,13 @@ phase_sample(void *ctx, const struct sample *s)
 	struct tally *t = &d->tally[s->probe];
 	enum phase p = phase_of(d, s);
 
-	if (d->is_judging && d->stop == STOP_NOT && p == PHASE_DURING &&
-	    s->class != SAMPLE_SKIPPED && !load_is(d, s->probe))
-		judging_answer(d, s);
+	if (d->stop == STOP_NOT && p == PHASE_DURING && s->class != SAMPLE_SKIPPED &&
+	    !load_is(d, s->probe)) {
+		if (d->is_judging)
+			judging_answer(d, s);
+		else
+			judging_late_answer(d, s);
+	}
 	tally_add(t, p, s);
 	if (p == PHASE_AFTER && s->class == SAMPLE_OK && d->first_good == 0 &&
 	    d->stop == STOP_BREACH && d->decision.probe == s->probe)
@@ -226,7 +230,8 @@ phase_after(struct drill *d)
 	if (d->x->probe_count == 0 || span == 0 || d->found.stopped)
 		return;
 	enter(d, PHASE_AFTER, span, " at most, until the objectives are met again");
-	while (!d->found.stopped && !is_back(d) && clock_boottime() < end)
+	while (!d->found.stopped && clock_boottime() < end &&
+	       (!is_back(d) || prober_awaits(d->prober, d->judged_count)))
 		loop_turn(d, end);
 	d->stop = stop;
 	phase_end(d);

@@ -164,6 +164,9 @@ sentence_of(const struct drill *d, enum verdict v, char *buf, size_t size)
 		(void)snprintf(buf, size, "The drill shows nothing: %s.", d->doubt);
 		return buf;
 	}
+	if (v == VERDICT_BREACHED && d->known_late != 0)
+		return "The budget or a guard was breached, as was known only when the "
+		       "faults' time was up; they are undone.";
 	if (v != VERDICT_HELD)
 		return verdict_sentence(v);
 	if (d->o->rehearse)
@@ -210,7 +213,7 @@ say_abort_numbers(struct drill *d, const struct digest *g)
 	char line[400];
 	size_t at = 0;
 
-	if (g->decision == NULL || g->undo == NULL)
+	if (g->decision == NULL || g->undo == NULL || d->known_late != 0)
 		return;
 	if (g->moment[MOMENT_FIRST_BAD].is_known)
 		at += (size_t)snprintf(line, sizeof(line),

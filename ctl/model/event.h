@@ -35,7 +35,8 @@ enum event_type {
 			base_bad (baseline that they were estimated from), stall (answers of a
 			pause that was named), alpha, planned, tests, probes (h = ln(planned ·
 			tests · probes / alpha)); of a ceiling limit; of a burn rate limit, burn,
-			burn_short, long_us, short_us */
+			burn_short, long_us, short_us.  late = 1: known only when the faults'
+			time was up, so that it aborted nothing */
 	EVENT_UNDO, /* subject = cause (end, breach, asked, refused), text = how far; nums in µs after the decision:
 			first_bad, sent, received, disarmed, undone, clean, first_good (_us) */
 	EVENT_PROBE, /* totals: subject = probe, text = phase; nums n, bad, skipped, late,
@@ -44,8 +45,8 @@ enum event_type {
 			connects (how many connections were made) and,
 			of those answers that did it, dns_p50_us dns_p99_us, connect_…, tls_…,
 			first_byte_…, total_… */
-	EVENT_LOAD,  /* base load: as EVENT_PROBE, subject = its name */
-	EVENT_SHIFT, /* before against another phase: subject = probe, text = phase;
+	EVENT_LOAD,   /* base load: as EVENT_PROBE, subject = its name */
+	EVENT_SHIFT,  /* before against another phase: subject = probe, text = phase;
 			nums by how much that lies above before, each with _low and _high (95 %):
 			bad (share), p50_us, p90_us, p99_us; and worse (chance that an answer of
 			the phase took longer than one of before) */

@@ -105,21 +105,34 @@ write_head(FILE *f, const struct report_input *in, const struct digest *d)
 	(void)fprintf(f, ", stormctl %s.\n", STORMDRILL_VERSION);
 }
 
+/* What stopped it, or would have. */
+static void
+write_decision(FILE *f, const struct digest *d)
+{
+	const struct event *v = d->decision;
+
+	if (v == NULL)
+		return;
+	(void)fprintf(f, "\n## What %s\n\n",
+	    event_get(v, "late", 0) > 0 ? "was breached" : "stopped it");
+	markdown_text(f, v->subject);
+	(void)fputs(v->subject[0] != '\0' ? ": " : "", f);
+	markdown_text(f, v->text);
+	(void)fputs("\n\n", f);
+	if (event_get(v, "late", 0) > 0)
+		(void)fputs("Known only when the faults' time was up: there was nothing "
+			    "left to abort.\n\n",
+		    f);
+	markdown_evidence(f, v);
+}
+
 static void
 write_abort(FILE *f, const struct digest *d)
 {
-	if (d->undo == NULL ||
-	    (d->decision == NULL && (strcmp(d->undo->subject, "end") == 0 ||
-					strcmp(d->undo->subject, "refused") == 0)))
+	if (d->undo == NULL || strcmp(d->undo->subject, "end") == 0 ||
+	    strcmp(d->undo->subject, "refused") == 0)
 		return;
 	(void)fprintf(f, "\n## The abort in numbers\n\n");
-	if (d->decision != NULL) {
-		markdown_text(f, d->decision->subject);
-		(void)fputs(d->decision->subject[0] != '\0' ? ": " : "", f);
-		markdown_text(f, d->decision->text);
-		(void)fputs("\n\n", f);
-		markdown_evidence(f, d->decision);
-	}
 	(void)fprintf(f, "| Moment%s | After the decision |\n|---|---:|\n",
 	    d->host_count > 1 ? ", on the last host" : "");
 	for (enum digest_moment m = 0; m < MOMENTS; m++) {
@@ -165,6 +178,7 @@ markdown_write(FILE *f, const struct report_input *in)
 
 	digest_make(&d, in);
 	write_head(f, in, &d);
+	write_decision(f, &d);
 	write_abort(f, &d);
 	markdown_faults(f, in);
 	markdown_hosts(f, in);

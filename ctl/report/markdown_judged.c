@@ -84,11 +84,9 @@ markdown_evidence(FILE *f, const struct event *v)
 		    "| Ceiling | %.0f bad answers, set by the experiment |\n",
 		    ceil(get(v, "limit")));
 	if (isnan(get(v, "s")))
-		(void)fputs(
-		    "| Chance of a false stop | none is promised: a ceiling stops a "
-		    "healthy system, too |\n",
+		(void)fputs("| Chance of a false stop | none is promised: this stops a "
+			    "healthy system, too |\n",
 		    f);
-	(void)fputc('\n', f);
 }
 
 /* --- shifts --------------------------------------------------------------------------- */

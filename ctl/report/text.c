@@ -152,7 +152,7 @@ word_of(const struct event *v)
 	case EVENT_BAD:
 		return "bad";
 	case EVENT_DECISION:
-		return "STOP";
+		return event_get(v, "late", 0) > 0 ? "BREACH" : "STOP";
 	case EVENT_SELFTEST:
 		return "self-test";
 	default:
