@@ -104,7 +104,10 @@ serve_one(struct curl_loop *l, const struct epoll_event *ev, struct err *e)
 		mask |= CURL_CSELECT_OUT;
 	if (ev->events & (EPOLLERR | EPOLLHUP))
 		mask |= CURL_CSELECT_ERR;
-	return act(l, fd, mask, e);
+	int r = act(l, fd, mask, e);
+	if (l->on_served != NULL)
+		l->on_served(l->ctx);
+	return r;
 }
 
 int
@@ -117,11 +120,14 @@ curl_loop_serve(struct curl_loop *l, struct err *e)
 	 * some may be ready again at once. */
 	for (int round = 0; round < ROUNDS_AT_ONCE && r == 0; round++) {
 		n = epoll_wait(l->epoll, ev, EVENTS_AT_ONCE, 0);
-		for (int i = 0; i < n && r == 0; i++)
+		for (int i = 0; i < n && r == 0; i++) {
+			l->ready_at = clock_boottime();
 			r = serve_one(l, &ev[i], e);
+		}
 		if (n < EVENTS_AT_ONCE)
 			break;
 	}
+	l->ready_at = 0;
 	return r;
 }
 

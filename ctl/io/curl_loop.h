@@ -19,10 +19,14 @@ struct curl_loop {
 	usec_t armed;   /* what the timer is set to */
 	/* A descriptor added by curl_loop_watch is ready; may be NULL when there is none. */
 	void (*on_ready)(void *ctx, uint32_t key, uint32_t events);
+	/* libcurl has served a descriptor: some of its transfers may be over; may be NULL. */
+	void (*on_served)(void *ctx);
+	/* While one of either is served: when it was found ready.  Else 0. */
+	usec_t ready_at;
 	void *ctx;
 };
 
-/* on_ready and ctx are set by the caller before, the rest here; released even after a
+/* on_ready, on_served and ctx are set by the caller before, the rest here; released even after a
  * failure. */
 int curl_loop_open(struct curl_loop *l, struct err *e);
 void curl_loop_release(struct curl_loop *l);

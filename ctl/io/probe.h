@@ -36,6 +36,8 @@ struct sample_timing {
 	uint32_t dns, connect, tls; /* each by itself */
 	uint32_t first_byte;        /* from having sent the request */
 	uint32_t total; /* from the request's beginning, not from when it was due */
+	uint32_t
+	    setup; /* of it, what passed before anything left, on a kept connection */
 };
 
 struct sample {

@@ -143,6 +143,14 @@ on_watched(void *ctx, uint32_t key, uint32_t events)
 		t->probe->type->ready(t, events);
 }
 
+static void
+on_served(void *ctx)
+{
+	struct prober *p = ctx;
+
+	http_collect(&p->loop);
+}
+
 static int
 prober_init(struct prober *p, const struct probe_def *probes, struct err *e)
 {
@@ -150,6 +158,7 @@ prober_init(struct prober *p, const struct probe_def *probes, struct err *e)
 	int r;
 
 	p->loop.on_ready = on_watched;
+	p->loop.on_served = on_served;
 	p->loop.ctx = p;
 	for (size_t i = 0; i < p->count; i++) {
 		struct probe *b = &p->probes[i];

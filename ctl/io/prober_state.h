@@ -8,6 +8,10 @@
  * outstanding for `within`, whichever comes first; it *rests* when its type has let go of
  * it.  Between the two it waits in `overdue`, and its answer only reaches the histogram.
  *
+ * Between a timer that goes off and bytes that leave lie the kernel's time and libcurl's, up
+ * to 0.1 ms, which would be taken for the other side's.  So each probe's timer goes off
+ * earlier by its *lead*, learned from when the bytes of earlier requests left.
+ *
  * Time that the prober itself *lost*, because nobody ran it when it was due (no CPU, or
  * stopped), is not held against a request that was under way.
  */
@@ -24,6 +28,8 @@
 /* Connections that a probe whose connections are dear may be making at a time.  Without it
  * a fast probe spirals: while one is made several more become due, each with a new one. */
 #define CONNECTING_MAX 4
+#define LEAD_MAX       200 /* µs */
+#define LEAD_STEP      8
 #define SKIP_PATIENCE  (10 * USEC_PER_MSEC)
 #define WHY_MAX        sizeof(((struct sample *)0)->why)
 #define JQ_KEY         UINT32_MAX    /* of jq's descriptor, among the keys of transfers */
@@ -58,6 +64,7 @@ struct probe {
 	/* Waiting and overdue: oldest first.  Answered: not yet known what it means. */
 	struct transfers idle, waiting, answered, overdue;
 	size_t in_flight, in_flight_max, held;
+	usec_t lead;
 	double fresh_owed; /* the part of a fresh connection that is due so far */
 	/* Of requests due before the mark, and from it on. */
 	struct hist hist[2];

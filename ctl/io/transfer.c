@@ -51,10 +51,17 @@ say_why(struct sample *s, const char *why)
 	text_make_printable(s->why); /* there may be words of the other side in it */
 }
 
+/* How much later; a request that is sent ahead of its moment is not late. */
+static usec_t
+after(usec_t moment, usec_t than)
+{
+	return moment > than ? moment - than : 0;
+}
+
 usec_t
 transfer_lost(const struct transfer *t)
 {
-	usec_t late = t->sent - t->intended;
+	usec_t late = after(t->sent, t->intended);
 
 	return t->probe->prober->lost - t->lost + (late >= LOST_MIN ? late : 0);
 }
@@ -81,8 +88,8 @@ skip(struct probe *b, usec_t intended, usec_t now, const char *why)
 		.class = SAMPLE_SKIPPED,
 		.intended = intended,
 		.known = now,
-		.latency = now - intended,
-		.late = now - intended,
+		.latency = after(now, intended),
+		.late = after(now, intended),
 	};
 
 	say_why(&s, why);
@@ -167,7 +174,7 @@ judge_overdue(struct transfer *t, usec_t now)
 static void
 give_up(struct transfer *t, usec_t now)
 {
-	hist_add(hist_of(t), now - t->intended);
+	hist_add(hist_of(t), after(now, t->intended));
 	rest(t);
 }
 
@@ -338,9 +345,9 @@ transfers_due(const struct probe *b)
 {
 	usec_t at = schedule_next(&b->schedule);
 
-	return at != USEC_INFINITY && b->in_flight >= b->in_flight_max ?
-		   at + SKIP_PATIENCE :
-		   at;
+	if (at == USEC_INFINITY)
+		return at;
+	return b->in_flight >= b->in_flight_max ? at + SKIP_PATIENCE : at - b->lead;
 }
 
 int
@@ -348,10 +355,10 @@ transfers_send_due(struct probe *b, usec_t now, struct err *e)
 {
 	int r = 0;
 
-	while (r == 0 && is_due(b, now)) {
+	while (r == 0 && is_due(b, now + b->lead)) {
 		usec_t intended = schedule_take(&b->schedule);
 
-		if (now - intended > b->def->good.within / 2)
+		if (after(now, intended) > b->def->good.within / 2)
 			skip(b, intended, now, TOO_LATE);
 		else if (b->in_flight >= b->in_flight_max)
 			skip_one(b, intended, now);
@@ -384,12 +391,52 @@ count_timing(const struct transfer *t, const struct sample_timing *g)
 	hist_add(&h->total, g->total);
 }
 
+/* When its bytes left, as far as that is known. */
+static usec_t
+left_at(const struct transfer *t, const struct sample_timing *g)
+{
+	return t->sent + (g != NULL ? g->setup : 0);
+}
+
+/* An eighth of what was missing; a request that the machine held up for long says no more
+ * than that it was late. */
+static void
+learn_lead(struct probe *b, usec_t left, usec_t intended)
+{
+	usec_t by = (left > intended ? left - intended : intended - left) / 8;
+
+	by = by < LEAD_STEP ? by : LEAD_STEP;
+	if (left > intended)
+		b->lead = b->lead + by < LEAD_MAX ? b->lead + by : LEAD_MAX;
+	else
+		b->lead -= by < b->lead ? by : b->lead;
+}
+
+/* When the answer was there: what it takes us to read it is not its sender's. */
+static usec_t
+came_at(const struct transfer *t, usec_t now)
+{
+	usec_t ready = t->probe->prober->loop.ready_at;
+
+	return ready != 0 ? ready : now;
+}
+
+/* From when it was due; or from when it left, if that was a little earlier. */
+static usec_t
+latency_of(const struct transfer *t, const struct sample_timing *g, usec_t now)
+{
+	usec_t left = left_at(t, g),
+	       end = t->answered != 0 ? t->answered : came_at(t, now);
+
+	return end - (left < t->intended ? left : t->intended);
+}
+
 bool
 transfer_answered(struct transfer *t)
 {
 	if (t->list != &t->probe->waiting)
 		return false;
-	t->answered = clock_boottime();
+	t->answered = came_at(t, clock_boottime());
 	t->seen = t->probe->prober->seen;
 	move(t, &t->probe->answered);
 	return true;
@@ -414,7 +461,7 @@ judge(struct transfer *t, enum sample_class class, const char *why,
     const struct sample_timing *timing, usec_t now)
 {
 	usec_t within = t->probe->def->good.within;
-	usec_t latency = (t->answered != 0 ? t->answered : now) - t->intended;
+	usec_t latency = latency_of(t, timing, now);
 	struct sample s = sample_of(t, class, now, latency);
 
 	say_why(&s, why);
@@ -431,7 +478,7 @@ transfer_ended(struct transfer *t, enum sample_class class, const char *why,
     const struct sample_timing *timing)
 {
 	usec_t now = clock_boottime();
-	usec_t latency = (t->answered != 0 ? t->answered : now) - t->intended;
+	usec_t latency = latency_of(t, timing, now);
 
 	/* A request that never came back counts with the time it was given; one that was
 	 * refused at once says nothing about latency. */
@@ -440,6 +487,8 @@ transfer_ended(struct transfer *t, enum sample_class class, const char *why,
 		hist_add(hist_of(t), latency);
 	if (timing != NULL)
 		count_timing(t, timing);
+	if (timing != NULL && timing->setup > 0)
+		learn_lead(t->probe, left_at(t, timing), t->intended);
 	if (t->list != &t->probe->overdue)
 		judge(t, class, why, timing, now);
 	rest(t);

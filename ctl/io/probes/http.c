@@ -177,7 +177,7 @@ http_took(CURL *easy, CURLINFO from, CURLINFO to)
 static struct sample_timing
 timing_of(CURL *easy)
 {
-	long connections = 0;
+	long connections = 0, redirects = 0;
 	struct sample_timing g = {
 		.first_byte = http_took(
 		    easy, CURLINFO_PRETRANSFER_TIME_T, CURLINFO_STARTTRANSFER_TIME_T),
@@ -186,8 +186,14 @@ timing_of(CURL *easy)
 
 	/* On a kept connection libcurl stamps what it passes over. */
 	if (curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections) != CURLE_OK ||
-	    connections == 0)
+	    connections == 0) {
+		if (curl_easy_getinfo(easy, CURLINFO_REDIRECT_COUNT, &redirects) ==
+			CURLE_OK &&
+		    redirects == 0)
+			g.setup = http_took(
+			    easy, CURLINFO_NONE, CURLINFO_PRETRANSFER_TIME_T);
 		return g;
+	}
 	g.dns = http_took(easy, CURLINFO_NONE, CURLINFO_NAMELOOKUP_TIME_T);
 	g.connect = http_took(easy, CURLINFO_NAMELOOKUP_TIME_T, CURLINFO_CONNECT_TIME_T);
 	g.tls = http_took(easy, CURLINFO_CONNECT_TIME_T, CURLINFO_APPCONNECT_TIME_T);
