@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make bench`: our figures beside a peer's, both sides in the same run, so that the ratio
 # means something on any machine.  Not a test: nothing here passes or fails.
-# usage: bench.sh BUILD [ROWS…]     rows: partition delay cpu fill disk disk_load select abort memory fleet
+# usage: bench.sh BUILD [ROWS…]     rows: partition delay cpu fill disk disk_load select probe abort memory fleet
 set -u
 BUILD=${1:-build}
 shift || true
@@ -10,7 +10,7 @@ export BUILD BIN=$BUILD/bin
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/../system/lib.sh"
 sandbox "$0" "$BUILD" "$@"
-ROWS=${*:-partition delay cpu fill disk disk_load select abort memory fleet}
+ROWS=${*:-partition delay cpu fill disk disk_load select probe abort memory fleet}
 DRILLS=${DRILLS:-100}
 
 row() { printf '%-46s | %16s | %22s | %10s | %s\n' "$@"; }
@@ -31,7 +31,7 @@ percentile() {
 echo "stormdrill $("$BIN/stormctl" --version 2>/dev/null | awk '{print $NF}'), $(nproc) CPUs, kernel $(uname -r), $(date -u +%F)"
 row "what" "ours" "peer, same run" "ratio" "target"
 row "----" "----" "----" "----" "----"
-for r in partition delay cpu fill disk disk_load select; do
+for r in partition delay cpu fill disk disk_load select probe; do
 	wants $r && program $r
 done
 
