@@ -111,6 +111,11 @@ prepare(struct search_job *j, const struct invocation *v, struct err *e)
 	if (j->x->probe_count == 0)
 		return err_invalid(e,
 		    "'%s' has no probes: nothing would say when it breaks", v->argv[0]);
+	if (j->x->steady.before == 0 && j->x->steady.after == 0)
+		return err_invalid(e,
+		    "'%s' has neither steady.before nor steady.after: nothing would show "
+		    "that a step has recovered before the next",
+		    v->argv[0]);
 	r = vary_parse(&j->vary, j->x, vary, e);
 	if (r < 0)
 		return err_wrap(e, "--vary");

@@ -122,6 +122,22 @@ drill(struct search_job *j, struct search_step *s, const char *reason, const cha
 	return v;
 }
 
+/* In words that say why there is no next one. */
+static void
+end_at(struct search_job *j, const struct search_step *s, const char *value)
+{
+	const char *why = s->result.why;
+
+	if (s->result.is_asked_to_end && s->verdict == VERDICT_BREACHED)
+		end_with(j, VERDICT_STOPPED, "step %zu, %s: a person ended it", j->count,
+		    value);
+	else if (why[0] == '\0' || s->verdict == VERDICT_NOT_RECOVERED)
+		end_with(j, s->verdict, "step %zu, %s: %s", j->count, value,
+		    verdict_sentence(s->verdict));
+	else
+		end_with(j, s->verdict, "step %zu, %s: %s", j->count, value, why);
+}
+
 static void
 try_value(struct search_job *j, int64_t value)
 {
@@ -151,13 +167,8 @@ try_value(struct search_job *j, int64_t value)
 		(void)search_add(
 		    &j->search, &(struct search_drill){
 				    .value = value, .end = s->end, .chance = s->chance });
-	if (s->result.is_asked_to_end && s->verdict == VERDICT_BREACHED)
-		end_with(j, VERDICT_STOPPED, "step %zu, %s: a person ended it", j->count,
-		    text);
-	else if (!goes_on(s))
-		end_with(j, s->verdict, "step %zu, %s: %s", j->count, text,
-		    s->result.why[0] != '\0' ? s->result.why :
-					       verdict_sentence(s->verdict));
+	if (!goes_on(s))
+		end_at(j, s, text);
 	search_say_step(j, s);
 }
 

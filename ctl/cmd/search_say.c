@@ -115,7 +115,7 @@ search_say_step(struct search_job *j, const struct search_step *s)
 	_cleanup_free_ char *head = head_of(j, j->count, s->value);
 	search_step_words(s, j->x, text, sizeof(text));
 	text[strcspn(text, ";")] = '\0'; /* the evidence is in the files */
-	(void)printf("%s%-8s%s [%s]\n", head, search_step_end(s), text,
+	(void)printf("%s%-7s %s [%s]\n", head, search_step_end(s), text,
 	    format_usec(s->took / (100 * USEC_PER_MSEC) * (100 * USEC_PER_MSEC), took,
 		sizeof(took)));
 	(void)fflush(stdout);

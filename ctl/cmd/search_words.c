@@ -143,14 +143,12 @@ say_sure(struct words *w)
 		    value(w->j, a->breaks), judge_reason_name(rule->result.reason));
 	if (a->has_held) {
 		error += a->hold_error;
-		(void)snprintf(hold, sizeof(hold),
-		    "%s that abort_at bad answers would have passed at %s",
+		(void)snprintf(hold, sizeof(hold), "%s that %s held by luck",
 		    power(a->beta, a->held, text, sizeof(text)), value(w->j, a->holds));
 	}
 	if (a->has_broken && rule == NULL) {
 		error += a->break_error;
-		(void)snprintf(stop, sizeof(stop),
-		    "%s that a healthy system would have failed at %s",
+		(void)snprintf(stop, sizeof(stop), "%s that %s broke by chance",
 		    power(a->alpha, a->broken, text, sizeof(text)),
 		    value(w->j, a->breaks));
 	}

@@ -402,6 +402,63 @@ a_row_of_bad_answers_is_little_evidence(void **state)
 	assert_true(search_chance_of_few(&rows, 0.1) > search_chance_of_few(&apart, 0.1));
 }
 
+/* --- whole searches, of systems that answer by chance --------------------------------- */
+
+#define ANSWERS 35   /* of a drill: 2.5 % of the systems worth stopping show no bad one */
+#define ALPHA   0.01 /* false_abort */
+
+static double
+uniform(uint64_t *seed)
+{
+	return (double)(splitmix_next(seed) >> 11) * 0x1p-53;
+}
+
+/* As a drill does it: the objective is 99 %, abort_at 10 %, and the judge has its false
+ * alarms. */
+static struct search_drill
+drill(int64_t value, bool is_healthy, uint64_t *seed)
+{
+	struct answers got = { .n = ANSWERS };
+
+	for (int i = 0; i < ANSWERS; i++)
+		got.bad += uniform(seed) < (is_healthy ? 0.0005 : 0.1);
+	if (is_healthy ? uniform(seed) < ALPHA : got.bad >= 3)
+		return (struct search_drill){ value, SEARCH_BROKE, ALPHA };
+	if (got.bad == 0)
+		return (struct search_drill){ value, SEARCH_HELD,
+			search_chance_of_few(&got, 0.1) };
+	return (struct search_drill){ value, SEARCH_BROKE,
+		search_chance_of_many(&got, 0.01) };
+}
+
+static void
+of_answers_that_say_95_percent_no_more_than_5_are_wrong(void **state)
+{
+	const int64_t limit = 200 * MS;
+	uint64_t seed = 11;
+	int sure = 0, wrong = 0;
+	struct search_drill d;
+
+	(void)state;
+	for (int i = 0; i < 10000; i++) {
+		begin(PARAM_USEC, 10 * MS, 2000 * MS);
+		while (search_next(&s, &d.value)) {
+			d = drill(d.value, d.value <= limit, &seed);
+			assert_true(search_add(&s, &d));
+		}
+		search_answer(&s, &a);
+		if (!(a.hold_error + a.break_error <= SEARCH_SURE))
+			continue;
+		sure++;
+		wrong += (a.has_held && a.holds > limit) ||
+			 (a.has_broken && a.breaks <= limit);
+	}
+	(void)printf("%d of 10000 were sure, %d of them wrong\n", sure, wrong);
+	assert_true(sure > 5000);
+	assert_true(wrong > 0); /* or nothing was tested */
+	assert_true(wrong * 20 <= sure);
+}
+
 int
 main(void)
 {
@@ -423,6 +480,7 @@ main(void)
 		cmocka_unit_test(a_regression_is_told_from_what_fits),
 		cmocka_unit_test(chances_are_those_of_tables),
 		cmocka_unit_test(a_row_of_bad_answers_is_little_evidence),
+		cmocka_unit_test(of_answers_that_say_95_percent_no_more_than_5_are_wrong),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
