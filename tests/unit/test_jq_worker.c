@@ -249,12 +249,12 @@ a_filter_that_loops_holds_up_no_other(void **state)
 static void
 a_filter_that_takes_all_memory_is_ended_and_says_so(void **state)
 {
-	struct jq_worker *w = open_one("if . then true else (def f: [f]; f) end");
 	struct heard h = { 0 };
 
 	(void)state;
 	if (IS_SANITIZED)
 		skip_test("no limit on memory with a sanitizer");
+	struct jq_worker *w = open_one("if . then true else (def f: [f]; f) end");
 	ask(w, "false", &h);
 	assert_int_equal(h.result, JQ_NOT_TRUE);
 	assert_string_equal(h.why, "the jq filter needs more than 256 MiB of memory");
