@@ -145,7 +145,7 @@ $(BUILD)/tests/crash/errors: override LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=
 	renameat unlinkat mkdirat fallocate fsync ftruncate pipe2 memfd_create fork socket write)
 # tests/unit/abort_watch.h holds these against whoever calls them.
 $(BUILD)/tests/unit/test_abort_path: override LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,snprintf \
-	vsnprintf __snprintf_chk __vsnprintf_chk sched_getscheduler sched_setscheduler \
+	vsnprintf __snprintf_chk sched_getscheduler sched_setscheduler \
 	timerfd_settime)
 # Of the two drill.h it means stormctl's.
 $(BUILD)/tests/unit/test_abort_path.o: override CPPFLAGS += -iquote ctl/cmd
