@@ -69,7 +69,9 @@ abort_drills() {
 			>"$T/abort.log" 2>&1 || rc=$?
 		[ $rc -eq 5 ] || { echo "  drill $i ended with $rc: $(tail -n 2 "$T/abort.log" | head -n 1)"; continue; }
 		drills=$((drills + 1))
-		jq -r '.hosts[0].undo | {"evidence": (.disarmed_us - .first_bad_us)} + . |
+		jq -r '.decision.at_us as $decided | [.faults[0].states[] | select(.state == "active")][0].at_us as $active |
+			.hosts[0].undo | . + {"evidence": (.disarmed_us - .first_bad_us),
+				"in_force": ($decided - $active + .disarmed_us)} |
 			to_entries[] | "\(.key | sub("_us$"; "")) \(.value / 1000)"' "$T/abort/journal.json" |
 			while read -r key value; do echo "$value" >>"$T/stamp.$key"; done
 	done
@@ -86,6 +88,7 @@ abort_rows() {
 	abort_drills
 	echo "abort, one host, 200 probes/s, full outage, abort_at 50 %, $drills drills (p50 / p99):"
 	abort_row "first bad answer known → disarmed" evidence "p50 ≤ 25, p99 ≤ 40"
+	abort_row "fault in force → disarmed" in_force ""
 	abort_row "decision → undo on the wire" sent ""
 	abort_row "decision → received by stormd" received ""
 	abort_row "decision → disarmed" disarmed "≤ 1"
@@ -96,6 +99,7 @@ abort_rows() {
 	abort_drills
 	echo "abort, one host, 100 probes/s, consecutive: 1, $drills drills (p50 / p99):"
 	abort_row "first bad answer known → disarmed" evidence "≤ 12"
+	abort_row "fault in force → disarmed" in_force "≤ 12"
 	abort_row "decision → disarmed" disarmed "≤ 1"
 	abort_row "decision → undone (read back)" undone "≤ 5"
 }
