@@ -11,10 +11,12 @@
 #include "parse.h"
 #include "xalloc.h"
 #include <ctype.h>
+#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static struct http_probe *
@@ -51,6 +53,20 @@ set_method(struct loader *l, const struct item *i, void *object)
 	h->method = xstrdup(text);
 }
 
+/* What libcurl thinks of it, or NULL. */
+static const char *
+curl_objects(const char *url)
+{
+	CURLU *parsed = curl_url();
+	CURLUcode rc;
+
+	if (parsed == NULL)
+		abort(); /* out of memory, as in xalloc */
+	rc = curl_url_set(parsed, CURLUPART_URL, url, 0);
+	curl_url_cleanup(parsed);
+	return rc == CURLUE_OK ? NULL : curl_url_strerror(rc);
+}
+
 static bool
 check_url(struct loader *l, struct place at, const char *url)
 {
@@ -67,6 +83,8 @@ check_url(struct loader *l, struct place at, const char *url)
 		why = "it has blanks or control characters in it";
 	else if (memchr(host, '@', strcspn(host, "/?#")) != NULL)
 		why = "a password in a URL ends up in logs: use auth";
+	else
+		why = curl_objects(url);
 	if (why != NULL)
 		diag_error(&l->diag, at, "url: '%s' is not usable: %s", url, why);
 	return why == NULL;
@@ -194,6 +212,24 @@ set_resolve(struct loader *l, const struct item *i, void *object)
 
 #define HTTP(member) offsetof(struct probe_def, http.member)
 
+static void
+set_socket(struct loader *l, const struct item *i, void *object)
+{
+	struct http_probe *h = http_of(object);
+	const size_t room = sizeof(((struct sockaddr_un *)0)->sun_path);
+	const char *text = load_text(l, i);
+
+	if (text == NULL)
+		return;
+	if (text[0] != '/' || strlen(text) >= room) {
+		diag_error(&l->diag, i->value->place,
+		    "unix_socket: write an absolute path of at most %zu bytes", room - 1);
+		return;
+	}
+	free(h->unix_socket);
+	h->unix_socket = xstrdup(text);
+}
+
 static const struct field auth_fields[] = {
 	{ "bearer", FIELD_TEXT, HTTP(bearer) },
 	{ "basic", FIELD_TEXT, HTTP(basic) },
@@ -237,7 +273,7 @@ set_jq(struct loader *l, const struct item *i, void *object)
 	{ "resolve", FIELD_OWN, .own = set_resolve }, \
 	{ "proxy", FIELD_TEXT, HTTP(proxy) }, \
 	{ "redirects", FIELD_COUNT, HTTP(redirects), 0, 20 }, \
-	{ "unix_socket", FIELD_TEXT, HTTP(unix_socket) }
+	{ "unix_socket", FIELD_OWN, .own = set_socket }
 /* clang-format on */
 
 static const struct field http_fields[] = {

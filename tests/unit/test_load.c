@@ -402,6 +402,28 @@ lists_are_lists_values_or_values_with_commas(void **state)
 	    strstr(said, ":7:23: error: port: '80' and '70-90' have ports in common"));
 }
 
+/* In libcurl's words, which differ by version. */
+static void
+what_libcurl_takes_for_no_url_is_refused(void **state)
+{
+	static const char *const wrong[] = { "http://h:99999/", "http://[fd00::7/",
+		"http://h:http/" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		char *text = xasprintf("version: 1\nname: x\nprobes:\n"
+				       "  a: {http: '%s'}\n"
+				       "faults:\n  - cpu.load: {percent: 50}\n"
+				       "    for: 1s\n",
+		    wrong[i]);
+
+		assert_null(load_text(text, strlen(text), NULL));
+		assert_non_null(strstr(said, ":4:13: error: url: 'http://"));
+		assert_non_null(strstr(said, "' is not usable: "));
+		free(text);
+	}
+}
+
 static void
 jq_says_itself_what_is_wrong_with_a_filter(void **state)
 {
@@ -498,6 +520,7 @@ main(void)
 		cmocka_unit_test(unknown_variables_of_the_command_line_are_refused),
 		cmocka_unit_test(host_names_become_addresses),
 		cmocka_unit_test(lists_are_lists_values_or_values_with_commas),
+		cmocka_unit_test(what_libcurl_takes_for_no_url_is_refused),
 		cmocka_unit_test(jq_says_itself_what_is_wrong_with_a_filter),
 		cmocka_unit_test(missing_and_huge_files_are_errors),
 		cmocka_unit_test(hostile_shapes_end_early),
