@@ -75,7 +75,7 @@ find_in_url(struct loader *l, const char *text)
 static void
 find_in_command(struct loader *l, const struct node *list)
 {
-	for (size_t i = 0; list->type == NODE_LIST && i < list->count; i++) {
+	for (size_t i = 0; i < list->count; i++) {
 		const struct node *n = list->items[i].value;
 		const char *text = n->type == NODE_SCALAR ? n->text : "";
 		size_t name = strcspn(text, "=:");
@@ -104,8 +104,8 @@ find_in(struct loader *l, const char *key, const struct node *n)
 		find_in_url(l, n->text);
 		return;
 	}
-	if (strcmp(key, "command") == 0)
-		find_in_command(l, n);
+	if (n->type == NODE_LIST)
+		find_in_command(l, n); /* or what was meant to be one */
 	for (size_t i = 0; i < n->count; i++) {
 		const char *name = n->items[i].key != NULL ? n->items[i].key : "";
 
