@@ -18,7 +18,8 @@ struct roster;
 /* What a drill came to, for a command that runs several and draws its own conclusions. */
 struct run_result {
 	char drill[UUID_LEN];
-	bool is_stopped;          /* by budget or guard, while it ran */
+	/* By budget or guard, while it ran; or it would have been, had it been known in time. */
+	bool is_stopped;
 	enum judge_reason reason; /* of that */
 	usec_t stopped_after;     /* from fire to that decision */
 	bool is_asked_to_end;     /* by a person, whatever else came of it */

@@ -38,15 +38,17 @@ result_fill(const struct drill *d, enum verdict v)
 
 	if (r == NULL)
 		return;
+	usec_t decided = d->known_late != 0 ? d->known_late : d->decided;
+
 	*r = (struct run_result){
-		.is_stopped = d->stop == STOP_BREACH,
+		.is_stopped = d->stop == STOP_BREACH || d->known_late != 0,
 		.is_asked_to_end = d->found.stopped,
 	};
 	memcpy(r->drill, d->id, sizeof(r->drill));
 	if (r->is_stopped)
 		r->reason = d->decision.reason;
-	if (r->is_stopped && d->fired != 0 && d->decided > d->fired)
-		r->stopped_after = d->decided - d->fired;
+	if (r->is_stopped && d->fired != 0 && decided > d->fired)
+		r->stopped_after = decided - d->fired;
 	for (size_t i = 0; i < d->x->probe_count && i < PROBES_MAX; i++)
 		r->during[i] = totals_answers(&d->tally[i].phase[PHASE_DURING]);
 	explain(d, v, r);
