@@ -47,7 +47,7 @@ struct sample {
 	usec_t intended; /* CLOCK_BOOTTIME */
 	usec_t known;    /* when it was judged */
 	usec_t latency;  /* from intended; for a sample judged at `within`, that */
-	usec_t late;     /* by how much we were late ourselves, sending it or looking */
+	usec_t late;     /* how late we sent it ourselves */
 	struct sample_timing timing; /* of an answer; all 0 when there was none */
 	bool is_fresh;               /* asked for a connection of its own */
 	char why[96];                /* "status 503", "connection refused"; "" when ok */

@@ -75,7 +75,7 @@ sample_of(const struct transfer *t, enum sample_class class, usec_t now, usec_t 
 		.intended = t->intended,
 		.known = now,
 		.latency = latency,
-		.late = transfer_lost(t),
+		.late = after(t->sent, t->intended),
 		.is_fresh = t->is_fresh,
 	};
 }
@@ -444,10 +444,12 @@ transfer_answered(struct transfer *t)
 
 /* Later than `within`; unless it may have been there before we looked. */
 static void
-judge_slow(struct sample *s, usec_t seen, usec_t within)
+judge_slow(const struct transfer *t, struct sample *s)
 {
 	char took[32], limit[32];
-	bool is_ours = seen <= s->intended + within + s->late;
+	usec_t seen = t->answered != 0 ? t->seen : t->probe->prober->seen;
+	usec_t within = t->probe->def->good.within;
+	bool is_ours = seen <= overdue_at(t);
 
 	s->class = is_ours ? SAMPLE_SKIPPED : SAMPLE_SLOW;
 	(void)snprintf(s->why, sizeof(s->why), "%s %s, limit %s",
@@ -468,8 +470,7 @@ judge(struct transfer *t, enum sample_class class, const char *why,
 	if (timing != NULL)
 		s.timing = *timing;
 	if (class == SAMPLE_OK && latency > within)
-		judge_slow(
-		    &s, t->answered != 0 ? t->seen : t->probe->prober->seen, within);
+		judge_slow(t, &s);
 	emit(t->probe->prober, &s);
 }
 

@@ -93,15 +93,14 @@ an_answer_that_came_while_we_were_away_is_not_slow(void **state)
 }
 
 static void
-silence_is_bad_once_it_was_watched_for_long_enough(void **state)
+silence_is_bad_all_the_same(void **state)
 {
 	begin(*state);
 	be_away();
 	run_for(PATIENCE_S * USEC_PER_SEC);
 	assert_int_equal(seen.count, 1);
 	assert_int_equal(seen.last.class, SAMPLE_SLOW);
-	assert_true(seen.last.late > 0);
-	assert_true(seen.last.known >= seen.last.intended + WITHIN + seen.last.late);
+	assert_true(seen.last.known >= seen.last.intended + WITHIN);
 	prober_free(seen.prober);
 }
 
@@ -181,8 +180,7 @@ main(void)
 		    an_answer_that_came_while_we_were_away_is_not_slow, start_server,
 		    stop_server),
 		cmocka_unit_test_setup_teardown(
-		    silence_is_bad_once_it_was_watched_for_long_enough, start_server,
-		    stop_server),
+		    silence_is_bad_all_the_same, start_server, stop_server),
 		cmocka_unit_test(a_little_lost_time_does_not_excuse_an_outage),
 	};
 
