@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A server that misbehaves, one listener per vice, from PORT on at 127.0.0.1 and ::1;
- * and a name server at 127.0.0.1:53.
+ * and, if it is bad from the beginning on, a name server at 127.0.0.1:53.
  *
  *	hostile PORT [good]
  *
  * prints "VICE PORT" lines, then a line "ready".  Told `good`, every listener but those
  * that are odd all the time answers as it should until SIGUSR1, and shows its vice from
- * then on, on connections that are kept, too.
+ * then on, on connections that are kept, too, until SIGUSR2.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -157,8 +157,8 @@ interim(int fd)
 static void
 loop(int fd)
 {
-	(void)say(
-	    fd, "HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n");
+	(void)say(fd, "HTTP/1.1 302 Found\r\nLocation: /again\r\nConnection: close\r\n"
+		      "Content-Length: 0\r\n\r\n");
 }
 
 static void
@@ -284,6 +284,13 @@ nul_body(int fd)
 }
 
 static void
+dawdle(int fd)
+{
+	(void)usleep(100 * 1000);
+	(void)say(fd, OK);
+}
+
+static void
 html(int fd)
 {
 	(void)say(fd,
@@ -361,6 +368,7 @@ static const struct vice vices[] = {
 	{ "too-long", too_long, .is_odd = true },
 	{ "fine", fine, .is_odd = true },
 	{ "old", old, .is_odd = true },
+	{ "dawdle", dawdle, .is_odd = true },
 	{ "closing", fine, .is_odd = true },
 	{ "closing-reset", fine_then_reset, .is_odd = true },
 };
@@ -583,10 +591,9 @@ open_names(void)
 }
 
 static void
-turn_bad(int number)
+turn(int number)
 {
-	(void)number;
-	atomic_store(&is_bad, true);
+	atomic_store(&is_bad, number == SIGUSR1);
 }
 
 int
@@ -599,10 +606,12 @@ main(int argc, char **argv)
 		return 2;
 	}
 	atomic_store(&is_bad, argc < 3 || strcmp(argv[2], "good") != 0);
-	(void)signal(SIGUSR1, turn_bad);
+	(void)signal(SIGUSR1, turn);
+	(void)signal(SIGUSR2, turn);
 	for (size_t i = 0; i < COUNT(vices); i++)
 		open_vice(&vices[i], (uint16_t)((size_t)port + i));
-	open_names();
+	if (atomic_load(&is_bad))
+		open_names();
 	(void)puts("ready");
 	(void)fflush(stdout);
 	for (;;)
