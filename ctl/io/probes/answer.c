@@ -157,6 +157,18 @@ http_is_connected(CURL *easy)
 	return has_happened(easy, CURLINFO_PRETRANSFER_TIME_T);
 }
 
+/* TCP is through, TLS perhaps not.  libcurl 7.88 stamps the time of the first only with the
+ * second's. */
+static bool
+has_reached(CURL *easy)
+{
+	long port = 0;
+
+	return has_happened(easy, CURLINFO_CONNECT_TIME_T) ||
+	       (curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &port) == CURLE_OK &&
+		   port > 0);
+}
+
 static enum sample_class
 unanswered(CURL *easy, usec_t limit, char *why, size_t size)
 {
@@ -167,7 +179,7 @@ unanswered(CURL *easy, usec_t limit, char *why, size_t size)
 		(void)snprintf(why, size, "no answer within %s", span);
 		return SAMPLE_TIMEOUT;
 	}
-	if (has_happened(easy, CURLINFO_CONNECT_TIME_T)) {
+	if (has_reached(easy)) {
 		(void)snprintf(why, size, "no TLS handshake within %s", span);
 		return SAMPLE_TLS;
 	}
