@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#define DNS_KEPT_S 60L /* libcurl's own default */
+
 /* What a transfer keeps. */
 struct http_request {
 	struct curl_request curl; /* first: libcurl hands it back */
@@ -113,7 +115,8 @@ http_is_connecting(struct transfer *t)
 
 /* --- a request ------------------------------------------------------------------------ */
 
-/* Neither one of the connections that are kept, nor to be kept itself. */
+/* Neither one of the connections that are kept, nor to be kept itself; and as whoever comes
+ * for the first time makes it: the name looked up, the handshake whole. */
 static int
 set_fresh(struct http_request *q, bool is_fresh)
 {
@@ -124,6 +127,10 @@ set_fresh(struct http_request *q, bool is_fresh)
 	q->is_fresh = is_fresh;
 	bad |= (int)curl_easy_setopt(q->easy, CURLOPT_FRESH_CONNECT, (long)is_fresh);
 	bad |= (int)curl_easy_setopt(q->easy, CURLOPT_FORBID_REUSE, (long)is_fresh);
+	bad |= (int)curl_easy_setopt(
+	    q->easy, CURLOPT_DNS_CACHE_TIMEOUT, is_fresh ? 0L : DNS_KEPT_S);
+	bad |=
+	    (int)curl_easy_setopt(q->easy, CURLOPT_SSL_SESSIONID_CACHE, (long)!is_fresh);
 	return bad;
 }
 
@@ -190,8 +197,9 @@ timing_of(CURL *easy)
 		if (curl_easy_getinfo(easy, CURLINFO_REDIRECT_COUNT, &redirects) ==
 			CURLE_OK &&
 		    redirects == 0)
-			g.setup = http_took(
-			    easy, CURLINFO_NONE, CURLINFO_PRETRANSFER_TIME_T);
+			g.setup =
+			    http_took(easy, CURLINFO_NONE, CURLINFO_PRETRANSFER_TIME_T);
+		g.total -= g.setup < g.total ? g.setup : 0;
 		return g;
 	}
 	g.dns = http_took(easy, CURLINFO_NONE, CURLINFO_NAMELOOKUP_TIME_T);
