@@ -4,6 +4,7 @@
  * texts and deaths that mean harm.
  */
 #include "cleanup.h"
+#include "fdio.h"
 #include "jq_wire.h"
 #include "jq_worker.h"
 #include "sanitized.h"
@@ -12,6 +13,7 @@
 #include "xalloc.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -369,6 +371,39 @@ child_jq(void)
 	return found;
 }
 
+static bool
+has_line(const char *text, const char *line)
+{
+	const char *at = strstr(text, line);
+
+	return at != NULL && at > text && at[-1] == '\n' && at[strlen(line)] == '\n';
+}
+
+static void
+it_can_do_nothing_but_compute(void **state)
+{
+	struct jq_worker *w = open_one(". == 1");
+	char path[64], text[8192], limits[8192];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", child_jq());
+	assert_true(read_file_at(AT_FDCWD, path, text, sizeof(text)) > 0);
+	assert_true(has_line(text, "NoNewPrivs:\t1"));
+	assert_true(has_line(text, "CapPrm:\t0000000000000000"));
+	assert_true(has_line(text, "CapEff:\t0000000000000000"));
+	if (geteuid() == 0)
+		assert_true(has_line(text, "Uid:\t65534\t65534\t65534\t65534"));
+	if (!IS_SANITIZED)
+		assert_true(has_line(text, "Seccomp:\t2"));
+	(void)snprintf(path, sizeof(path), "/proc/%d/limits", child_jq());
+	assert_true(read_file_at(AT_FDCWD, path, limits, sizeof(limits)) > 0);
+	assert_non_null(strstr(limits, "Max open files            0 "));
+	assert_non_null(strstr(limits, "Max core file size        0 "));
+	if (!IS_SANITIZED)
+		assert_non_null(strstr(limits, "Max address space         268435456 "));
+	jq_worker_free(w);
+}
+
 static void
 one_that_is_killed_from_outside_is_replaced_and_the_question_asked_again(void **state)
 {
@@ -477,6 +512,7 @@ main(int argc, char **argv)
 		    many_are_answered_each_once_and_too_many_at_once_are_turned_away),
 		cmocka_unit_test(who_waits_behind_another_is_not_blamed_for_its_time),
 		cmocka_unit_test(who_is_forgotten_hears_nothing),
+		cmocka_unit_test(it_can_do_nothing_but_compute),
 		cmocka_unit_test(
 		    one_that_is_killed_from_outside_is_replaced_and_the_question_asked_again),
 		cmocka_unit_test(one_that_gets_no_cpu_is_not_blamed),
