@@ -144,11 +144,11 @@ $(UNIT_T) $(ROOT_T): %: %.o $(TESTED_A)
 $(BUILD)/tests/crash/errors: override LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,open openat \
 	renameat unlinkat mkdirat fallocate fsync ftruncate pipe2 memfd_create fork socket write)
 # tests/unit/abort_watch.h holds these against whoever calls them.
-$(BUILD)/tests/unit/test_abort_path: override LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,snprintf \
+$(BUILD)/tests/unit/test_abort_path: private override LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,snprintf \
 	vsnprintf __snprintf_chk sched_getscheduler sched_setscheduler \
 	timerfd_settime)
 # Of the two drill.h it means stormctl's.
-$(BUILD)/tests/unit/test_abort_path.o: override CPPFLAGS += -iquote ctl/cmd
+$(BUILD)/tests/unit/test_abort_path.o: private override CPPFLAGS += -iquote ctl/cmd
 # A fuzz target without a fuzzer: it runs over its corpus.
 $(FUZZ_T): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o \
 		$(TESTED_A)
