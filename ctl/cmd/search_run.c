@@ -235,5 +235,7 @@ search_exit_code(const struct search_job *j)
 		return (int)j->ended;
 	if (j->earlier.path != NULL && j->change == SEARCH_WORSE)
 		return VERDICT_REFUTED;
+	if (j->earlier.path != NULL && j->change == SEARCH_UNSURE)
+		return VERDICT_INCONCLUSIVE;
 	return j->answer.has_held ? VERDICT_HELD : VERDICT_BREACHED;
 }

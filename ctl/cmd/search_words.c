@@ -155,7 +155,7 @@ say_sure(struct words *w)
 	if (hold[0] == '\0' && stop[0] == '\0')
 		return;
 	say(w, "sure",
-	    "%s wrong with a chance of at most %.2g %%: %zu drill%s × (%s%s%s)",
+	    "%s wrong with a chance of at most %.3g %%: %zu drill%s × (%s%s%s)",
 	    rule != NULL ? "that it holds is" : "it is", 100 * fmin(error, 1), a->decided,
 	    a->decided == 1 ? "" : "s", hold,
 	    hold[0] != '\0' && stop[0] != '\0' ? " + " : "", stop);
@@ -172,11 +172,18 @@ say_oddities(struct words *w)
 	const struct search_job *j = w->j;
 	const struct search_answer *a = &j->answer;
 
+	if (a->has_vague_hold)
+		say(w, "note", "%s held as well, which may be luck",
+		    value(j, a->vague_hold));
+	if (a->has_vague_break)
+		say(w, "note", "%s broke as well, which may be chance",
+		    value(j, a->vague_break));
 	if (a->is_crossed)
 		say(w, "note",
 		    "not monotone: %s held although %s broke, so that more of it is not always "
 		    "worse and there is no one limit",
-		    value(j, a->held_beyond), value(j, a->breaks));
+		    value(j, a->held_beyond),
+		    value(j, a->has_vague_break ? a->vague_break : a->breaks));
 	if (a->is_mixed)
 		say(w, "note", "%s has held and has broken: the limit is not sharp",
 		    value(j, a->mixed));
@@ -195,7 +202,8 @@ say_against(struct words *w)
 		[SEARCH_SAME] = "no change that can be told",
 		[SEARCH_WORSE] = "REGRESSION: it breaks at what it stood",
 		[SEARCH_BETTER] = "better: it stands what broke it",
-		[SEARCH_UNSURE] = "this search has no answer to compare",
+		[SEARCH_UNSURE] =
+		    "cannot be told: the answer here may be chance, or is none",
 	};
 	const struct search_job *j = w->j;
 	const struct search_answer *a = &j->earlier.answer;

@@ -167,30 +167,109 @@ error_of(size_t drills, double chance, size_t times)
 	return isnan(chance) ? NAN : fmin((double)drills * pow(chance, (double)times), 1);
 }
 
-void
-search_answer(const struct search *s, struct search_answer *ret)
+static void
+set_hold(const struct search *s, struct search_answer *a, int64_t value)
+{
+	struct seen v = look(s, value);
+
+	a->holds = value;
+	a->held = v.held;
+	a->beta = v.beta;
+	a->hold_error = error_of(a->decided, v.beta, v.held);
+}
+
+static void
+set_break(const struct search *s, struct search_answer *a, int64_t value)
+{
+	struct seen v = look(s, value);
+
+	a->breaks = value;
+	a->broken = v.broke;
+	a->alpha = v.alpha;
+	a->break_error = error_of(a->decided, v.alpha, v.broke);
+}
+
+/* The two that are nearest to each other. */
+static void
+nearest_answer(const struct search *s, struct search_answer *ret)
 {
 	struct search_answer a = { 0 };
-	struct seen v;
 
 	for (size_t i = 0; i < s->count; i++)
 		a.decided += s->drill[i].end != SEARCH_NOTHING;
 	a.has_held = worst_hold(s, &a.holds);
 	a.has_broken = mildest_sure_break(s, &a.breaks);
-	if (a.has_held) {
-		v = look(s, a.holds);
-		a.held = v.held;
-		a.beta = v.beta;
-		a.hold_error = error_of(a.decided, v.beta, v.held);
-	}
-	if (a.has_broken) {
-		v = look(s, a.breaks);
-		a.broken = v.broke;
-		a.alpha = v.alpha;
-		a.break_error = error_of(a.decided, v.alpha, v.broke);
-	}
+	if (a.has_held)
+		set_hold(s, &a, a.holds);
+	if (a.has_broken)
+		set_break(s, &a, a.breaks);
 	find_oddities(s, &a);
 	*ret = a;
+}
+
+/* Half of what an answer may be wrong is for each of its values. */
+static bool
+is_sure(double error)
+{
+	return error <= SEARCH_SURE / 2;
+}
+
+/* A drill that barely missed its objective says little; the next worse one may say more. */
+static void
+settle_break(const struct search *s, struct search_answer *a)
+{
+	struct search_answer best = *a;
+
+	if (!a->has_broken || isnan(a->break_error) || is_sure(a->break_error))
+		return;
+	for (size_t i = 0; i < s->count; i++) {
+		struct search_answer other = *a;
+		int64_t value = s->drill[i].value;
+
+		if (s->drill[i].end != SEARCH_BROKE || look(s, value).held > 0)
+			continue;
+		set_break(s, &other, value);
+		if (is_sure(other.break_error) &&
+		    (!best.has_vague_break || is_milder(&s->plan, value, best.breaks))) {
+			best = other;
+			best.has_vague_break = true;
+			best.vague_break = a->breaks;
+		}
+	}
+	*a = best;
+}
+
+static void
+settle_hold(const struct search *s, struct search_answer *a)
+{
+	struct search_answer best = *a;
+
+	if (!a->has_held || isnan(a->hold_error) || is_sure(a->hold_error))
+		return;
+	for (size_t i = 0; i < s->count; i++) {
+		struct search_answer other = *a;
+		int64_t value = s->drill[i].value;
+
+		if (s->drill[i].end != SEARCH_HELD || look(s, value).broke > 0 ||
+		    !is_milder(&s->plan, value, a->holds))
+			continue;
+		set_hold(s, &other, value);
+		if (is_sure(other.hold_error) &&
+		    (!best.has_vague_hold || is_milder(&s->plan, best.holds, value))) {
+			best = other;
+			best.has_vague_hold = true;
+			best.vague_hold = a->holds;
+		}
+	}
+	*a = best;
+}
+
+void
+search_answer(const struct search *s, struct search_answer *ret)
+{
+	nearest_answer(s, ret);
+	settle_hold(s, ret);
+	settle_break(s, ret);
 }
 
 /* --- what is next --------------------------------------------------------------------- */
@@ -309,7 +388,7 @@ next_repeat(const struct search *s, int64_t *ret)
 {
 	struct search_answer a;
 
-	search_answer(s, &a);
+	nearest_answer(s, &a);
 	if (a.is_crossed || a.is_lost)
 		return false;
 	if (a.has_held && is_worth_repeating(a.beta, a.held, a.decided)) {
@@ -383,9 +462,9 @@ search_compare(
 		return SEARCH_UNSURE;
 	if (now->has_broken && earlier->has_held &&
 	    !is_milder(&p, earlier->holds, now->breaks))
-		return SEARCH_WORSE;
+		return now->break_error > SEARCH_SURE ? SEARCH_UNSURE : SEARCH_WORSE;
 	if (now->has_held && earlier->has_broken &&
 	    !is_milder(&p, now->holds, earlier->breaks))
-		return SEARCH_BETTER;
+		return now->hold_error > SEARCH_SURE ? SEARCH_UNSURE : SEARCH_BETTER;
 	return now->is_lost ? SEARCH_UNSURE : SEARCH_SAME;
 }

@@ -82,8 +82,11 @@ size_t search_most(const struct search_plan *p);
 struct search_answer {
 	bool has_held, has_broken;
 	/* The worst value that held and nothing else, below all that did not; the mildest
-	 * that broke and nothing else, above it. */
+	 * that broke and nothing else, above it.  Where that may be chance and there is a
+	 * surer one further off, it is that one. */
 	int64_t holds, breaks;
+	bool has_vague_hold, has_vague_break; /* these are the nearer ones then */
+	int64_t vague_hold, vague_break;
 	/* This value has held, and a milder one has broken: there is no one limit. */
 	bool is_crossed;
 	int64_t held_beyond;
@@ -115,7 +118,7 @@ enum search_change {
 	SEARCH_SAME,   /* what is known of both fits together */
 	SEARCH_WORSE,  /* it breaks at what it stood */
 	SEARCH_BETTER, /* it stands what broke it */
-	SEARCH_UNSURE, /* one of them has no answer */
+	SEARCH_UNSURE, /* one of them has no answer, or it may be chance */
 };
 enum search_change search_compare(
     bool is_rising, const struct search_answer *earlier, const struct search_answer *now);

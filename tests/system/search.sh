@@ -10,7 +10,9 @@ sandbox "$0" "$@"
 CTL="$BIN/stormctl"
 backend shop 10.1.1.2
 wait_http http://10.1.1.2/
-snapshot >"$T/before"
+# What unit tests make meanwhile, on a machine that runs both, is theirs.
+residue() { snapshot | grep -v stormdrill-test-; }
+residue >"$T/before"
 
 cat >"$T/shop.yaml" <<Y
 version: 1
@@ -31,7 +33,7 @@ search() {
 		rc=0
 		timeout 300 "$CTL" search "$T/shop.yaml" "${DIRS[@]}" --out "$T/out" "$@" \
 			>"$T/search.log" 2>&1 || rc=$?
-		snapshot >"$T/after"
+		residue >"$T/after"
 		same "$T/before" "$T/after" "search $*"
 		[ $rc -eq "$want" ] && return 0
 		cat "$T"/out/step-*/events.ndjson >"$T/events" 2>/dev/null
@@ -54,10 +56,10 @@ search 2 --vary slow.delay=1ms..1s --steps 3 --until 2
 echo "ok: what cannot be searched is refused"
 
 # Without a fault it is far below 150 ms; with 180 ms each answer is late.
-search 0 --vary slow.delay=10ms..1s --until 1.5
+search 0 --vary slow.delay=10ms..1s --until 2
 grep -q '^answer: .* holds at .*ms, breaks at .*ms (95 %)$' "$T/search.log" || fail "no answer"
 said '.answer.holds_num <= 150000 and .answer.breaks_num <= 180000'
-said '.answer.holds_num * 1.5 >= .answer.breaks_num and .answer.sure > 0.95'
+said '.answer.holds_num * 2 >= .answer.breaks_num and .answer.sure > 0.95'
 said '.is_over and .exit == 0 and .answer.is_monotone'
 said '[.steps[] | select(.end == "broke") | .exit == 5 and .reason == "breach"] | all'
 said '[.steps[].value_num] | max < 1000000'
@@ -96,6 +98,6 @@ wait $ctl || rc=$?
 [ $rc -eq 8 ] || fail "exit $rc after Ctrl-C"
 grep -q 'asked to end: undoing' "$T/search.log" || fail "nothing said of it"
 said '.exit == 8 and .is_over and (.steps | length) == 1'
-snapshot >"$T/after"
+residue >"$T/after"
 same "$T/before" "$T/after" "Ctrl-C"
 echo "ok: a person ends it"

@@ -336,6 +336,26 @@ an_earlier_answer_is_tried_first(void **state)
 	is_over();
 }
 
+static void
+a_surer_value_further_off_is_the_answer(void **state)
+{
+	(void)state;
+	begin(PARAM_USEC, 10 * MS, 2000 * MS);
+	add(10 * MS, SEARCH_HELD, 0);
+	add(140 * MS, SEARCH_BROKE, 0.001);
+	add(37 * MS, SEARCH_HELD, 0.001);
+	add(72 * MS, SEARCH_HELD, 0.001);
+	add(100 * MS, SEARCH_BROKE, 0.36); /* barely */
+	add(85 * MS, SEARCH_HELD, 0.5);
+	is_over();
+	assert_int_equal(a.holds, 72 * MS);
+	assert_int_equal(a.breaks, 140 * MS);
+	assert_true(a.has_vague_hold && a.has_vague_break);
+	assert_int_equal(a.vague_hold, 85 * MS);
+	assert_int_equal(a.vague_break, 100 * MS);
+	assert_true(a.hold_error + a.break_error <= SEARCH_SURE);
+}
+
 static struct search_answer
 between(int64_t holds, int64_t breaks)
 {
@@ -373,6 +393,22 @@ a_regression_is_told_from_what_fits(void **state)
 		is = between(-now[i].holds, -now[i].breaks);
 		assert_int_equal(search_compare(false, &falls, &is), now[i].up);
 	}
+}
+
+static void
+what_may_be_chance_is_no_regression(void **state)
+{
+	const struct search_answer was = between(180, 210);
+	struct search_answer is = between(140, 170);
+
+	(void)state;
+	is.break_error = 0.3;
+	assert_int_equal(search_compare(true, &was, &is), SEARCH_UNSURE);
+	is.break_error = NAN; /* a rule: a fact */
+	assert_int_equal(search_compare(true, &was, &is), SEARCH_WORSE);
+	is = between(250, 300);
+	is.hold_error = 0.3;
+	assert_int_equal(search_compare(true, &was, &is), SEARCH_UNSURE);
 }
 
 /* The chance of few is that of a binomial tail, and that of many its complement. */
@@ -476,6 +512,8 @@ main(void)
 		cmocka_unit_test(too_unsure_an_answer_is_repeated),
 		cmocka_unit_test(what_repeating_cannot_make_sure_is_left),
 		cmocka_unit_test(a_value_that_does_both_is_no_sharp_limit),
+		cmocka_unit_test(a_surer_value_further_off_is_the_answer),
+		cmocka_unit_test(what_may_be_chance_is_no_regression),
 		cmocka_unit_test(an_earlier_answer_is_tried_first),
 		cmocka_unit_test(a_regression_is_told_from_what_fits),
 		cmocka_unit_test(chances_are_those_of_tables),
