@@ -89,7 +89,7 @@ print_slo(const struct plan *p, const struct probe_def *d, FILE *f)
 	(void)fputc('\n', f);
 	for (size_t i = 0; i < d->slo.burn_count; i++)
 		(void)fprintf(f,
-		    "    burn       stops when errors come %g times as fast over %s and over %s\n",
+		    "    burn       stops when errors come %g times as fast as it allows, over %s and %s\n",
 		    d->slo.burn[i].rate,
 		    format_usec(d->slo.burn[i].longer, longer, sizeof(longer)),
 		    format_usec(d->slo.burn[i].shorter, shorter, sizeof(shorter)));

@@ -181,6 +181,30 @@ hosts_of_which_the_same_is_to_be_said_are_said_together(void **state)
 
 /* What JSON has to escape is not known again in its text. */
 static void
+probes_of_every_type_are_shown_as_they_ask(void **state)
+{
+	struct plan p;
+	struct experiment *x = make(&p, "probes.yaml", NULL);
+	json_t *j = plan_to_json(&p), *probe;
+
+	(void)state;
+	assert_int_equal(json_array_size(json_object_get(j, "guards")), 3);
+	assert_int_equal(json_array_size(json_object_get(j, "load")), 2);
+	probe = json_array_get(json_object_get(j, "probes"), 0);
+	assert_true(json_real_value(json_object_get(
+			json_object_get(probe, "slo"), "slice")) == 10368);
+	probe = json_array_get(json_object_get(j, "probes"), 3);
+	assert_string_equal(json_string_value(json_object_get(probe, "type")), "exec");
+	assert_string_equal(json_string_value(json_object_get(probe, "asks")),
+	    "exec /bin/cat -c 'select 1' ''");
+	assert_true(json_is_null(json_object_get(probe, "url")));
+	json_decref(j);
+	plan_release(&p);
+	experiment_free(x);
+	check("probes", NULL, "probes.expected");
+}
+
+static void
 secrets_are_in_no_plan_for_programs(void **state)
 {
 	struct plan p;
@@ -217,6 +241,7 @@ main(void)
 		cmocka_unit_test(without_an_inventory_targets_are_shown_as_written),
 		cmocka_unit_test(one_host_has_its_operations_with_the_faults),
 		cmocka_unit_test(hosts_of_which_the_same_is_to_be_said_are_said_together),
+		cmocka_unit_test(probes_of_every_type_are_shown_as_they_ask),
 		cmocka_unit_test(secrets_are_in_no_plan_for_programs),
 	};
 
