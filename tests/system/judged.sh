@@ -78,7 +78,8 @@ tells "## Against before"
 grep -q 'shop during against before: .*p50 +' "$T/drill.log" || fail "$(cat "$T/drill.log")"
 echo "ok: a shift with its limits"
 
-# A row of two seconds is no evidence: the tests wait.  1 % of 30 d at 100/s are 2.592 million bad answers: a hundred-thousandth is 26 of them
+# A row of two seconds is no evidence, so that the tests wait.  1 % of 30 days at 100/s are
+# 2.592 million bad answers, and a hundred-thousandth of those is 26.
 drill 5 "$CUT" 'stall: 2s' \
 	'slo: {objective: 99%, window: 30d, spend: 0.001%}'
 holds "a slice" '.decision | .reason == "slo" and .bad == 26 and .limit > 25.9 and .limit < 26'
