@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Probes of what misbehaves (tools/hostile.c): from the beginning on, which is no steady state;
+# Probes of what misbehaves (tools/hostile.c, programs): from the beginning on, which is no steady state;
 # and from the middle of a drill on, which stops it.  A controller that is stopped, or gets
 # hardly any CPU, which is no fault of the system under test.  Each ends by itself, with the
 # right verdict, within a bound of memory, and writes nothing that a terminal obeys.
@@ -155,6 +155,27 @@ mum tls
 not-trusted tls
 for-another tls
 bomb body"
+TYPES="tcp-silent slow
+tcp-flood body
+tcp-reset-accept connect
+tcp-empty connect
+tcp-deaf connect
+tcp-drip-body slow
+tcp-nul-body body
+prom-silent slow
+prom-nan-json body
+prom-huge-json body
+prom-deep-json body
+prom-html body
+prom-cut-short connect
+jq-deep-json body
+jq-html body
+jq-nul-body body
+flood body
+stubborn slow
+orphans slow
+rude status
+sound ok"
 is_all() { # is_all NAME CLASS: in the drill's `before`
 	local event n bad
 	event=$(grep -F '"type":"probe"' "$D/out/events.ndjson" |
@@ -198,6 +219,38 @@ bad_names() {
 	over
 	are_all "$NAMED"
 }
+types() { # the probes of TYPES
+	local common='rate: 10/s, objective: 90%' v
+	local good="good: {within: 500ms, body: PONG}"
+	while read -r v; do
+		case $v in
+		tcp-*) v=${v#*-} && echo "  tcp-$v: {tcp: {address: '127.0.0.1:$(port "$v")'," \
+			"send: PING, timeout: 1s}, $good, $common}" ;;
+		prom-*) v=${v#*-} && echo "  prom-$v: {prometheus: {url:" \
+			"'http://127.0.0.1:$(port "$v")', query: x, timeout: 1s}," \
+			"good: {within: 500ms, at_most: 1}, $common}" ;;
+		jq-*) v=${v#*-} && echo "  jq-$v: {http: {url: 'http://127.0.0.1:$(port "$v")/'," \
+			"timeout: 1s}, good: {within: 500ms, jq: .}, $common}" ;;
+		*) echo "  $v: {exec: {command: [$T/$v], timeout: 1s}, $good, $common}" ;;
+		esac
+	done < <(cut -d ' ' -f 1 <<<"$TYPES")
+}
+command_of() { # command_of NAME SCRIPT
+	printf '#!/bin/sh\n%s\n' "$2" >"$T/$1"
+	chmod +x "$T/$1"
+}
+bad_types() {
+	cp "$T/ports" "$D/ports"
+	drill types < <(types)
+	over
+	are_all "$TYPES"
+	! pgrep -f 'sleep 987' >/dev/null || WRONG="a probe's processes are left"
+}
+command_of flood 'exec yes'
+command_of stubborn "trap '' TERM INT HUP; sleep 987"
+command_of orphans 'sleep 987 & sleep 987 & wait'
+command_of rude "printf '\\033[2J' | tee /dev/stderr; exit 3"
+command_of sound 'echo PONG'
 D=$T
 serve 9000
 # A name that speaks to terminals, and a body that is 1000 times as long as it looks.
@@ -264,6 +317,7 @@ stops() {
 
 begin vices 4 bad_vices
 begin names 4 bad_names
+begin types 4 bad_types
 # Answers take 100 ms, so that ten are under way whenever we are stopped.
 begin stopped 6 stops 9100 dawdle 5 0.7 0.2
 begin starved 6 stops 9200 dawdle 60 0.08 0.02
