@@ -119,6 +119,47 @@ wait_for 60 daemon_is S || fail "the NTP daemon does not go on"
 ends_with 6 "a lost fault"
 kill $daemon
 
+# Probes go by a clock that nobody sets: a step forwards and back again in the middle of a
+# drill moves no request, makes no answer late, and is no breach.
+cc -D_GNU_SOURCE -O1 -pthread -o "$T/hostile" tests/system/tools/hostile.c || fail "no compiler"
+"$T/hostile" 9000 good >"$T/ports" &
+server=$!
+wait_for 60 grep -q '^ready' "$T/ports" || fail "no server to probe"
+probed() { # probed STEP: its exit code
+	cat >"$T/drill.yaml" <<-Y
+	version: 1
+	name: probed
+	lease: 15s
+	steady: {before: 5s, during: 6s, after: 30s}
+	probes:
+	  shop:
+	    http: {url: "http://127.0.0.1:$(sed -n 's/^fine //p' "$T/ports")/", timeout: 10s}
+	    rate: 10/s
+	    objective: 90%
+	faults: [{host.clock: {step: $1}, at: 1s, for: 3s}]
+	Y
+	rm -rf "$T/out"
+	"$BIN/stormctl" run "$T/drill.yaml" --out "$T/out" "${DIRS[@]}" --embedded \
+		>"$T/ctl.log" 2>&1
+}
+total() { # total KEY: of the probe, during
+	sed -n "s/.*\"type\":\"probe\".*\"text\":\"during\".*\"$1\":\([0-9]*\).*/\1/p" \
+		"$T/out/events.ndjson"
+}
+for step in +1h -1h; do
+	for ((i = 0; i < ATTEMPTS; i++)); do
+		probed $step
+		rc=$?
+		[ $rc -ne 0 ] && was_starved "$T/ctl.log" || break
+	done
+	[ $rc -eq 0 ] || fail "probes and a step of $step: $rc: $(cat "$T/ctl.log")"
+	n=$(total n) max=$(total max_us)
+	[ "$n" -ge 30 ] && [ "$n" -le 70 ] || fail "$n requests in 6 s at 10/s, with $step"
+	[ "$max" -le 10000000 ] || fail "an answer took $max µs, with $step"
+	expect_true "after probes with $step: $n answers, $max µs at most"
+done
+kill $server
+
 # Somebody sets the clock meanwhile: that is theirs, and said.
 inject 30s "step: +1h"
 active 3600000
