@@ -35,9 +35,9 @@ const char *sample_class_name(enum sample_class c);
 struct sample_timing {
 	uint32_t dns, connect, tls; /* each by itself */
 	uint32_t first_byte;        /* from having sent the request */
-	uint32_t total; /* from the request's beginning, not from when it was due */
-	uint32_t
-	    setup; /* of it, what passed before anything left, on a kept connection */
+	/* From when anything left or a connection was begun, not from when it was due. */
+	uint32_t total;
+	uint32_t setup; /* what we needed before that, on a kept connection */
 };
 
 struct sample {

@@ -2,7 +2,7 @@
 #ifndef PROBER_STATE_H
 #define PROBER_STATE_H
 /*
- * What prober.c (the loop) and transfer.c (requests and their samples) share.
+ * What prober.c (the loop), transfer_send.c (requests) and transfer.c (their samples) share.
  *
  * A request has two ends.  It is *judged* when its answer is there or when it has been
  * outstanding for `within`, whichever comes first; it *rests* when its type has let go of
@@ -31,6 +31,7 @@
 #define LEAD_MAX       200 /* µs */
 #define LEAD_STEP      8
 #define SKIP_PATIENCE  (10 * USEC_PER_MSEC)
+#define TOO_LATE       "our own prober was too late"
 #define WHY_MAX        sizeof(((struct sample *)0)->why)
 #define JQ_KEY         UINT32_MAX    /* of jq's descriptor, among the keys of transfers */
 #define LOST_MIN       USEC_PER_MSEC /* what every machine is late by is not counted */
@@ -88,6 +89,17 @@ struct prober {
 	size_t transfer_count;
 };
 
+/* How much later; a request that is sent ahead of its moment is not late. */
+static inline usec_t
+usec_after(usec_t moment, usec_t than)
+{
+	return moment > than ? moment - than : 0;
+}
+
+/* Into another list of its probe. */
+void transfer_move(struct transfer *t, struct transfers *to);
+/* A request that is not made. */
+void transfers_skip(struct probe *b, usec_t intended, usec_t now, const char *why);
 /* Judge what has been outstanding for too long, stop what is past its time-out. */
 void transfers_judge_overdue(struct probe *b, usec_t now);
 /* When there is something to do of that; USEC_INFINITY: nothing. */

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests: a pool of reused transfers per probe, and the turning of every request into
- * exactly one sample.  How one asks and what an answer means is its type's (probe_type.h);
- * nothing here knows HTTP, or waits.
+ * What becomes of requests: every one turns into exactly one sample, when it is answered or
+ * when it is overdue.  How one asks and what an answer means is its type's (probe_type.h), when
+ * one is sent is in transfer_send.c; nothing here knows HTTP, or waits.
  */
 #include "err.h"
 #include "printable.h"
 #include "prober_state.h"
-#include "xalloc.h"
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 const char *
 sample_class_name(enum sample_class c)
@@ -29,8 +26,6 @@ sample_class_name(enum sample_class c)
 
 	return c < SAMPLE_CLASSES ? names[c] : "?";
 }
-
-#define TOO_LATE "our own prober was too late"
 
 /* --- samples -------------------------------------------------------------------------- */
 
@@ -51,17 +46,10 @@ say_why(struct sample *s, const char *why)
 	text_make_printable(s->why); /* there may be words of the other side in it */
 }
 
-/* How much later; a request that is sent ahead of its moment is not late. */
-static usec_t
-after(usec_t moment, usec_t than)
-{
-	return moment > than ? moment - than : 0;
-}
-
 usec_t
 transfer_lost(const struct transfer *t)
 {
-	usec_t late = after(t->sent, t->intended);
+	usec_t late = usec_after(t->sent, t->intended);
 
 	return t->probe->prober->lost - t->lost + (late >= LOST_MIN ? late : 0);
 }
@@ -75,21 +63,21 @@ sample_of(const struct transfer *t, enum sample_class class, usec_t now, usec_t 
 		.intended = t->intended,
 		.known = now,
 		.latency = latency,
-		.late = after(t->sent, t->intended),
+		.late = usec_after(t->sent, t->intended),
 		.is_fresh = t->is_fresh,
 	};
 }
 
-static void
-skip(struct probe *b, usec_t intended, usec_t now, const char *why)
+void
+transfers_skip(struct probe *b, usec_t intended, usec_t now, const char *why)
 {
 	struct sample s = {
 		.probe = b->index,
 		.class = SAMPLE_SKIPPED,
 		.intended = intended,
 		.known = now,
-		.latency = after(now, intended),
-		.late = after(now, intended),
+		.latency = usec_after(now, intended),
+		.late = usec_after(now, intended),
 	};
 
 	say_why(&s, why);
@@ -98,8 +86,8 @@ skip(struct probe *b, usec_t intended, usec_t now, const char *why)
 
 /* --- the lists ------------------------------------------------------------------------ */
 
-static void
-move(struct transfer *t, struct transfers *to)
+void
+transfer_move(struct transfer *t, struct transfers *to)
 {
 	TAILQ_REMOVE(t->list, t, link);
 	TAILQ_INSERT_TAIL(to, t, link);
@@ -164,7 +152,7 @@ judge_overdue(struct transfer *t, usec_t now)
 		class = b->type->overdue(cause, why, sizeof(why));
 	struct sample s = sample_of(t, class, now, b->def->good.within);
 	say_why(&s, why);
-	move(t, &b->overdue);
+	transfer_move(t, &b->overdue);
 	emit(b->prober, &s);
 	if (t->is_held)
 		rest(t);
@@ -174,7 +162,7 @@ judge_overdue(struct transfer *t, usec_t now)
 static void
 give_up(struct transfer *t, usec_t now)
 {
-	hist_add(hist_of(t), after(now, t->intended));
+	hist_add(hist_of(t), usec_after(now, t->intended));
 	rest(t);
 }
 
@@ -210,162 +198,6 @@ transfers_forget(struct probe *b, usec_t now)
 		rest(t);
 	while ((t = TAILQ_FIRST(&b->overdue)) != NULL)
 		give_up(t, now);
-}
-
-/* --- sending -------------------------------------------------------------------------- */
-
-static int
-transfer_new(struct probe *b, struct transfer **ret, struct err *e)
-{
-	struct prober *p = b->prober;
-	struct transfer *t = xcalloc(1, sizeof(*t));
-
-	t->probe = b;
-	t->watched = -1;
-	t->key = (uint32_t)p->transfer_count;
-	int r = b->type->make(t, e);
-	if (r < 0) {
-		free(t);
-		return r;
-	}
-	if ((p->transfer_count & (p->transfer_count + 1)) == 0) /* 0, 1, 3, 7 … */
-		p->transfers = xrealloc(p->transfers,
-		    (2 * p->transfer_count + 1) * sizeof(struct transfer *));
-	p->transfers[p->transfer_count++] = t;
-	t->list = &b->idle;
-	TAILQ_INSERT_HEAD(&b->idle, t, link);
-	*ret = t;
-	return 0;
-}
-
-void
-transfers_free(struct probe *b)
-{
-	struct transfer *t;
-
-	while ((t = TAILQ_FIRST(&b->idle)) != NULL) {
-		TAILQ_REMOVE(&b->idle, t, link);
-		b->type->unmake(t);
-		free(t);
-	}
-}
-
-static bool
-may_connect(const struct probe *b)
-{
-	struct transfer *t;
-	size_t connecting = 0;
-
-	if (!b->connects_slowly)
-		return true;
-	TAILQ_FOREACH(t, &b->waiting, link)
-	connecting += !t->is_held && b->type->is_connecting(t);
-	return connecting < CONNECTING_MAX;
-}
-
-int
-transfers_release(struct probe *b, struct err *e)
-{
-	struct transfer *t;
-	int r = 0;
-
-	if (b->held == 0)
-		return 0;
-	TAILQ_FOREACH(t, &b->waiting, link)
-	{
-		if (!t->is_held)
-			continue;
-		if (r < 0 || !may_connect(b))
-			break;
-		t->is_held = false;
-		b->held--;
-		r = b->type->start(t, e);
-	}
-	return r;
-}
-
-/* An even spread: what is owed grows with every request, and is paid when it makes a whole
- * one. */
-static bool
-is_next_fresh(struct probe *b)
-{
-	b->fresh_owed += b->def->fresh;
-	if (b->fresh_owed < 1 - 1e-9)
-		return false;
-	b->fresh_owed -= 1;
-	return true;
-}
-
-static int
-send_one(struct probe *b, usec_t intended, usec_t now, struct err *e)
-{
-	struct transfer *t = TAILQ_FIRST(&b->idle);
-
-	if (t == NULL) {
-		int r = transfer_new(b, &t, e);
-		if (r < 0)
-			return r;
-	}
-	t->intended = intended;
-	t->sent = now;
-	t->lost = b->prober->lost;
-	t->answered = 0;
-	t->is_fresh = is_next_fresh(b);
-	t->is_held = b->held > 0 || !may_connect(b);
-	b->held += t->is_held;
-	b->in_flight++;
-	move(t, &b->waiting);
-	return t->is_held ? 0 : b->type->start(t, e);
-}
-
-static void
-skip_one(struct probe *b, usec_t intended, usec_t now)
-{
-	char why[WHY_MAX];
-
-	(void)snprintf(why, sizeof(why), "%zu requests in flight", b->in_flight);
-	skip(b, intended, now, why);
-}
-
-static bool
-is_due(const struct probe *b, usec_t now)
-{
-	return schedule_next(&b->schedule) <= now && !b->prober->stop_asked;
-}
-
-void
-transfers_skip_due(struct probe *b, usec_t now)
-{
-	while (b->in_flight >= b->in_flight_max && is_due(b, now))
-		skip_one(b, schedule_take(&b->schedule), now);
-}
-
-usec_t
-transfers_due(const struct probe *b)
-{
-	usec_t at = schedule_next(&b->schedule);
-
-	if (at == USEC_INFINITY)
-		return at;
-	return b->in_flight >= b->in_flight_max ? at + SKIP_PATIENCE : at - b->lead;
-}
-
-int
-transfers_send_due(struct probe *b, usec_t now, struct err *e)
-{
-	int r = 0;
-
-	while (r == 0 && is_due(b, now + b->lead)) {
-		usec_t intended = schedule_take(&b->schedule);
-
-		if (after(now, intended) > b->def->good.within / 2)
-			skip(b, intended, now, TOO_LATE);
-		else if (b->in_flight >= b->in_flight_max)
-			skip_one(b, intended, now);
-		else
-			r = send_one(b, intended, now, e);
-	}
-	return r;
 }
 
 /* --- what a type says of its transfer ------------------------------------------------- */
@@ -438,7 +270,7 @@ transfer_answered(struct transfer *t)
 		return false;
 	t->answered = came_at(t, clock_boottime());
 	t->seen = t->probe->prober->seen;
-	move(t, &t->probe->answered);
+	transfer_move(t, &t->probe->answered);
 	return true;
 }
 
