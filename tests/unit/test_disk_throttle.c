@@ -357,7 +357,7 @@ setup(void **state)
 	cgroup_place_close(&group);
 	tree = cgroup_tree(group.tree, &e);
 	(void)snprintf(
-	    name, sizeof(name), "stormdrill-test-io-%u-%d", disk.minor, number++);
+	    name, sizeof(name), "storm-test-io-%u-%d", disk.minor, number++);
 	if (mkdirat(tree, name, 0755) < 0)
 		return -1;
 	return cgroup_place_find("io", name, &group, &e);
