@@ -206,8 +206,8 @@ snapshot() {
 	echo "# cgroups"
 	# In a v1 tree, which all tests of a machine share, what is below another test's group
 	# is that one's.
-	find /sys/fs/cgroup -maxdepth 4 -type d -name 'storm-*' -prune -o \
-		-type d -name 'stormdrill*' -print 2>/dev/null
+	find /sys/fs/cgroup -maxdepth 4 -type d \( -name 'storm-*' -o -name 'stormdrill-test-*' \
+		-o -name 'stormdrill-contract-*' \) -prune -o -type d -name 'stormdrill*' -print 2>/dev/null
 	echo "# processes"
 	pgrep -l '^stormd|tables' | sed 's/^[0-9]* //' | sort
 	echo "# obligations"
