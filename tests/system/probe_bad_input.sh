@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Probes of what misbehaves (tools/hostile.c, programs): from the beginning on, which is no steady state;
-# and from the middle of a drill on, which stops it.  A controller that is stopped, or gets
-# hardly any CPU, which is no fault of the system under test.  Each ends by itself, with the
-# right verdict, within a bound of memory, and writes nothing that a terminal obeys.
+# Probes of what misbehaves (tools/hostile.c, programs): from the beginning on, which is no
+# steady state; and from the middle of a drill on, which stops it.  A controller that is
+# stopped, or gets hardly any CPU, which is no fault of the system under test.  Each ends by
+# itself, with the right verdict, within a bound of memory, and writes nothing that a terminal
+# obeys.
 #
 # Drills run side by side, each with a server, a host-dir and a process to pause of its own.
 set -u -o pipefail
