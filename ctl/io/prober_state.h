@@ -2,14 +2,14 @@
 #ifndef PROBER_STATE_H
 #define PROBER_STATE_H
 /*
- * What prober.c (the loop), transfer_send.c (requests) and transfer.c (their samples) share.
+ * What prober.c (the loop), transfer_send.c (requests) and transfer.c (samples) share.
  *
  * A request has two ends.  It is *judged* when its answer is there or when it has been
  * outstanding for `within`, whichever comes first; it *rests* when its type has let go of
  * it.  Between the two it waits in `overdue`, and its answer only reaches the histogram.
  *
- * Between a timer that goes off and bytes that leave lie the kernel's time and libcurl's, up
- * to 0.1 ms, which would be taken for the other side's.  So each probe's timer goes off
+ * Between a timer that goes off and bytes that leave lie the kernel's time and libcurl's,
+ * up to 0.1 ms, which would be taken for the other side's.  So each probe's timer goes off
  * earlier by its *lead*, learned from when the bytes of earlier requests left.
  *
  * Time that the prober itself *lost*, because nobody ran it when it was due (no CPU, or

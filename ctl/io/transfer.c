@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What becomes of requests: every one turns into exactly one sample, when it is answered or
- * when it is overdue.  How one asks and what an answer means is its type's (probe_type.h), when
- * one is sent is in transfer_send.c; nothing here knows HTTP, or waits.
+ * What becomes of requests: every one turns into exactly one sample, when it is answered
+ * or when it is overdue.  How one asks and what an answer means is its type's
+ * (probe_type.h), when one is sent is in transfer_send.c; nothing here knows HTTP, or waits.
  */
 #include "err.h"
 #include "printable.h"
