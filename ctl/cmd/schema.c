@@ -19,7 +19,7 @@
  "{\"anyOf\": [{" TYPES "}, {\"type\": \"array\", \"items\": {" TYPES \
  "}}], \"description\": \"" help "\"}"
 
-#define CHOICE(words, help)                                           \
+#define CHOICE(words, help)                                                  \
  "{\"anyOf\": [{\"enum\": [" words "]}, {\"type\": \"string\", \"pattern\":" \
  " \"\\\\$\\\\{\"}], \"description\": \"" help "\"}"
 

@@ -356,8 +356,7 @@ setup(void **state)
 		return -1;
 	cgroup_place_close(&group);
 	tree = cgroup_tree(group.tree, &e);
-	(void)snprintf(
-	    name, sizeof(name), "storm-test-io-%u-%d", disk.minor, number++);
+	(void)snprintf(name, sizeof(name), "storm-test-io-%u-%d", disk.minor, number++);
 	if (mkdirat(tree, name, 0755) < 0)
 		return -1;
 	return cgroup_place_find("io", name, &group, &e);
