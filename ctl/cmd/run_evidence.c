@@ -6,6 +6,7 @@
  */
 #include "drill.h"
 #include "shift.h"
+#include <inttypes.h>
 #include <stdio.h>
 
 /* --- the decision --------------------------------------------------------------------- */
@@ -14,11 +15,12 @@ static void
 explain_test(const struct judge_decision *c, char *buf, size_t size)
 {
 	(void)snprintf(buf, size,
-	    "%llu of the last %llu answers bad; %.2g %% is normal, %.3g %% is worth stopping "
+	    "%" PRIu64 " of the last %" PRIu64
+	    " answers bad; %.2g %% is normal, %.3g %% is worth stopping "
 	    "for (evidence %.1f of %.1f; a healthy system is stopped in at most %.2g %% of "
 	    "drills)",
-	    (unsigned long long)c->bad, (unsigned long long)(c->to - c->from + 1),
-	    100 * c->p0, 100 * c->p1, c->s, c->limit, 100 * c->alpha);
+	    c->bad, c->to - c->from + 1, 100 * c->p0, 100 * c->p1, c->s, c->limit,
+	    100 * c->alpha);
 }
 
 static void
@@ -29,9 +31,10 @@ explain_slice(const struct drill *d, char *buf, size_t size)
 	char window[32];
 
 	(void)snprintf(buf, size,
-	    "%llu bad answers: the drill's %.3g %% of the error budget are spent (%.6g %% good "
+	    "%" PRIu64
+	    " bad answers: the drill's %.3g %% of the error budget are spent (%.6g %% good "
 	    "over %s)",
-	    (unsigned long long)c->bad, 100 * slo->spend, 100 * slo->objective,
+	    c->bad, 100 * slo->spend, 100 * slo->objective,
 	    format_usec(slo->window, window, sizeof(window)));
 }
 
@@ -44,10 +47,10 @@ explain_burn(const struct drill *d, char *buf, size_t size)
 	char longer[32], shorter[32];
 
 	(void)snprintf(buf, size,
-	    "%llu of the last %llu answers bad: errors come %.3g times as fast as %.6g %% good "
+	    "%" PRIu64 " of the last %" PRIu64
+	    " answers bad: errors come %.3g times as fast as %.6g %% good "
 	    "allows over %s, and %.3g times over %s; %.3g is the limit",
-	    (unsigned long long)c->bad, (unsigned long long)(c->to - c->from + 1),
-	    c->burn.longer, 100 * slo->objective,
+	    c->bad, c->to - c->from + 1, c->burn.longer, 100 * slo->objective,
 	    format_usec(b->longer, longer, sizeof(longer)), c->burn.shorter,
 	    format_usec(b->shorter, shorter, sizeof(shorter)), c->limit);
 }
@@ -62,12 +65,12 @@ explain(const struct drill *d, char *buf, size_t size)
 		explain_test(c, buf, size);
 		return;
 	case JUDGE_MAX_BAD:
-		(void)snprintf(buf, size, "%llu bad answers: budget.max_bad is used up",
-		    (unsigned long long)d->judge.bad);
+		(void)snprintf(buf, size,
+		    "%" PRIu64 " bad answers: budget.max_bad is used up", d->judge.bad);
 		return;
 	case JUDGE_CONSECUTIVE:
-		(void)snprintf(buf, size, "%llu bad answers in a row: budget.consecutive",
-		    (unsigned long long)c->bad);
+		(void)snprintf(buf, size,
+		    "%" PRIu64 " bad answers in a row: budget.consecutive", c->bad);
 		return;
 	case JUDGE_SLICE:
 		explain_slice(d, buf, size);

@@ -29,9 +29,12 @@ at_most(double n, double k, double p)
 		return 1;
 	if (p >= 1)
 		return 0;
-	for (double i = 0; i <= k; i++)
-		sum += exp(log_gamma(n + 1) - log_gamma(i + 1) - log_gamma(n - i + 1) +
-			   i * log(p) + (n - i) * log1p(-p));
+	for (uint64_t i = 0; (double)i <= k; i++) {
+		double x = (double)i;
+
+		sum += exp(log_gamma(n + 1) - log_gamma(x + 1) - log_gamma(n - x + 1) +
+			   x * log(p) + (n - x) * log1p(-p));
+	}
 	return fmin(sum, 1);
 }
 
