@@ -265,8 +265,7 @@ plains_give_up(struct fleet_host *h, const struct err *why)
 {
 	struct plain *p;
 
-	TAILQ_FOREACH(p, &h->fleet->plains, link)
-	{
+	TAILQ_FOREACH(p, &h->fleet->plains, link) {
 		if (p->host == h && p->err.code == 0)
 			p->err = *why;
 	}

@@ -123,8 +123,8 @@ jq_worker_forget(struct jq_worker *w, const void *asker)
 	struct jq_asked *q;
 
 	TAILQ_FOREACH(q, &w->done, link)
-	if (q->asker == asker)
-		q->answer = NULL;
+		if (q->asker == asker)
+			q->answer = NULL;
 	for (size_t i = 0; i < w->count; i++)
 		jq_line_forget(&w->lines[i], asker);
 }

@@ -273,8 +273,8 @@ is_any_before(const struct transfers *list, usec_t mark)
 	const struct transfer *t;
 
 	TAILQ_FOREACH(t, list, link)
-	if (t->intended < mark)
-		return true;
+		if (t->intended < mark)
+			return true;
 	return false;
 }
 

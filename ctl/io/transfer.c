@@ -132,11 +132,11 @@ in_the_way(struct probe *b)
 	struct transfer *t;
 
 	TAILQ_FOREACH(t, &b->overdue, link)
-	if (b->type->is_connecting(t))
-		return t;
+		if (b->type->is_connecting(t))
+			return t;
 	TAILQ_FOREACH(t, &b->waiting, link)
-	if (!t->is_held && b->type->is_connecting(t))
-		return t;
+		if (!t->is_held && b->type->is_connecting(t))
+			return t;
 	return NULL;
 }
 

@@ -54,7 +54,7 @@ may_connect(const struct probe *b)
 	if (!b->connects_slowly)
 		return true;
 	TAILQ_FOREACH(t, &b->waiting, link)
-	connecting += !t->is_held && b->type->is_connecting(t);
+		connecting += !t->is_held && b->type->is_connecting(t);
 	return connecting < CONNECTING_MAX;
 }
 
@@ -66,8 +66,7 @@ transfers_release(struct probe *b, struct err *e)
 
 	if (b->held == 0)
 		return 0;
-	TAILQ_FOREACH(t, &b->waiting, link)
-	{
+	TAILQ_FOREACH(t, &b->waiting, link) {
 		if (!t->is_held)
 			continue;
 		if (r < 0 || !may_connect(b))
